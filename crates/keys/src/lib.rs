@@ -1,1 +1,35 @@
-//! placeholder
+//! The cryptographic base of Mapae: P-256 keys, JOSE envelopes, X.509 and sealing.
+//!
+//! No socket, no clock and no disk inside; time comes in as seconds since 1970. The same types stand on two engines:
+//! RustCrypto (default, also in the browser) and aws-lc-rs (feature `aws-lc`, on the server, where a signature costs
+//! a tenth). Which one is chosen shows in nothing but the speed: [`backend`](self) is private, tests run on both.
+//!
+//! One curve (P-256), one signature (ES256), one hash (SHA-256): what the profile of OpenID4VC High Assurance asks.
+//! RS256 exists for relying parties of the login that know nothing else, behind `aws-lc`.
+
+mod backend;
+mod digest;
+pub mod encoding;
+pub mod jwe;
+pub mod jwk;
+pub mod jws;
+pub mod kdf;
+pub mod mac;
+mod public_key;
+pub mod random;
+#[cfg(feature = "aws-lc")]
+pub mod rsa;
+pub mod seal;
+mod secret_key;
+mod signature;
+mod signer;
+pub mod strict_json;
+pub mod x509;
+
+pub use digest::{Sha256, sha256};
+pub use jwk::{Jwk, JwkSet};
+pub use public_key::{KeyError, PublicKey};
+pub use secret_key::SecretKey;
+pub use signature::{BadSignature, Signature};
+pub use signer::{SignError, Signer};
+pub use zeroize::Zeroizing;

@@ -1,0 +1,124 @@
+//! JSON of which there is only one reading: no member twice, no deep nesting.
+//!
+//! Parsers differ on `{"alg":"ES256","alg":"none"}`; a signed text must not mean two things (RFC 7515 §4, RFC 8725
+//! §2.4). [`check`] walks the text without building it, so that it costs little before the real parse.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// How deep objects and arrays may nest.
+pub const MAX_DEPTH: u8 = 32;
+
+/// The text is not JSON, or has more than one reading.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// Not JSON, not UTF-8, nested too deeply, or not of the shape asked for.
+    #[error("malformed JSON")]
+    Malformed,
+    /// An object names a member twice.
+    #[error("a JSON member appears twice")]
+    DuplicateMember,
+}
+
+const DUPLICATE: &str = "duplicate member";
+
+/// Checks that `text` is one JSON value without a repeated member.
+pub fn check(text: &[u8]) -> Result<(), JsonError> {
+    // Borrowed member names need valid UTF-8 first.
+    let text = str::from_utf8(text).map_err(|_| JsonError::Malformed)?;
+    let mut reader = serde_json::Deserializer::from_str(text);
+    Walk { depth: MAX_DEPTH }.deserialize(&mut reader).map_err(|error| {
+        if error.to_string().starts_with(DUPLICATE) {
+            JsonError::DuplicateMember
+        } else {
+            JsonError::Malformed
+        }
+    })?;
+    reader.end().map_err(|_| JsonError::Malformed)
+}
+
+/// Reads a `T` from JSON that passes [`check`].
+pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
+    check(text)?;
+    serde_json::from_slice(text).map_err(|_| JsonError::Malformed)
+}
+
+#[derive(Clone, Copy)]
+struct Walk {
+    depth: u8,
+}
+
+impl Walk {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("too deep"))?;
+        Ok(Self { depth })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        while items.next_element_seed(inner)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        let mut names: Vec<Name<'de>> = Vec::new();
+        while let Some(name) = members.next_key::<Name<'de>>()? {
+            members.next_value_seed(inner)?;
+            names.push(name);
+        }
+        names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        if names.array_windows().any(|[a, b]| a.0 == b.0) {
+            return Err(A::Error::custom(DUPLICATE));
+        }
+        Ok(())
+    }
+}
+
+/// A member name, borrowed from the text unless it holds an escape.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests;
