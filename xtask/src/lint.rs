@@ -21,7 +21,22 @@ const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "ring", "jsonw
 
 /// Licences that an agency or a vendor can take together with ours.
 const LICENCES: &[&str] = &[
-    "0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CDLA-Permissive-2.0", "ISC", "MIT", "MIT-0", "MPL-2.0", "OpenSSL", "Unicode-3.0", "Unlicense", "Zlib",
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "MPL-2.0",
+    "OpenSSL",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
 ];
 
 const MOST_PACKAGES: usize = 450;
@@ -30,7 +45,16 @@ const HABITUAL_LINES: usize = 600;
 
 pub fn run() -> Outcome {
     process::run(tools::cargo().args(["fmt", "--all", "--check"]))?;
-    process::run(tools::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "--deny", "warnings"]))?;
+    process::run(tools::cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--quiet",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
     let mut faults = Vec::new();
     packages(&mut faults)?;
     tree(&mut faults)?;
@@ -62,7 +86,10 @@ fn packages(faults: &mut Vec<String>) -> Outcome {
         let Some((_, allowed)) = MAY_NAME.iter().find(|(ours, _)| *ours == name) else { continue };
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
             let named = dependency["name"].as_str().unwrap_or_default();
-            if MAY_NAME.iter().any(|(ours, _)| *ours == named) && !allowed.contains(&named) && dependency["kind"].is_null() {
+            if MAY_NAME.iter().any(|(ours, _)| *ours == named)
+                && !allowed.contains(&named)
+                && dependency["kind"].is_null()
+            {
                 faults.push(format!("{name} names {named}, which does not lie below it"));
             }
         }
@@ -78,16 +105,35 @@ fn licence_is_allowed(expression: &str) -> bool {
 }
 
 fn tree(faults: &mut Vec<String>) -> Outcome {
-    let text = process::output(tools::cargo().args(["tree", "--locked", "--package", "mapae", "--edges", "normal", "--prefix", "none"]))?;
-    let packages: BTreeSet<&str> = text.lines().map(|line| line.trim_end_matches(" (*)")).filter(|line| !line.is_empty()).collect();
-    let everywhere = process::output(tools::cargo().args(["tree", "--locked", "--workspace", "--target", "all", "--prefix", "none"]))?;
+    let text = process::output(tools::cargo().args([
+        "tree",
+        "--locked",
+        "--package",
+        "mapae",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+    ]))?;
+    let packages: BTreeSet<&str> =
+        text.lines().map(|line| line.trim_end_matches(" (*)")).filter(|line| !line.is_empty()).collect();
+    let everywhere = process::output(tools::cargo().args([
+        "tree",
+        "--locked",
+        "--workspace",
+        "--target",
+        "all",
+        "--prefix",
+        "none",
+    ]))?;
     let names: BTreeSet<&str> = everywhere.lines().filter_map(|line| line.split(' ').next()).collect();
     for name in BANNED.iter().filter(|name| names.contains(*name)) {
         faults.push(format!("{name} is banned"));
     }
     println!("lint: {} packages in the product's tree (limit {MOST_PACKAGES})", packages.len());
     if packages.len() > MOST_PACKAGES {
-        faults.push(format!("{} packages in the product's tree; the limit is {MOST_PACKAGES}", packages.len()));
+        faults
+            .push(format!("{} packages in the product's tree; the limit is {MOST_PACKAGES}", packages.len()));
     }
     Ok(())
 }
@@ -104,7 +150,10 @@ fn long_files(folder: &Path, faults: &mut Vec<String>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let lines = std::fs::read_to_string(&path).map_or(0, |text| text.lines().count());
             if lines > HABITUAL_LINES {
-                println!("lint: {} has {lines} lines; split it by meaning when you next work there", path.display());
+                println!(
+                    "lint: {} has {lines} lines; split it by meaning when you next work there",
+                    path.display()
+                );
             }
         }
     }

@@ -11,7 +11,18 @@ pub fn run(filter: Option<&str>) -> Outcome {
     process::run(tools::cargo().args(["test", "--workspace", "--locked"]).args(&filter))?;
     process::run(
         tools::cargo()
-            .args(["test", "--locked", "--package", "keys", "--package", "credential", "--package", "openid", "--package", "wallet"])
+            .args([
+                "test",
+                "--locked",
+                "--package",
+                "keys",
+                "--package",
+                "credential",
+                "--package",
+                "openid",
+                "--package",
+                "wallet",
+            ])
             .args(&filter),
     )
 }

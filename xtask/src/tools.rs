@@ -73,16 +73,22 @@ pub fn node_folder() -> Outcome<PathBuf> {
     let source = root().join("interop");
     let folder = cache().join("interop-node");
     std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-    let lock = std::fs::read_to_string(source.join("package-lock.json")).map_err(|error| format!("interop/package-lock.json: {error}"))?;
+    let lock = std::fs::read_to_string(source.join("package-lock.json"))
+        .map_err(|error| format!("interop/package-lock.json: {error}"))?;
     let stamp = folder.join("installed.lock");
     let current = std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock);
     for entry in std::fs::read_dir(&source).map_err(|error| format!("interop: {error}"))?.flatten() {
         if entry.path().is_file() {
-            std::fs::copy(entry.path(), folder.join(entry.file_name())).map_err(|error| format!("cannot copy {}: {error}", entry.path().display()))?;
+            std::fs::copy(entry.path(), folder.join(entry.file_name()))
+                .map_err(|error| format!("cannot copy {}: {error}", entry.path().display()))?;
         }
     }
     if !current {
-        process::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder))?;
+        process::run(
+            Command::new("npm")
+                .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+                .current_dir(&folder),
+        )?;
         std::fs::write(&stamp, lock).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
     }
     Ok(folder)
@@ -96,8 +102,13 @@ pub fn python(packages: &[&str]) -> Outcome<PathBuf> {
     if !stamp.exists() {
         let _ = std::fs::remove_dir_all(&folder);
         process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        process::run(Command::new(folder.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
-        std::fs::write(&stamp, packages.join("\n")).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
+        process::run(
+            Command::new(folder.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .args(packages),
+        )?;
+        std::fs::write(&stamp, packages.join("\n"))
+            .map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
     }
     Ok(folder.join("bin"))
 }
@@ -124,7 +135,12 @@ pub fn postgres() -> Outcome<(process::Background, String)> {
         }
     };
     let cluster = data.join("cluster");
-    process::output(as_owner(initdb).args(["--auth=trust", "--username=mapae", "--encoding=UTF8", "--locale=C.UTF-8", "-D"]).arg(&cluster).current_dir(&data))?;
+    process::output(
+        as_owner(initdb)
+            .args(["--auth=trust", "--username=mapae", "--encoding=UTF8", "--locale=C.UTF-8", "-D"])
+            .arg(&cluster)
+            .current_dir(&data),
+    )?;
     // A file, not a pipe: the server must not stop because nobody reads what it says.
     let log = data.join("log");
     process::output(
@@ -138,7 +154,9 @@ pub fn postgres() -> Outcome<(process::Background, String)> {
     )?;
     let mut stop = as_owner(bin.join("pg_ctl"));
     stop.args(["stop", "--silent", "--mode=immediate", "-D"]).arg(&cluster).current_dir(std::env::temp_dir());
-    let (keeper, _) = process::Background::with_first_line(Command::new("sh").args(["-c", "echo ready; exec sleep 86400"]))?;
+    let (keeper, _) = process::Background::with_first_line(
+        Command::new("sh").args(["-c", "echo ready; exec sleep 86400"]),
+    )?;
     let keeper = keeper.on_stop(move || {
         let _ = stop.status();
         let _ = std::fs::remove_dir_all(&data);
@@ -148,6 +166,19 @@ pub fn postgres() -> Outcome<(process::Background, String)> {
 
 /// A port that nobody listens on now.
 pub fn free_port() -> Outcome<u16> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no free port: {error}"))?;
+    let listener =
+        std::net::TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no free port: {error}"))?;
     listener.local_addr().map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
+}
+
+/// The first of `count` neighbouring ports that nobody listens on now.
+pub fn free_ports(count: u16) -> Outcome<u16> {
+    for _ in 0..50 {
+        let first = free_port()?;
+        let Some(last) = first.checked_add(count) else { continue };
+        if (first..last).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return Ok(first);
+        }
+    }
+    Err("no free ports".into())
 }
