@@ -4,7 +4,7 @@ use crate::process::{self, Outcome};
 use crate::tools;
 use std::process::Command;
 
-pub fn run(json: bool, seconds: u64) -> Outcome {
+pub(crate) fn run(json: bool, seconds: u64) -> Outcome {
     let mapae = tools::build_mapae(true)?;
     let mut command = Command::new(mapae);
     command.args(["bench", "--seconds", &seconds.to_string()]);

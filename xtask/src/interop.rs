@@ -34,7 +34,7 @@ const JUDGES: &[Judge] = &[
 /// The version of schemathesis that judges the API.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
-pub fn run(names: &[String], all: bool) -> Outcome {
+pub(crate) fn run(names: &[String], all: bool) -> Outcome {
     for name in names {
         if !JUDGES.iter().any(|judge| judge.name == name) {
             let known: Vec<&str> = JUDGES.iter().map(|judge| judge.name).collect();
@@ -59,7 +59,7 @@ pub fn run(names: &[String], all: bool) -> Outcome {
 }
 
 /// Takes the screenshots of the documents again.
-pub fn screenshots() -> Outcome {
+pub(crate) fn screenshots() -> Outcome {
     let mapae = tools::build_mapae(false)?;
     let folder = tools::root().join("docs/screenshots");
     browser(&mapae, &folder)

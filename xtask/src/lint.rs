@@ -43,7 +43,7 @@ const MOST_PACKAGES: usize = 450;
 const MOST_LOCKED: usize = 650;
 const HABITUAL_LINES: usize = 600;
 
-pub fn run() -> Outcome {
+pub(crate) fn run() -> Outcome {
     process::run(tools::cargo().args(["fmt", "--all", "--check"]))?;
     process::run(tools::cargo().args([
         "clippy",

@@ -4,17 +4,17 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
 /// A failure is a sentence that says what went wrong and what to do next.
-pub type Outcome<T = ()> = Result<T, String>;
+pub(crate) type Outcome<T = ()> = Result<T, String>;
 
 /// Runs a program to its end; anything but exit code 0 is an error that names the command.
-pub fn run(command: &mut Command) -> Outcome {
+pub(crate) fn run(command: &mut Command) -> Outcome {
     let shown = shown(command);
     let status = command.status().map_err(|error| format!("cannot start {shown}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{shown}: {status}")) }
 }
 
 /// Runs a program and returns what it printed on standard output.
-pub fn output(command: &mut Command) -> Outcome<String> {
+pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     let shown = shown(command);
     let output = command
         .stderr(Stdio::inherit())
@@ -27,14 +27,14 @@ pub fn output(command: &mut Command) -> Outcome<String> {
 }
 
 /// A background program that is stopped when this value goes away.
-pub struct Background {
+pub(crate) struct Background {
     child: Child,
     stop: Option<Box<dyn FnOnce()>>,
 }
 
 impl Background {
     /// Starts a program and reads its first line of standard output; the rest is drained.
-    pub fn with_first_line(command: &mut Command) -> Outcome<(Self, String)> {
+    pub(crate) fn with_first_line(command: &mut Command) -> Outcome<(Self, String)> {
         let shown = shown(command);
         let mut child = command
             .stdin(Stdio::null())
@@ -57,13 +57,13 @@ impl Background {
     }
 
     /// Something to do when the program is stopped, for example a shutdown command and the removal of its folder.
-    pub fn on_stop(mut self, stop: impl FnOnce() + 'static) -> Self {
+    pub(crate) fn on_stop(mut self, stop: impl FnOnce() + 'static) -> Self {
         self.stop = Some(Box::new(stop));
         self
     }
 
     /// The process id.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 }
@@ -87,7 +87,7 @@ impl Drop for Background {
 
 /// Waits; a developer command has nothing better to do.
 #[allow(clippy::disallowed_methods)]
-pub fn pause(milliseconds: u64) {
+pub(crate) fn pause(milliseconds: u64) {
     std::thread::sleep(std::time::Duration::from_millis(milliseconds));
 }
 

@@ -6,7 +6,7 @@
 use crate::process::{self, Outcome};
 use crate::tools;
 
-pub fn run(filter: Option<&str>) -> Outcome {
+pub(crate) fn run(filter: Option<&str>) -> Outcome {
     let filter: Vec<&str> = filter.into_iter().collect();
     process::run(tools::cargo().args(["test", "--workspace", "--locked"]).args(&filter))?;
     process::run(

@@ -5,25 +5,25 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The workspace's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().map(Path::to_path_buf).unwrap_or(manifest)
 }
 
 /// cargo, the one that runs us.
-pub fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
 }
 
 /// Where cargo puts what it builds.
-pub fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// Builds the product and returns the path of its binary.
-pub fn build_mapae(release: bool) -> Outcome<PathBuf> {
+pub(crate) fn build_mapae(release: bool) -> Outcome<PathBuf> {
     let mut command = cargo();
     command.args(["build", "--package", "mapae", "--bin", "mapae", "--locked"]);
     if release {
@@ -43,7 +43,7 @@ fn cache() -> PathBuf {
 }
 
 /// A new empty folder under the system's temporary folder.
-pub fn scratch(name: &str) -> Outcome<PathBuf> {
+pub(crate) fn scratch(name: &str) -> Outcome<PathBuf> {
     let folder = std::env::temp_dir().join(format!("mapae-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
@@ -51,7 +51,7 @@ pub fn scratch(name: &str) -> Outcome<PathBuf> {
 }
 
 /// The first of these programs that exists, or how to get it.
-pub fn program(names: &[&str], how: &str) -> Outcome<PathBuf> {
+pub(crate) fn program(names: &[&str], how: &str) -> Outcome<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     for name in names {
         if name.starts_with('/') && Path::new(name).exists() {
@@ -68,7 +68,7 @@ pub fn program(names: &[&str], how: &str) -> Outcome<PathBuf> {
 }
 
 /// Node with the pinned packages of `interop/package-lock.json`; returns the folder that holds scripts and `node_modules`.
-pub fn node_folder() -> Outcome<PathBuf> {
+pub(crate) fn node_folder() -> Outcome<PathBuf> {
     program(&["node"], "install Node.js 20 or newer (Debian: apt-get install nodejs npm)")?;
     let source = root().join("interop");
     let folder = cache().join("interop-node");
@@ -95,7 +95,7 @@ pub fn node_folder() -> Outcome<PathBuf> {
 }
 
 /// A Python environment with exactly these packages; returns its `bin` folder.
-pub fn python(packages: &[&str]) -> Outcome<PathBuf> {
+pub(crate) fn python(packages: &[&str]) -> Outcome<PathBuf> {
     program(&["python3"], "install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)")?;
     let folder = cache().join(format!("python-{}", packages.join("-").replace("==", "-")));
     let stamp = folder.join("installed");
@@ -114,7 +114,7 @@ pub fn python(packages: &[&str]) -> Outcome<PathBuf> {
 }
 
 /// A PostgreSQL of our own on a free port, gone when the value is dropped; returns it with its URL (no database name at the end).
-pub fn postgres() -> Outcome<(process::Background, String)> {
+pub(crate) fn postgres() -> Outcome<(process::Background, String)> {
     let how = "install PostgreSQL 15 (Debian: apt-get install postgresql-15)";
     let folder = PathBuf::from("/usr/lib/postgresql/15/bin");
     let initdb = program(&["/usr/lib/postgresql/15/bin/initdb", "initdb"], how)?;
@@ -165,14 +165,14 @@ pub fn postgres() -> Outcome<(process::Background, String)> {
 }
 
 /// A port that nobody listens on now.
-pub fn free_port() -> Outcome<u16> {
+pub(crate) fn free_port() -> Outcome<u16> {
     let listener =
         std::net::TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no free port: {error}"))?;
     listener.local_addr().map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
 }
 
 /// The first of `count` neighbouring ports that nobody listens on now.
-pub fn free_ports(count: u16) -> Outcome<u16> {
+pub(crate) fn free_ports(count: u16) -> Outcome<u16> {
     for _ in 0..50 {
         let first = free_port()?;
         let Some(last) = first.checked_add(count) else { continue };
