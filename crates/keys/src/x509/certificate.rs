@@ -188,6 +188,11 @@ impl Certificate {
         &self.serial
     }
 
+    /// The key identifier of the authority that issued it (RFC 5280 §4.2.1.1).
+    pub fn authority_key_id(&self) -> Option<&[u8]> {
+        self.authority_key_id.as_deref()
+    }
+
     /// Valid from this second since 1970 on.
     pub fn not_before(&self) -> i64 {
         self.not_before
