@@ -1,0 +1,177 @@
+//! The list as a CWT (§5.2): COSE_Sign1, tagged 18, not tagged as CWT.
+
+use ciborium::Value;
+use coset::{
+    CoseSign1, CoseSign1Builder, Header, HeaderBuilder, Label, RegisteredLabelWithPrivate,
+    TaggedCborSerializable, iana,
+};
+use keys::x509::Purpose;
+use keys::{Signature, Signer};
+
+use super::{Bits, CWT_TYP, ListClaims, MAX_TOKEN, StatusError, StatusList, VerifiedList};
+use crate::trust::Anchor;
+
+/// COSE header `typ` (RFC 9596).
+const TYP: i64 = 16;
+/// COSE header `x5chain` (RFC 9360).
+const X5CHAIN: i64 = 33;
+const SUB: i64 = 2;
+const EXP: i64 = 4;
+const IAT: i64 = 6;
+const STATUS_LIST: i64 = 65533;
+const TTL: i64 = 65534;
+
+/// Signs a list. `x5chain`: DER, leaf first, without the root; empty where verifiers know the key.
+pub fn sign_cwt(
+    claims: &ListClaims,
+    list: &StatusList,
+    kid: Option<&str>,
+    x5chain: &[Vec<u8>],
+    signer: &dyn Signer,
+) -> Result<Vec<u8>, StatusError> {
+    let status_list = Value::Map(vec![
+        (Value::from("bits"), Value::from(list.bits().get())),
+        (Value::from("lst"), Value::Bytes(list.pack())),
+    ]);
+    let mut payload = vec![(Value::from(SUB), Value::from(claims.uri.as_str()))];
+    payload.push((Value::from(IAT), Value::from(claims.issued_at)));
+    payload.extend(claims.expires_at.map(|exp| (Value::from(EXP), Value::from(exp))));
+    payload.extend(claims.ttl.map(|ttl| (Value::from(TTL), Value::from(ttl))));
+    payload.push((Value::from(STATUS_LIST), status_list));
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&Value::Map(payload), &mut bytes).map_err(|_| StatusError::Malformed)?;
+
+    let protected =
+        HeaderBuilder::new().algorithm(iana::Algorithm::ES256).value(TYP, Value::from(CWT_TYP)).build();
+    let mut unprotected = HeaderBuilder::new();
+    if let Some(kid) = kid {
+        unprotected = unprotected.key_id(kid.as_bytes().to_vec());
+    }
+    unprotected = match x5chain {
+        [] => unprotected,
+        [leaf] => unprotected.value(X5CHAIN, Value::Bytes(leaf.clone())),
+        many => unprotected.value(X5CHAIN, Value::Array(many.iter().cloned().map(Value::Bytes).collect())),
+    };
+    CoseSign1Builder::new()
+        .protected(protected)
+        .unprotected(unprotected.build())
+        .payload(bytes)
+        .try_create_signature(&[], |input| signer.sign(input).map(|signature| signature.to_bytes().to_vec()))?
+        .build()
+        .to_tagged_vec()
+        .map_err(|_| StatusError::Malformed)
+}
+
+/// As [`verify_jwt`](super::verify_jwt), for the binary form.
+pub fn verify_cwt(
+    token: &[u8],
+    uri: &str,
+    anchor: Anchor<'_>,
+    now: i64,
+) -> Result<VerifiedList, StatusError> {
+    if token.len() > MAX_TOKEN {
+        return Err(StatusError::TooLarge);
+    }
+    let sign1 = CoseSign1::from_tagged_slice(token).map_err(|_| StatusError::Malformed)?;
+    let protected = &sign1.protected.header;
+    let es256 = RegisteredLabelWithPrivate::Assigned(iana::Algorithm::ES256);
+    let typed = header_value(protected, TYP).and_then(Value::as_text) == Some(CWT_TYP);
+    if protected.alg != Some(es256) || !typed || !protected.crit.is_empty() {
+        return Err(StatusError::Refused);
+    }
+    let x5chain = header_value(protected, X5CHAIN).or_else(|| header_value(&sign1.unprotected, X5CHAIN));
+    let x5chain = x5chain.and_then(certificates);
+    let key = anchor.key(x5chain.as_deref(), Purpose::StatusList, now).ok_or(StatusError::Untrusted)?;
+    sign1.verify_signature(&[], |signature, input| {
+        let signature = Signature::from_bytes(signature).map_err(|_| StatusError::Signature)?;
+        key.verify(input, &signature).map_err(|_| StatusError::Signature)
+    })?;
+    let payload = sign1.payload.as_deref().ok_or(StatusError::Malformed)?;
+    let (claims, list) = read_payload(payload)?;
+    claims.check(uri, now)?;
+    Ok(VerifiedList { claims, list: list.unpack()?, fetched_at: now })
+}
+
+struct Packed {
+    bits: Bits,
+    lst: Vec<u8>,
+}
+
+impl Packed {
+    fn unpack(self) -> Result<StatusList, StatusError> {
+        Ok(StatusList::unpack(self.bits, &self.lst)?)
+    }
+}
+
+fn read_payload(bytes: &[u8]) -> Result<(ListClaims, Packed), StatusError> {
+    let mut rest = bytes;
+    let value: Value =
+        ciborium::de::from_reader_with_recursion_limit(&mut rest, 16).map_err(|_| StatusError::Malformed)?;
+    let map = value.into_map().map_err(|_| StatusError::Malformed)?;
+    if !rest.is_empty() {
+        return Err(StatusError::Malformed);
+    }
+    let mut uri = None;
+    let mut issued_at = None;
+    let mut expires_at = None;
+    let mut ttl = None;
+    let mut packed = None;
+    for (name, value) in map {
+        let Some(name) = name.as_integer().and_then(|n| i64::try_from(n).ok()) else { continue };
+        let repeated = match name {
+            SUB => uri.replace(value.into_text().map_err(|_| StatusError::Malformed)?).is_some(),
+            IAT => issued_at.replace(integer(&value)?).is_some(),
+            EXP => expires_at.replace(integer(&value)?).is_some(),
+            TTL => {
+                ttl.replace(u64::try_from(integer(&value)?).map_err(|_| StatusError::Malformed)?).is_some()
+            }
+            STATUS_LIST => packed.replace(read_list(value)?).is_some(),
+            _ => false,
+        };
+        if repeated {
+            return Err(StatusError::Malformed);
+        }
+    }
+    let claims = ListClaims {
+        uri: uri.ok_or(StatusError::Malformed)?,
+        issued_at: issued_at.ok_or(StatusError::Malformed)?,
+        expires_at,
+        ttl,
+    };
+    Ok((claims, packed.ok_or(StatusError::Malformed)?))
+}
+
+fn read_list(value: Value) -> Result<Packed, StatusError> {
+    let mut bits = None;
+    let mut lst = None;
+    for (name, value) in value.into_map().map_err(|_| StatusError::Malformed)? {
+        match name.as_text() {
+            Some("bits") => {
+                bits = integer(&value).ok().and_then(|n| u8::try_from(n).ok()).and_then(Bits::new);
+            }
+            Some("lst") => lst = value.into_bytes().ok(),
+            _ => {}
+        }
+    }
+    match (bits, lst) {
+        (Some(bits), Some(lst)) => Ok(Packed { bits, lst }),
+        _ => Err(StatusError::Malformed),
+    }
+}
+
+fn integer(value: &Value) -> Result<i64, StatusError> {
+    value.as_integer().and_then(|n| i64::try_from(n).ok()).ok_or(StatusError::Malformed)
+}
+
+fn header_value(header: &Header, label: i64) -> Option<&Value> {
+    header.rest.iter().find(|(name, _)| *name == Label::Int(label)).map(|(_, value)| value)
+}
+
+/// One certificate as a byte string, or several as an array of them (RFC 9360 §2).
+fn certificates(value: &Value) -> Option<Vec<Vec<u8>>> {
+    match value {
+        Value::Bytes(leaf) => Some(vec![leaf.clone()]),
+        Value::Array(chain) => chain.iter().map(|der| der.as_bytes().cloned()).collect(),
+        _ => None,
+    }
+}

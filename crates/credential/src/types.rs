@@ -1,0 +1,252 @@
+//! Credential types, each read from one TOML file.
+//!
+//! What a badge is (its claims, their labels, which of them the holder may withhold, how many copies of it there are
+//! and how long each lives) is data that an agency can read and change, not code. The file is checked whole when it
+//! is read: a mistake is told with its line, and a [`CredentialType`] that exists can be issued.
+
+mod file;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value};
+
+use crate::path::{ClaimPath, Step};
+
+pub use file::TypeFileError;
+
+/// A text in Korean and English.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bilingual {
+    pub ko: String,
+    pub en: String,
+}
+
+impl Bilingual {
+    /// The English text for tags that begin with `en`, else the Korean one.
+    pub fn in_language(&self, tag: &str) -> &str {
+        if tag.get(..2).is_some_and(|t| t.eq_ignore_ascii_case("en")) { &self.en } else { &self.ko }
+    }
+}
+
+/// A kind of credential that we issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialType {
+    /// The short name, used in URLs and as credential configuration id.
+    pub id: String,
+    /// The `vct` of SD-JWT VC: an https URL under which the type metadata is served.
+    pub vct: String,
+    /// The document type of ISO mdoc.
+    pub doctype: Option<String>,
+    pub name: Bilingual,
+    pub description: Bilingual,
+    pub background_color: Option<String>,
+    pub text_color: Option<String>,
+    pub formats: Vec<Format>,
+    pub validity: Validity,
+    pub batch: Batch,
+    pub claims: Vec<Claim>,
+}
+
+/// A format in which a type is issued, by its name in OpenID4VCI and OpenID4VP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
+pub enum Format {
+    #[serde(rename = "dc+sd-jwt")]
+    SdJwtVc,
+    #[serde(rename = "mso_mdoc")]
+    Mdoc,
+}
+
+impl Format {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SdJwtVc => "dc+sd-jwt",
+            Self::Mdoc => "mso_mdoc",
+        }
+    }
+}
+
+/// How long the document, and each copy of it, is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// Years from the issue of the document (the badge, not the copy).
+    pub document_years: u8,
+    /// ISO weeks that a copy lives: issued in week W, good to the end of week W + `copy_weeks` − 1.
+    pub copy_weeks: u8,
+}
+
+/// How many copies a holder gets, and when more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// Copies of one SD-JWT VC batch.
+    pub sd_jwt_copies: u16,
+    /// Copies of one mdoc batch.
+    pub mdoc_copies: u16,
+    /// The wallet asks for the next batch when fewer copies are left.
+    pub top_up_below: u16,
+    /// Days after the last correct PIN in which a batch is renewed on the device key alone.
+    pub silent_days: u16,
+}
+
+/// One claim of a type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub path: ClaimPath,
+    pub label: Bilingual,
+    pub description: Option<Bilingual>,
+    pub kind: ClaimKind,
+    pub disclosure: Disclosure,
+    /// The issuer includes it in every credential.
+    pub mandatory: bool,
+    /// Who alone may be given the claim; a wallet refuses all others.
+    pub only_for: Option<Audience>,
+}
+
+impl Claim {
+    /// The name of the claim; every path of a type file has one step.
+    pub fn name(&self) -> &str {
+        self.path.top().unwrap_or_default()
+    }
+}
+
+/// What a claim's value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClaimKind {
+    /// A string.
+    Text,
+    /// A string, or `{"ko": …, "en": …}` with `en` where there is one.
+    Bilingual,
+    /// A string `YYYY-MM-DD`.
+    Date,
+    Boolean,
+    /// An array of strings.
+    List,
+}
+
+impl ClaimKind {
+    fn fits(self, value: &Value) -> bool {
+        match self {
+            Self::Text => value.is_string(),
+            Self::Bilingual => match value {
+                Value::String(_) => true,
+                Value::Object(texts) => {
+                    texts.contains_key("ko")
+                        && texts
+                            .iter()
+                            .all(|(tag, text)| matches!(tag.as_str(), "ko" | "en") && text.is_string())
+                }
+                _ => false,
+            },
+            Self::Date => value.as_str().is_some_and(is_date),
+            Self::Boolean => value.is_boolean(),
+            Self::List => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+        }
+    }
+}
+
+/// Whether the holder may withhold a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disclosure {
+    Selective,
+    Always,
+}
+
+/// A closed audience of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Audience {
+    /// The platform's own login provider.
+    LoginProvider,
+}
+
+/// Why claim values don't make a credential of the type. Names claims, never values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimsError {
+    #[error("the type has no claim `{0}`")]
+    Unknown(String),
+    #[error("the mandatory claim `{0}` is missing")]
+    Missing(String),
+    #[error("the value of the claim `{0}` is not of its kind")]
+    WrongKind(String),
+}
+
+impl CredentialType {
+    /// Reads a type file. `base_url` completes a relative `vct`: `badge` becomes `{base_url}/types/badge`.
+    pub fn parse(text: &str, base_url: &str) -> Result<Self, TypeFileError> {
+        file::parse(text, base_url)
+    }
+
+    /// The claim of that name.
+    pub fn claim(&self, name: &str) -> Option<&Claim> {
+        self.claims.iter().find(|claim| claim.name() == name)
+    }
+
+    /// How many claims a holder may withhold; a credential is padded with decoys to that many digests.
+    pub fn selective_claims(&self) -> usize {
+        self.claims.iter().filter(|claim| claim.disclosure == Disclosure::Selective).count()
+    }
+
+    /// Checks the values against the type and sorts them into those always told and those the holder may withhold.
+    pub fn claims(&self, values: &Map<String, Value>) -> Result<crate::sd_jwt::Claims, ClaimsError> {
+        if let Some(name) = values.keys().find(|name| self.claim(name).is_none()) {
+            return Err(ClaimsError::Unknown(name.clone()));
+        }
+        let mut sorted = crate::sd_jwt::Claims::with_digests(self.selective_claims());
+        for claim in &self.claims {
+            let name = claim.name();
+            match values.get(name) {
+                None if claim.mandatory => return Err(ClaimsError::Missing(name.to_owned())),
+                None => {}
+                Some(value) if !claim.kind.fits(value) => {
+                    return Err(ClaimsError::WrongKind(name.to_owned()));
+                }
+                Some(value) => {
+                    let added = match claim.disclosure {
+                        Disclosure::Selective => sorted.selective(name, value),
+                        Disclosure::Always => sorted.always(name, value),
+                    };
+                    // The file was checked for names of the token itself when it was read.
+                    added.map_err(|_| ClaimsError::Unknown(name.to_owned()))?;
+                }
+            }
+        }
+        Ok(sorted)
+    }
+
+    /// The first and last second of a copy issued at `now`, on ISO-week borders so that copies of a week look alike.
+    pub fn copy_validity(&self, now: i64) -> (i64, i64) {
+        crate::status_list::week::Week::of(now).validity(self.validity.copy_weeks)
+    }
+}
+
+/// The text of a claim value in the language, whether it was given in one language or two.
+pub fn text_in<'v>(value: &'v Value, tag: &str) -> Option<&'v str> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Object(texts) => {
+            let wanted = if tag.starts_with("en") {
+                texts.get("en").or_else(|| texts.get("ko"))
+            } else {
+                texts.get("ko")
+            };
+            wanted.and_then(Value::as_str)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a text is a day of the calendar as `YYYY-MM-DD`.
+fn is_date(text: &str) -> bool {
+    let format = time::macros::format_description!("[year]-[month]-[day]");
+    text.len() == 10 && time::Date::parse(text, format).is_ok()
+}
+
+/// A path of a type file: one name, because the issuer conceals whole top-level claims.
+fn single_name(path: &ClaimPath) -> Option<&str> {
+    match path.steps() {
+        [Step::Key(name)] => Some(name),
+        _ => None,
+    }
+}

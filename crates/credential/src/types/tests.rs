@@ -1,0 +1,113 @@
+use serde_json::{Map, Value, json};
+
+use super::*;
+
+const BADGE: &str = include_str!("../../../mapae/types/badge.toml");
+
+fn badge() -> CredentialType {
+    CredentialType::parse(BADGE, "https://id.example.go.kr/").unwrap()
+}
+
+fn broken(from: &str, to: &str) -> TypeFileError {
+    assert!(BADGE.contains(from), "{from} is in the file");
+    CredentialType::parse(&BADGE.replacen(from, to, 1), "https://id.example.go.kr").unwrap_err()
+}
+
+fn line_with(text: &str) -> usize {
+    BADGE.lines().position(|line| line.contains(text)).unwrap() + 1
+}
+
+fn values() -> Map<String, Value> {
+    let values = json!({
+        "family_name": {"ko": "예", "en": "Ye"}, "given_name": {"ko": "시온"}, "name": {"ko": "예시온", "en": "Sion Ye"},
+        "birth_date": "1990-02-28", "agency_name": {"ko": "예시부"}, "inst_code": "0000001", "department": "예시과",
+        "employee_number": "E-1", "badge_number": "B-1", "issued_at": "2026-11-23", "valid_until": "2029-11-22",
+        "is_serving": true, "agency_tree": ["0000000", "0000001"], "link_id": "x"
+    });
+    values.as_object().unwrap().clone()
+}
+
+#[test]
+fn the_badge_is_what_its_file_says() {
+    let badge = badge();
+    assert_eq!(badge.vct, "https://id.example.go.kr/types/badge");
+    assert_eq!(badge.name.in_language("ko-KR"), "모바일 공무원증");
+    assert_eq!(badge.name.in_language("en"), "Mobile Official Badge");
+    assert_eq!(badge.batch.sd_jwt_copies, 20);
+    assert_eq!(badge.validity, Validity { document_years: 3, copy_weeks: 2 });
+    assert_eq!(badge.claims.len(), 16);
+    assert_eq!(badge.selective_claims(), 16);
+    assert_eq!(badge.claim("link_id").unwrap().only_for, Some(Audience::LoginProvider));
+    assert_eq!(badge.claim("rank").unwrap().label.ko, "직급");
+    assert!(badge.claims.iter().all(|claim| claim.only_for.is_none() || claim.name() == "link_id"));
+}
+
+#[test]
+fn a_broken_file_is_told_with_its_line() {
+    let error = broken("kind = \"date\"", "kind = \"day\"");
+    assert_eq!(error.line, line_with("kind = \"date\""), "{error}");
+    let error = broken("mandatory = true", "mandatroy = true");
+    assert_eq!(error.line, line_with("mandatory = true"), "{error}");
+    let error = broken("label = { ko = \"직급\", en = \"Rank\" }", "label = { ko = \"직급\", en = \"\" }");
+    assert_eq!((error.line, error.reason.contains("en")), (line_with("직급"), true), "{error}");
+    let error = broken("path = [\"rank\"]", "path = [\"name\"]");
+    assert_eq!(error.line, line_with("path = [\"rank\"]"), "{error}");
+    let error = broken("path = [\"rank\"]", "path = [\"cnf\"]");
+    assert_eq!(error.line, line_with("path = [\"rank\"]"), "{error}");
+    let error = broken("path = [\"rank\"]", "path = [\"rank\", \"level\"]");
+    assert_eq!(error.line, line_with("path = [\"rank\"]"), "{error}");
+    let error = broken("path = [\"rank\"]", "path = []");
+    assert_eq!(error.line, line_with("path = [\"rank\"]"), "{error}");
+    let error = broken("vct = \"badge\" ", "vct = \"http://id.example\" ");
+    assert_eq!(error.line, line_with("vct = \"badge\""), "{error}");
+    let error = broken("formats = [\"dc+sd-jwt\"]", "formats = []");
+    assert_eq!(error.line, line_with("formats = "), "{error}");
+    let error = broken("#0b2545", "navy");
+    assert_eq!(error.line, line_with("background_color"), "{error}");
+    let error = broken("copy-weeks = 2", "copy-weeks = 0");
+    assert_eq!(error.line, line_with("[validity]"), "{error}");
+    let error = broken("sd-jwt-copies = 20", "sd-jwt-copies = 8");
+    assert_eq!(error.line, line_with("[batch]"), "{error}");
+    assert_eq!(CredentialType::parse("", "https://x").unwrap_err().line, 1);
+    assert!(CredentialType::parse(&"#".repeat(70_000), "https://x").is_err());
+}
+
+#[test]
+fn values_must_fit_the_type() {
+    let badge = badge();
+    assert!(badge.claims(&values()).is_ok());
+    let with = |name: &str, value: Value| {
+        let mut values = values();
+        values.insert(name.to_owned(), value);
+        badge.claims(&values).err()
+    };
+    assert_eq!(with("shoe_size", json!("270")), Some(ClaimsError::Unknown("shoe_size".to_owned())));
+    assert_eq!(
+        with("birth_date", json!("1990-02-30")),
+        Some(ClaimsError::WrongKind("birth_date".to_owned()))
+    );
+    assert_eq!(with("birth_date", json!("19900228")), Some(ClaimsError::WrongKind("birth_date".to_owned())));
+    assert_eq!(with("name", json!({"en": "no Korean"})), Some(ClaimsError::WrongKind("name".to_owned())));
+    assert_eq!(with("is_serving", json!("true")), Some(ClaimsError::WrongKind("is_serving".to_owned())));
+    assert_eq!(with("agency_tree", json!([1])), Some(ClaimsError::WrongKind("agency_tree".to_owned())));
+    let mut without = values();
+    without.remove("name");
+    assert_eq!(badge.claims(&without).err(), Some(ClaimsError::Missing("name".to_owned())));
+}
+
+#[test]
+fn a_copy_lives_on_week_borders() {
+    let monday = 1_795_392_000; // 2026-11-23 00:00 UTC
+    let (from, until) = badge().copy_validity(monday + 3 * 86_400 + 5);
+    assert_eq!((from, until), (monday, monday + 14 * 86_400));
+}
+
+#[test]
+fn a_text_is_told_in_the_language_it_has() {
+    let both = json!({"ko": "예시", "en": "Example"});
+    assert_eq!(text_in(&both, "en-US"), Some("Example"));
+    assert_eq!(text_in(&both, "ko"), Some("예시"));
+    assert_eq!(text_in(&json!({"ko": "예시"}), "en"), Some("예시"));
+    assert_eq!(text_in(&json!("예시"), "en"), Some("예시"));
+    assert_eq!(text_in(&json!(1), "en"), None);
+}
