@@ -1,4 +1,0 @@
-//! Tells cargo that a new migration file is a reason to compile again.
-fn main() {
-    println!("cargo:rerun-if-changed=migrations");
-}

@@ -1,3 +1,0 @@
-//! The demonstration: starts everything and plays the walk, step by step.
-
-pub mod cli;

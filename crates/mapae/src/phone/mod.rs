@@ -1,3 +1,0 @@
-//! A phone in the terminal: `mapae wallet …` on the holder crate.
-
-pub mod cli;
