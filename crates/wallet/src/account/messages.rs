@@ -1,0 +1,572 @@
+//! The messages between phone and wallet provider, one definition for both sides.
+//!
+//! Everything after enrolment is signed by the device key: a compact JWS (ES256) whose `typ` names the message
+//! and whose payload is [`Signed`]: audience, account, time, and the message's own members beside them. What the
+//! PIN protects is signed twice, by the PIN key inside ([`PinInstruction`]) and by the device key around it
+//! ([`Instruct`]). Results are signed by the server ([`InstructionResult`]).
+//!
+//! | Path under `/wallet/v1` | Request | Answer |
+//! |---|---|---|
+//! | `POST /activate` | [`Activate`] | [`Activated`] |
+//! | `GET /onboarding` (bearer) | – | [`OnboardingStatus`] |
+//! | `POST /identity` (bearer) | [`Identity`] | [`OtpSent`] |
+//! | `POST /otp` (bearer) | [`Otp`] | [`OnboardingStatus`] |
+//! | `POST /register` (bearer) | [`Envelope`] of [`Registration`] | [`Registered`] |
+//! | `POST /challenge` | [`Envelope`] of [`ChallengeRequest`] | [`ChallengeGiven`] |
+//! | `POST /instructions` | [`Envelope`] of [`Instruct`] | [`Answer`] of [`InstructionResult`] |
+//! | `GET /results/{sequence}` (header `authorization: Device <JWS of [`ResultRequest`]>`) | – | [`Answer`] |
+//! | `GET /account` (header `authorization: Device <JWS of [`StatusRequest`]>`) | – | [`AccountStatus`] |
+//! | `POST /approvals` | [`Envelope`] of [`Approval`] | [`Approved`] |
+//! | `POST /offers` | [`Envelope`] of [`OfferRequest`] | [`Offered`] |
+//! | `POST /key-attestations` | [`Envelope`] of [`KeyAttestationRequest`] | [`KeyAttested`] |
+//! | `GET /keys` | – | [`ResultKeys`] |
+//! | `POST /pin` | [`Envelope`] of [`NewPin`] | [`AccountStatus`] |
+//!
+//! Refusals are `application/problem+json` with a stable `code`; see [`Refusal`].
+
+use core::fmt;
+
+use keys::{Jwk, JwkSet};
+use openid::approval::Level;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The path under which the wallet provider answers.
+pub const BASE_PATH: &str = "/wallet/v1";
+
+/// Scheme of the `authorization` header of device-signed GET requests.
+pub const DEVICE_SCHEME: &str = "Device";
+
+/// How far the time in a device-signed message may be from the server's (seconds).
+pub const MAX_CLOCK_SKEW_S: i64 = 300;
+
+/// Longest device-signed message (bytes of the compact JWS), but for key attestation requests.
+pub const MAX_DEVICE_JWS: usize = 8 << 10;
+
+/// Longest key attestation request (bytes of the compact JWS).
+pub const MAX_ATTESTATION_JWS: usize = 24 << 10;
+
+/// Most keys in one key attestation.
+pub const MAX_ATTESTED_KEYS: usize = 64;
+
+/// Ties a message to its JWS `typ`, so that no message passes for another.
+pub trait Message: Serialize + DeserializeOwned {
+    /// The `typ` header.
+    const TYP: &'static str;
+}
+
+/// What each device-signed message says beside its own members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed<T> {
+    /// The wallet provider's base URL.
+    pub aud: String,
+    /// Account id; in a [`Registration`] the onboarding id.
+    pub account: String,
+    /// Seconds since 1970, by the phone's clock.
+    pub iat: i64,
+    /// Random; makes each message its own.
+    pub jti: String,
+    /// The message.
+    #[serde(flatten)]
+    pub message: T,
+}
+
+/// A device-signed message on its way.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Envelope {
+    /// Compact JWS, ES256, by the device key.
+    pub signed: String,
+}
+
+/// A server-signed answer on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Answer {
+    /// Compact JWS, ES256, `typ` [`RESULT_TYP`]; payload: [`InstructionResult`].
+    pub result: String,
+}
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Envelope({} bytes)", self.signed.len())
+    }
+}
+
+// ---- Enrolment ------------------------------------------------------------------------------------------------
+
+/// Starts the enrolment: the handle from the SMS link and the code that the portal shows.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Activate {
+    /// Handle of the invitation.
+    #[cfg_attr(feature = "schema", schema(max_length = 128))]
+    pub invitation: String,
+    /// Eight digits.
+    #[cfg_attr(feature = "schema", schema(pattern = "^[0-9]{8}$"))]
+    pub code: String,
+}
+
+/// The enrolment may go on.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Activated {
+    /// Bearer token for the next steps.
+    pub token: String,
+    /// Id to sign in the registration.
+    pub onboarding: String,
+    /// Milliseconds since 1970.
+    pub expires_at: i64,
+}
+
+/// Who the holder claims to be. Never logged.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// As in the personnel record.
+    #[cfg_attr(feature = "schema", schema(max_length = 100))]
+    pub name: String,
+    /// Resident registration number, 13 digits with or without a hyphen.
+    #[cfg_attr(feature = "schema", schema(max_length = 14))]
+    pub rrn: String,
+}
+
+/// A one-time password is on its way to the phone number that the identity checker saw.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct OtpSent {
+    /// The number with its middle hidden.
+    pub phone: String,
+    /// Milliseconds since 1970.
+    pub expires_at: i64,
+}
+
+/// The one-time password from the SMS.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Otp {
+    /// Six digits.
+    #[cfg_attr(feature = "schema", schema(pattern = "^[0-9]{6}$"))]
+    pub otp: String,
+}
+
+/// How far an enrolment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnboardingStep {
+    /// Name and number come next.
+    Activated,
+    /// The one-time password comes next.
+    OtpSent,
+    /// The registration of device and PIN comes next.
+    Proofed,
+    /// Done.
+    Registered,
+}
+
+/// Answer to "where was I": lets an interrupted phone go on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct OnboardingStatus {
+    /// What is done.
+    pub step: OnboardingStep,
+    /// Milliseconds since 1970.
+    pub expires_at: i64,
+}
+
+/// Registers the phone: the device key is in the JWS header (`jwk`), the PIN key here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Registration {
+    /// PIN public key.
+    pub pin_key: Jwk,
+    /// Proof that whoever registers can sign with it: JWS of [`PinProof`].
+    pub pin_proof: String,
+}
+
+impl Message for Registration {
+    const TYP: &'static str = "mapae-registration+jwt";
+}
+
+/// Possession of a PIN key, for this device and this purpose only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinProof {
+    /// The wallet provider's base URL.
+    pub aud: String,
+    /// Onboarding id, or account id when an account gets a new PIN.
+    pub subject: String,
+    /// Thumbprint (RFC 7638) of the device key.
+    pub device: String,
+}
+
+/// `typ` of [`PinProof`].
+pub const PIN_PROOF_TYP: &str = "mapae-pin-proof+jwt";
+
+/// The account is there, and with it an offer of the badge.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Registered {
+    /// Account id.
+    pub account: String,
+    /// `openid-credential-offer://…` for the badge.
+    pub offer: String,
+    /// Keys that sign results.
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
+    pub result_keys: JwkSet,
+    /// Root certificates of this platform, base64url DER: issuers and requesters under them are known.
+    pub trust_anchors: Vec<String>,
+    /// Number of the PIN key, counted up with each change.
+    pub pin_generation: u32,
+}
+
+// ---- Instructions ---------------------------------------------------------------------------------------------
+
+/// Asks for a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChallengeRequest {}
+
+impl Message for ChallengeRequest {
+    const TYP: &'static str = "mapae-challenge-request+jwt";
+}
+
+/// A challenge for exactly one instruction.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct ChallengeGiven {
+    /// Sealed by the server; opaque.
+    pub challenge: String,
+    /// The last sequence number used; the instruction's must be greater.
+    #[cfg_attr(feature = "schema", schema(minimum = 0))]
+    pub sequence: u64,
+    /// Milliseconds since 1970.
+    pub expires_at: i64,
+}
+
+/// What the PIN is asked for. More kinds follow (signing a document); unknown ones are refused before any charge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Instruction {
+    /// Nothing but "this is the holder"; renews the right to draw batches.
+    CheckPin,
+    /// Approves a login request at level [`Level::Pin`].
+    Approve(Approval),
+    /// Announces a new PIN key; until commit or rollback nothing else is accepted. Signed with the old PIN.
+    PinChangeBegin {
+        /// The new PIN public key.
+        pin_key: Jwk,
+        /// JWS of [`PinProof`] by the new key.
+        pin_proof: String,
+    },
+    /// Makes the new PIN the only one. Signed with the new PIN.
+    PinChangeCommit,
+    /// Keeps the old PIN. Signed with the old PIN.
+    PinChangeRollback,
+}
+
+impl Instruction {
+    /// The name on the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Instruction::CheckPin => "check_pin",
+            Instruction::Approve(_) => "approve",
+            Instruction::PinChangeBegin { .. } => "pin_change_begin",
+            Instruction::PinChangeCommit => "pin_change_commit",
+            Instruction::PinChangeRollback => "pin_change_rollback",
+        }
+    }
+}
+
+/// The inner, PIN-signed half of an instruction. The server judges it and forgets it: with the salt it would
+/// allow an offline search, so it is never stored and never logged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinInstruction {
+    /// The wallet provider's base URL.
+    pub aud: String,
+    /// Account id.
+    pub account: String,
+    /// Thumbprint (RFC 7638) of the device key that signs around it.
+    pub device: String,
+    /// As in [`Instruct`].
+    pub sequence: u64,
+    /// As in [`Instruct`].
+    pub challenge: String,
+    /// What to do.
+    pub instruction: Instruction,
+}
+
+/// `typ` of [`PinInstruction`].
+pub const PIN_INSTRUCTION_TYP: &str = "mapae-pin-instruction+jwt";
+
+/// The outer, device-signed half of an instruction.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instruct {
+    /// Greater than every number used before.
+    pub sequence: u64,
+    /// From [`ChallengeGiven`].
+    pub challenge: String,
+    /// JWS of [`PinInstruction`].
+    pub pin_signed: String,
+}
+
+impl Message for Instruct {
+    const TYP: &'static str = "mapae-instruction+jwt";
+}
+
+/// What became of an instruction, once judged always the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstructionResult {
+    /// The wallet provider's base URL.
+    pub iss: String,
+    /// Account id.
+    pub account: String,
+    /// The instruction's sequence number.
+    pub sequence: u64,
+    /// base64url SHA-256 of the device-signed JWS that was judged.
+    pub request: String,
+    /// Seconds since 1970.
+    pub iat: i64,
+    /// The judgement.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+/// `typ` of [`InstructionResult`].
+pub const RESULT_TYP: &str = "mapae-result+jwt";
+
+/// The judgement on an instruction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// The PIN was right and what was asked is done.
+    Done {
+        /// Number of the PIN key in force afterwards.
+        pin_generation: u32,
+    },
+    /// The PIN was right, but what was asked can't be done.
+    Refused {
+        /// Stable code.
+        code: String,
+    },
+    /// The PIN was wrong.
+    WrongPin {
+        /// Tries left; 0 means locked.
+        tries_left: u32,
+    },
+}
+
+/// Asks again for the result of an instruction whose reply was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultRequest {
+    /// The instruction's sequence number.
+    pub sequence: u64,
+}
+
+impl Message for ResultRequest {
+    const TYP: &'static str = "mapae-result-request+jwt";
+}
+
+// ---- Without a PIN --------------------------------------------------------------------------------------------
+
+/// "I approve this request, I read this number." Device-signed it counts as [`Level::Base`], inside a PIN
+/// instruction as [`Level::Pin`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// base64url SHA-256 of [`openid::approval::approved_part`] of the request object.
+    pub request_hash: String,
+    /// The number that the browser shows, if one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+}
+
+impl Message for Approval {
+    const TYP: &'static str = "mapae-approval+jwt";
+}
+
+/// The approval is recorded.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Approved {
+    /// Level recorded: `base` or `pin`.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub level: Level,
+    /// When the record ends, milliseconds since 1970.
+    pub expires_at: i64,
+}
+
+/// Asks how the account stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusRequest {}
+
+impl Message for StatusRequest {
+    const TYP: &'static str = "mapae-status-request+jwt";
+}
+
+/// How an account stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AccountState {
+    /// Enrolled; no badge has been issued to it yet.
+    Pending,
+    /// In use.
+    Active,
+    /// Suspended (loss report, leave): everything refuses until resumed.
+    Suspended,
+    /// Five wrong PINs: two operators unlock.
+    Locked,
+    /// Unlocked: a new PIN has to be set before anything else.
+    NewPinNeeded,
+    /// Ended for good; the vault has to be wiped.
+    Closed,
+}
+
+/// How the account stands, told to its device only. Nothing in it helps to guess a PIN.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct AccountStatus {
+    /// How it stands.
+    pub state: AccountState,
+    /// PIN tries left.
+    pub tries_left: u32,
+    /// The last sequence number used.
+    pub sequence: u64,
+    /// Number of the PIN key in force.
+    pub pin_generation: u32,
+    /// A PIN change was begun and neither committed nor rolled back.
+    pub pin_change: bool,
+}
+
+/// Asks for a fresh offer of the badge, while it has not been issued to this account, or to draw the next batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferRequest {}
+
+impl Message for OfferRequest {
+    const TYP: &'static str = "mapae-offer-request+jwt";
+}
+
+/// A fresh offer.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Offered {
+    /// `openid-credential-offer://…`
+    pub offer: String,
+}
+
+/// Asks the wallet provider to vouch for holder keys (OpenID4VCI 1.0 Appendix D).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeyAttestationRequest {
+    /// The `c_nonce` of the issuer, if it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// The holder keys.
+    pub keys: Vec<Jwk>,
+}
+
+impl Message for KeyAttestationRequest {
+    const TYP: &'static str = "mapae-key-attestation-request+jwt";
+}
+
+/// A key attestation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct KeyAttested {
+    /// JWT of `typ` `key-attestation+jwt`.
+    pub key_attestation: String,
+}
+
+/// Sets a new PIN after two operators unlocked the account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewPin {
+    /// The code that the operators handed to the holder, eight digits.
+    pub code: String,
+    /// PIN public key.
+    pub pin_key: Jwk,
+    /// JWS of [`PinProof`].
+    pub pin_proof: String,
+}
+
+impl Message for NewPin {
+    const TYP: &'static str = "mapae-new-pin+jwt";
+}
+
+/// The keys that sign results, for a phone that sees an unknown `kid`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct ResultKeys {
+    /// JWK Set members.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Object>))]
+    pub keys: Vec<Jwk>,
+}
+
+// ---- Refusals -------------------------------------------------------------------------------------------------
+
+/// The members of a problem document (RFC 9457) that the wallet acts on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Stable code.
+    pub code: String,
+    /// One or two sentences in the language that was asked for.
+    #[serde(default)]
+    pub detail: String,
+    /// Tries left, where something was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries_left: Option<u32>,
+    /// The last sequence number used (`stale_sequence`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+}
+
+/// Codes that the wallet acts on; the texts are the server's.
+pub mod code {
+    /// Another instruction came first: fetch a new challenge.
+    pub const STALE_SEQUENCE: &str = "stale_sequence";
+    /// The challenge is not ours, is over, or belongs to another account: fetch a new one.
+    pub const CHALLENGE_INVALID: &str = "challenge_invalid";
+    /// Five wrong PINs.
+    pub const LOCKED: &str = "account_locked";
+    /// The account is suspended.
+    pub const SUSPENDED: &str = "account_suspended";
+    /// The account is closed.
+    pub const CLOSED: &str = "account_closed";
+    /// A PIN change has to be committed or rolled back first.
+    pub const PIN_CHANGE_PENDING: &str = "pin_change_pending";
+    /// There is no PIN change to commit or roll back.
+    pub const NO_PIN_CHANGE: &str = "no_pin_change";
+    /// A new PIN has to be set first.
+    pub const NEW_PIN_NEEDED: &str = "new_pin_needed";
+    /// No result under this number.
+    pub const RESULT_NOT_FOUND: &str = "result_not_found";
+    /// The try was charged, but the server stopped before it judged.
+    pub const NOT_JUDGED: &str = "not_judged";
+    /// The device signature, account or time of a message is wrong.
+    pub const DEVICE_REFUSED: &str = "device_refused";
+    /// A message is not what its path expects.
+    pub const MALFORMED: &str = "malformed";
+    /// The PIN key can't be opened now; nothing was counted.
+    pub const PIN_KEY_UNAVAILABLE: &str = "pin_key_unavailable";
+    /// This request was approved before.
+    pub const ALREADY_APPROVED: &str = "already_approved";
+    /// The account holds no badge yet.
+    pub const NO_BADGE: &str = "no_badge";
+    /// The onboarding token is over or was replaced by a newer one.
+    pub const ONBOARDING_OVER: &str = "onboarding_over";
+    /// Invitation or activation code not right.
+    pub const ACTIVATION_REFUSED: &str = "activation_refused";
+    /// Name and number do not belong together, or the person may not enrol.
+    pub const IDENTITY_MISMATCH: &str = "identity_mismatch";
+    /// Wrong one-time password.
+    pub const OTP_WRONG: &str = "otp_wrong";
+    /// The one-time password is over, used up, or was never sent.
+    pub const OTP_OVER: &str = "otp_over";
+    /// A step was skipped.
+    pub const WRONG_STEP: &str = "wrong_step";
+    /// Wrong unlock code.
+    pub const UNLOCK_CODE_WRONG: &str = "unlock_code_wrong";
+    /// No offer can be made for this account now.
+    pub const NO_OFFER: &str = "no_offer";
+}

@@ -1,0 +1,175 @@
+//! What the vault holds.
+
+use keys::{Jwk, JwkSet};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::account::messages::AccountState;
+use crate::issue::{Holding, Issuing};
+use crate::pin::{Owner, Salt};
+use crate::ports::KeyHandle;
+use crate::usage::UsageRecord;
+
+/// Format of [`State`]; a wallet refuses a newer one.
+pub const FORMAT: u32 = 1;
+
+/// Everything the wallet remembers, in one piece.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct State {
+    /// [`FORMAT`] when it was written.
+    pub format: u32,
+    /// The key that is this phone.
+    #[serde(default)]
+    pub device: Option<Device>,
+    /// An enrolment that is not finished.
+    #[serde(default)]
+    pub onboarding: Option<Onboarding>,
+    /// The account at the wallet provider.
+    #[serde(default)]
+    pub account: Option<Account>,
+    /// An instruction that was sent and whose result is not known yet.
+    #[serde(default)]
+    pub pending: Option<Pending>,
+    /// An issuance that is not finished.
+    #[serde(default)]
+    pub issuing: Option<Issuing>,
+    /// Credentials held.
+    #[serde(default)]
+    pub holdings: Vec<Holding>,
+    /// Roots under which issuers and requesters are known, base64url DER.
+    #[serde(default)]
+    pub trust_anchors: Vec<String>,
+    /// The history.
+    #[serde(default)]
+    pub usage: Vec<UsageRecord>,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            format: FORMAT,
+            device: None,
+            onboarding: None,
+            account: None,
+            pending: None,
+            issuing: None,
+            holdings: Vec::new(),
+            trust_anchors: Vec::new(),
+            usage: Vec::new(),
+        }
+    }
+}
+
+/// The device key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Device {
+    /// The shell's name for it.
+    pub handle: KeyHandle,
+    /// The public half.
+    pub public_key: Jwk,
+}
+
+/// An enrolment on its way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Onboarding {
+    /// Base URL of the wallet provider.
+    pub provider: String,
+    /// Onboarding id.
+    pub id: String,
+    /// Bearer token.
+    pub token: Zeroizing<String>,
+    /// The activation code, which the issuer asks for again as `tx_code`.
+    pub code: Zeroizing<String>,
+    /// Milliseconds since 1970.
+    pub expires_at: i64,
+    /// For the weak-PIN rules.
+    #[serde(default)]
+    pub owner: Owner,
+    /// Drawn before the registration is sent, so that a repetition after a lost reply names the same key.
+    #[serde(default)]
+    pub salt: Option<Salt>,
+}
+
+/// The account at the wallet provider.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Account {
+    /// Base URL of the wallet provider.
+    pub provider: String,
+    /// Account id.
+    pub id: String,
+    /// The PIN key in force.
+    pub pin: PinRecord,
+    /// A PIN change on its way.
+    #[serde(default)]
+    pub pin_change: Option<PinChange>,
+    /// For the weak-PIN rules.
+    #[serde(default)]
+    pub owner: Owner,
+    /// Keys that sign results.
+    pub result_keys: JwkSet,
+    /// As the server last said.
+    pub state: AccountState,
+    /// As the server last said.
+    pub tries_left: u32,
+    /// The offer that came with the account, until it is redeemed.
+    #[serde(default)]
+    pub offer: Option<Zeroizing<String>>,
+    /// The activation code, until the offer is redeemed.
+    #[serde(default)]
+    pub code: Option<Zeroizing<String>>,
+}
+
+/// The phone's half of a PIN key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PinRecord {
+    /// Number of this key, counted by the server.
+    pub generation: u32,
+    /// The salt.
+    pub salt: Salt,
+}
+
+/// How far a PIN change got, as far as the phone knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PinChangeStage {
+    /// The new salt is written down; the server may or may not know.
+    Announced,
+    /// The server accepted the new key beside the old one.
+    Begun,
+}
+
+/// A PIN change on its way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PinChange {
+    /// The new half, with the generation it will have.
+    pub new: PinRecord,
+    /// How far it got.
+    pub stage: PinChangeStage,
+}
+
+/// What an unanswered instruction was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PendingKind {
+    /// Nothing to do on the phone.
+    CheckPin,
+    /// Nothing to do on the phone.
+    Approve,
+    /// The new PIN was announced.
+    PinChangeBegin,
+    /// The new PIN takes the place of the old one.
+    PinChangeCommit,
+    /// The new PIN is dropped.
+    PinChangeRollback,
+}
+
+/// An instruction that was sent and whose result is not known yet. Holds nothing the PIN signed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Pending {
+    /// Its sequence number.
+    pub sequence: u64,
+    /// base64url SHA-256 of what was sent.
+    pub request: String,
+    /// What it was for.
+    pub kind: PendingKind,
+}
