@@ -24,8 +24,10 @@ pub mod pin;
 pub mod ports;
 pub mod present;
 pub mod state;
+mod secret;
 pub mod usage;
 pub mod vault;
 mod wallet;
 
+pub use secret::Secret;
 pub use wallet::{OpenError, Wallet};

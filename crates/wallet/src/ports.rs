@@ -10,6 +10,8 @@ use keys::{PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::secret::Secret;
+
 /// What a key is made for; a shell may keep each kind in another place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,14 +26,8 @@ pub enum KeyUse {
 ///
 /// A browser stores the name of a non-extractable key here, a software store the key itself: it rests only
 /// inside the encrypted vault.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyHandle(pub Zeroizing<String>);
-
-impl fmt::Debug for KeyHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyHandle(…)")
-    }
-}
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyHandle(pub Secret);
 
 /// A key and the name by which the shell finds it again.
 #[derive(Debug, Clone)]
@@ -266,7 +262,7 @@ impl SoftwareKeys {
 impl KeyStore for SoftwareKeys {
     async fn generate(&self, _purpose: KeyUse) -> Result<NewKey, KeyError> {
         let key = keys::SecretKey::generate();
-        let handle = KeyHandle(Zeroizing::new(keys::encoding::b64url_encode(key.to_bytes().as_slice())));
+        let handle = KeyHandle(Secret::new(keys::encoding::b64url_encode(key.to_bytes().as_slice())));
         Ok(NewKey { handle, public_key: key.public_key().clone() })
     }
 

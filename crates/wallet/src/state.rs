@@ -2,12 +2,12 @@
 
 use keys::{Jwk, JwkSet};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::account::messages::AccountState;
 use crate::issue::{Holding, Issuing};
 use crate::pin::{Owner, Salt};
 use crate::ports::KeyHandle;
+use crate::secret::Secret;
 use crate::usage::UsageRecord;
 
 /// Format of [`State`]; a wallet refuses a newer one.
@@ -77,9 +77,9 @@ pub struct Onboarding {
     /// Onboarding id.
     pub id: String,
     /// Bearer token.
-    pub token: Zeroizing<String>,
+    pub token: Secret,
     /// The activation code, which the issuer asks for again as `tx_code`.
-    pub code: Zeroizing<String>,
+    pub code: Secret,
     /// Milliseconds since 1970.
     pub expires_at: i64,
     /// For the weak-PIN rules.
@@ -113,10 +113,10 @@ pub struct Account {
     pub tries_left: u32,
     /// The offer that came with the account, until it is redeemed.
     #[serde(default)]
-    pub offer: Option<Zeroizing<String>>,
+    pub offer: Option<Secret>,
     /// The activation code, until the offer is redeemed.
     #[serde(default)]
-    pub code: Option<Zeroizing<String>>,
+    pub code: Option<Secret>,
 }
 
 /// The phone's half of a PIN key.

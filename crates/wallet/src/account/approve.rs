@@ -3,7 +3,6 @@
 use keys::encoding::b64url_encode;
 use keys::{Jwk, sha256};
 use openid::approval::approved_part;
-use zeroize::Zeroizing;
 
 use crate::account::client::AccountError;
 use crate::account::messages::{
@@ -11,6 +10,7 @@ use crate::account::messages::{
 };
 use crate::pin::Pin;
 use crate::ports::Shell;
+use crate::secret::Secret;
 use crate::wallet::Wallet;
 
 /// What an approval covers: base64url SHA-256 of the signed part of the request object.
@@ -59,7 +59,7 @@ impl<S: Shell> Wallet<S> {
     /// Asks for a fresh offer of the badge: the first one expired, or the copies run out.
     pub async fn request_offer(&mut self) -> Result<String, AccountError> {
         let offered: Offered = self.account_post("/offers", OfferRequest {}).await?;
-        let offer = Zeroizing::new(offered.offer.clone());
+        let offer = Secret::new(offered.offer.clone());
         self.update(|state| {
             if let Some(account) = &mut state.account {
                 account.offer = Some(offer);

@@ -10,6 +10,7 @@ use crate::account::messages::{
 };
 use crate::pin::{Owner, Pin, Salt};
 use crate::ports::{DeviceKey as _, Http as _, KeyError, Request, Shell};
+use crate::secret::Secret;
 use crate::state::{Account, Onboarding, PinRecord};
 use crate::usage::{self, Act};
 use crate::wallet::{Wallet, add_anchors};
@@ -47,8 +48,8 @@ impl<S: Shell> Wallet<S> {
         let onboarding = Onboarding {
             provider,
             id: activated.onboarding,
-            token: Zeroizing::new(activated.token),
-            code: Zeroizing::new(code.to_owned()),
+            token: Secret::new(activated.token),
+            code: Secret::new(code),
             expires_at: activated.expires_at,
             owner: Owner::default(),
             salt: None,
@@ -83,7 +84,7 @@ impl<S: Shell> Wallet<S> {
     pub async fn onboarding_status(&self) -> Result<OnboardingStatus, AccountError> {
         let onboarding = self.onboarding()?;
         let request = Request::get(endpoint(&onboarding.provider, "/onboarding"))
-            .header("authorization", format!("Bearer {}", onboarding.token.as_str()));
+            .header("authorization", format!("Bearer {}", &*onboarding.token));
         read(&self.shell().http().send(request).await?)
     }
 
@@ -121,7 +122,7 @@ impl<S: Shell> Wallet<S> {
             result_keys: registered.result_keys,
             state: AccountState::Pending,
             tries_left: 5,
-            offer: Some(Zeroizing::new(registered.offer)),
+            offer: Some(Secret::new(registered.offer)),
             code: Some(onboarding.code.clone()),
         };
         let record = self.usage_record(onboarding.provider.clone(), true, Act::Enrolled);

@@ -570,3 +570,16 @@ pub mod code {
     /// No offer can be made for this account now.
     pub const NO_OFFER: &str = "no_offer";
 }
+
+/// These hold secrets or personal data: their text form tells nothing but their name.
+macro_rules! opaque {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    )*};
+}
+
+opaque!(Activate, Activated, Identity, Otp, Registered, PinInstruction, Instruct, Offered);
