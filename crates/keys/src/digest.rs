@@ -40,3 +40,6 @@ impl std::fmt::Debug for Sha256 {
         f.write_str("Sha256")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,13 @@
 //!
 //! No socket, no clock and no disk inside; time comes in as seconds since 1970. The same types stand on two engines:
 //! RustCrypto (default, also in the browser) and aws-lc-rs (feature `aws-lc`, on the server, where a signature costs
-//! a tenth). Which one is chosen shows in nothing but the speed: [`backend`](self) is private, tests run on both.
+//! a tenth). Which one is chosen shows in nothing but the speed; every test runs on both.
 //!
 //! One curve (P-256), one signature (ES256), one hash (SHA-256): what the profile of OpenID4VC High Assurance asks.
 //! RS256 exists for relying parties of the login that know nothing else, behind `aws-lc`.
 
 mod backend;
+mod der;
 mod digest;
 pub mod encoding;
 pub mod jwe;

@@ -150,3 +150,6 @@ impl TryFrom<&Jwk> for PublicKey {
         Self::from_jwk(jwk)
     }
 }
+
+#[cfg(test)]
+mod tests;

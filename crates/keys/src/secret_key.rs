@@ -88,3 +88,6 @@ impl fmt::Debug for SecretKey {
         f.debug_struct("SecretKey").field("public", &self.public).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! An ECDSA signature on P-256 with SHA-256 (ES256).
 
+use crate::der::{tlv, unsigned};
+
 /// The signature does not fit message and key, or is none at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the signature does not verify")]
@@ -34,10 +36,8 @@ impl Signature {
 
     /// The DER form.
     pub fn to_der(&self) -> Vec<u8> {
-        // Whatever exists was checked or made by the engine: the conversion finds nothing to refuse.
-        p256::ecdsa::Signature::from_slice(&self.0)
-            .map(|s| s.to_der().as_bytes().to_vec())
-            .unwrap_or_default()
+        let (r, s) = self.0.split_at(32);
+        tlv(0x30, &[&unsigned(r), &unsigned(s)])
     }
 
     /// What the engine just made.
@@ -51,3 +51,6 @@ impl std::fmt::Debug for Signature {
         write!(f, "Signature({})", crate::encoding::b64url_encode(&self.0))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,9 +75,14 @@ pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
 }
 
 pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    // HMAC takes a key of any length: the constructor refuses none, and the fallback is never taken.
-    let mut mac =
-        Hmac::<sha2::Sha256>::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()));
+    // RFC 2104 §2: a key longer than a block is hashed first, a shorter one filled up with zeros.
+    let hashed = sha256(key);
+    let key = if key.len() > 64 { &hashed } else { key };
+    let mut block = Zeroizing::new([0u8; 64]);
+    for (to, from) in block.iter_mut().zip(key) {
+        *to = *from;
+    }
+    let mut mac = Hmac::<sha2::Sha256>::new(&(*block).into());
     for part in parts {
         mac.update(part);
     }

@@ -99,7 +99,7 @@ impl Certificate {
             public_key,
             subject: tbs.subject().to_der().map_err(malformed)?,
             issuer: tbs.issuer().to_der().map_err(malformed)?,
-            serial: tbs.serial_number().as_bytes().to_vec(),
+            serial: tbs.serial_number().as_bytes().iter().copied().skip_while(|byte| *byte == 0).collect(),
             common_name,
             dns_names: Vec::new(),
             uris: Vec::new(),
@@ -183,7 +183,7 @@ impl Certificate {
         &self.uris
     }
 
-    /// The serial number, big-endian.
+    /// The serial number, big-endian, without leading zeros.
     pub fn serial(&self) -> &[u8] {
         &self.serial
     }

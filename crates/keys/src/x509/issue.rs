@@ -18,7 +18,11 @@ use x509_cert::{
 };
 
 use super::{Certificate, CertificateError, usage};
-use crate::{PublicKey, SignError, Signer, random, sha256};
+use crate::{
+    PublicKey, SignError, Signer,
+    der::{tlv, unsigned},
+    random, sha256,
+};
 
 /// Why a certificate was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -139,20 +143,24 @@ pub fn issue(
 }
 
 /// `TBSCertificate` (RFC 5280 §4.1) before its extensions.
-struct Tbs<'a> {
-    serial: [u8; 16],
-    issuer: &'a [u8],
-    subject: &'a [u8],
-    key: &'a PublicKey,
-    from: i64,
-    to: i64,
+pub(super) struct Tbs<'a> {
+    pub(super) serial: [u8; 16],
+    pub(super) issuer: &'a [u8],
+    pub(super) subject: &'a [u8],
+    pub(super) key: &'a PublicKey,
+    pub(super) from: i64,
+    pub(super) to: i64,
 }
 
 /// AlgorithmIdentifier of ecdsa-with-SHA256, without parameters.
 const ALGORITHM: [u8; 12] = [0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
 
 impl Tbs<'_> {
-    fn sign(&self, signer: &dyn Signer, extensions: &[Encoded]) -> Result<Certificate, IssueError> {
+    pub(super) fn sign(
+        &self,
+        signer: &dyn Signer,
+        extensions: &[Encoded],
+    ) -> Result<Certificate, IssueError> {
         if self.from >= self.to {
             return Err(IssueError::Validity);
         }
@@ -179,33 +187,9 @@ impl Tbs<'_> {
     }
 }
 
-/// One DER element: tag, length, content.
-fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    let mut out = Vec::with_capacity(length + 6);
-    out.push(tag);
-    let bytes = length.to_be_bytes();
-    let digits = bytes.iter().skip_while(|byte| **byte == 0);
-    match u8::try_from(length) {
-        Ok(short @ ..0x80) => out.push(short),
-        _ => {
-            // Long form: the number of length bytes (at most 8), then those.
-            out.push(0x80 + u8::try_from(digits.clone().count()).unwrap_or_default());
-            out.extend(digits);
-        }
-    }
-    for part in parts {
-        out.extend_from_slice(part);
-    }
-    out
-}
-
-/// A positive INTEGER in its shortest form.
+/// The serial number, which is positive (RFC 5280 §4.1.2.2).
 fn serial(bytes: &[u8; 16]) -> Result<Vec<u8>, IssueError> {
-    let start = bytes.iter().position(|byte| *byte != 0).ok_or(IssueError::Name)?;
-    let (_, digits) = bytes.split_at_checked(start).ok_or(IssueError::Name)?;
-    let sign: &[u8] = if digits.first().is_some_and(|byte| *byte >= 0x80) { &[0] } else { &[] };
-    Ok(tlv(0x02, &[sign, digits]))
+    if *bytes == [0; 16] { Err(IssueError::Name) } else { Ok(unsigned(bytes)) }
 }
 
 /// UTCTime until 2049, GeneralizedTime after (RFC 5280 §4.1.2.5).
@@ -216,7 +200,7 @@ fn time(seconds: i64) -> Result<Vec<u8>, IssueError> {
 }
 
 /// A Name that is one common name.
-fn name(cn: &str) -> Result<Vec<u8>, IssueError> {
+pub(super) fn name(cn: &str) -> Result<Vec<u8>, IssueError> {
     if cn.is_empty() || cn.chars().count() > 64 || cn.chars().any(char::is_control) {
         return Err(IssueError::Name);
     }
@@ -226,18 +210,18 @@ fn name(cn: &str) -> Result<Vec<u8>, IssueError> {
 }
 
 /// One extension as DER, or none where its value has no encoding.
-type Encoded = Option<Vec<u8>>;
+pub(super) type Encoded = Option<Vec<u8>>;
 
-fn extension<T: Encode + AssociatedOid>(critical: bool, value: &T) -> Encoded {
+pub(super) fn extension<T: Encode + AssociatedOid>(critical: bool, value: &T) -> Encoded {
     let extn_value = OctetString::new(value.to_der().ok()?).ok()?;
     Extension { extn_id: T::OID, critical, extn_value }.to_der().ok()
 }
 
-fn authority(path_len_constraint: Option<u8>) -> Encoded {
+pub(super) fn authority(path_len_constraint: Option<u8>) -> Encoded {
     extension(true, &BasicConstraints { ca: true, path_len_constraint })
 }
 
-fn key_usage(usages: FlagSet<KeyUsages>) -> Encoded {
+pub(super) fn key_usage(usages: FlagSet<KeyUsages>) -> Encoded {
     extension(true, &KeyUsage(usages))
 }
 
@@ -247,7 +231,7 @@ fn key_id(key: &PublicKey) -> Option<OctetString> {
     OctetString::new(hash.first_chunk::<20>()?.as_slice()).ok()
 }
 
-fn subject_key(key: &PublicKey) -> Encoded {
+pub(super) fn subject_key(key: &PublicKey) -> Encoded {
     extension(false, &SubjectKeyIdentifier(key_id(key)?))
 }
 
