@@ -1,1 +1,80 @@
-fn main() {}
+//! Developer commands, so that a newcomer needs no other tool: `cargo xtask demo`, `test`, `interop`, `bench`, `lint`, `screenshots`.
+//!
+//! This crate stays small on purpose: it is compiled before anything else runs. It starts other programs and reads what they say; it holds no logic of the product.
+
+mod bench;
+mod interop;
+mod lint;
+mod process;
+mod testing;
+mod tools;
+
+use clap::{Parser, Subcommand};
+use process::Outcome;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Developer commands of Mapae")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build, start everything, play the walk from application to login, and leave the server running.
+    Demo {
+        /// Arguments of `mapae demo`, for example --once or --json.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run the tests: every crate, on SQLite, with both cryptographic back ends.
+    Test {
+        /// Only tests whose name contains this text.
+        filter: Option<String>,
+    },
+    /// Run clients that nobody here wrote against the running server.
+    Interop {
+        /// Judges to run; none means the quick ones.
+        judges: Vec<String>,
+        /// Run every judge, the heavy ones too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Measure the hot paths and the flows, in release.
+    Bench {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+        /// Seconds for each flow.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
+    /// Format, clippy, dependency rules and file sizes.
+    Lint,
+    /// Take the screenshots of the documents again.
+    Screenshots,
+}
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Demo { arguments } => demo(&arguments),
+        Command::Test { filter } => testing::run(filter.as_deref()),
+        Command::Interop { judges, all } => interop::run(&judges, all),
+        Command::Bench { json, seconds } => bench::run(json, seconds),
+        Command::Lint => lint::run(),
+        Command::Screenshots => interop::screenshots(),
+    };
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("xtask: {reason}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo(arguments: &[String]) -> Outcome {
+    let mapae = tools::build_mapae(false)?;
+    process::run(std::process::Command::new(mapae).arg("demo").args(arguments))
+}

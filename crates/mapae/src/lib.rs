@@ -1,1 +1,22 @@
-//! placeholder
+//! Mapae: the open platform for mobile official IDs, in one process.
+//!
+//! A folder is a use case and holds its own routes, service, SQL and messages; [`operations`] is the ground they share.
+
+pub mod operations;
+
+pub mod account;
+pub mod application;
+pub mod audit;
+pub mod issuance;
+pub mod lifecycle;
+pub mod login;
+pub mod notification;
+pub mod personnel;
+pub mod staff;
+pub mod verification;
+
+pub mod demo;
+pub mod phone;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

@@ -1,1 +1,104 @@
-fn main() {}
+//! The command line of Mapae.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use mapae::operations::server::Server;
+use mapae::operations::{Config, Platform, SystemClock, log};
+
+/// Open platform for mobile official IDs.
+#[derive(Debug, Parser)]
+#[command(name = "mapae", version, about)]
+struct Arguments {
+    /// Configuration file (TOML). Without one, the defaults and the environment count.
+    #[arg(long, short, global = true, env = "MAPAE_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server until it is told to stop (SIGTERM, Ctrl-C).
+    Serve,
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// HR data: import, demo data.
+    #[command(subcommand)]
+    Personnel(mapae::personnel::cli::Command),
+    /// Wallet accounts: suspend, resume, unlock.
+    #[command(subcommand)]
+    Account(mapae::account::cli::Command),
+    /// A phone in the terminal.
+    #[command(subcommand)]
+    Wallet(mapae::phone::cli::Command),
+    /// Show the whole walk.
+    #[command(subcommand)]
+    Demo(mapae::demo::cli::Command),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print every key with its default and a note.
+    Example,
+    /// Read the configuration and say whether it can be used.
+    Check,
+}
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mapae: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), AnyError> {
+    if let Command::Config(ConfigCommand::Example) = arguments.command {
+        print!("{}", Config::example());
+        return Ok(());
+    }
+    let config = Config::load(arguments.config.as_deref(), std::env::vars())?;
+    log::start(&config.log.level);
+    match arguments.command {
+        Command::Serve => serve(config).await,
+        Command::Config(_) => {
+            println!("ok");
+            Ok(())
+        }
+        Command::Personnel(command) => mapae::personnel::cli::run(command, config).await,
+        Command::Account(command) => mapae::account::cli::run(command, config).await,
+        Command::Wallet(command) => mapae::phone::cli::run(command, config).await,
+        Command::Demo(command) => mapae::demo::cli::run(command, config).await,
+    }
+}
+
+async fn serve(config: Config) -> Result<(), AnyError> {
+    let platform = Platform::open(config, Arc::new(SystemClock)).await?;
+    let server = Server::start(platform).await?;
+    wait_for_signal().await?;
+    server.stop().await;
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn wait_for_signal() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        signal = tokio::signal::ctrl_c() => signal,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait_for_signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

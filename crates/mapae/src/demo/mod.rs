@@ -1,0 +1,3 @@
+//! The demonstration: starts everything and plays the walk, step by step.
+
+pub mod cli;

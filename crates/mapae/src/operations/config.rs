@@ -1,0 +1,399 @@
+//! Configuration: defaults, then one TOML file, then the environment (`MAPAE__SECTION__KEY`). Unknown keys are refused.
+//!
+//! `mapae config example` prints every key with its default and a note; the note says what the key does and, where it
+//! matters, whom one trusts by setting it.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// One `[section]` of the configuration file.
+pub trait Section: Default + Serialize + DeserializeOwned {
+    /// A note for each key, in the order of the struct.
+    const NOTES: &'static [(&'static str, &'static str)];
+}
+
+/// Why the configuration cannot be used, and what to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{place}: {reason}")]
+    Invalid { place: String, reason: String },
+}
+
+fn invalid(place: impl Into<String>, reason: impl ToString) -> ConfigError {
+    ConfigError::Invalid { place: place.into(), reason: reason.to_string() }
+}
+
+macro_rules! sections {
+    ($($name:ident: $kind:ty, $heading:literal;)*) => {
+        /// Everything that can be configured.
+        #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Config {
+            $(#[doc = $heading] pub $name: $kind,)*
+        }
+
+        impl Config {
+            /// The annotated example: every key with its default.
+            pub fn example() -> String {
+                let mut out = String::from(
+                    "# Mapae configuration. Every key stands here with its default; leave out what you do not change.\n\
+                     # The environment overrides a key by MAPAE__SECTION__KEY, for example MAPAE__PUBLIC__LISTEN.\n\
+                     # Who may write this file, or set this environment, decides whom the platform trusts.\n",
+                );
+                $(write_section::<$kind>(&mut out, stringify!($name), $heading);)*
+                out
+            }
+        }
+
+        #[cfg(test)]
+        fn every_section(mut check: impl FnMut(&str, toml::Table, Vec<&str>)) {
+            $(check(
+                stringify!($name),
+                toml::Table::try_from(<$kind>::default()).expect(stringify!($name)),
+                <$kind as Section>::NOTES.iter().map(|(key, _)| *key).collect(),
+            );)*
+        }
+    };
+}
+
+sections! {
+    public: Public, "The listener for wallets, relying parties and applicants.";
+    console: Console, "The listener for staff; keep it inside the administration's network.";
+    metrics: Metrics, "The listener for Prometheus and health probes; never public.";
+    store: StoreSettings, "The database.";
+    keys: Keys, "The key that seals all other keys.";
+    log: Log, "What is written to standard error.";
+    demo: Demo, "Demonstration only: plainly fictional data and an 예시 message box.";
+    personnel: crate::personnel::Settings, "HR data.";
+    staff: crate::staff::Settings, "Sign-in of staff and applicants.";
+    application: crate::application::Settings, "Applications and their approvals.";
+    notification: crate::notification::Settings, "Messages to holders.";
+    account: crate::account::Settings, "Wallet accounts.";
+    issuance: crate::issuance::Settings, "Issuing credentials.";
+    lifecycle: crate::lifecycle::Settings, "Badges, status lists and the trust list.";
+    verification: crate::verification::Settings, "Verifying presentations.";
+    login: crate::login::Settings, "The OpenID Connect provider.";
+    audit: crate::audit::Settings, "The audit log.";
+}
+
+/// `[public]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Public {
+    pub listen: SocketAddr,
+    pub base_url: Url,
+    pub tls_certificate: PathBuf,
+    pub tls_key: PathBuf,
+    pub plain_http_beyond_loopback: bool,
+}
+
+impl Default for Public {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8600)),
+            base_url: local(8600),
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
+            plain_http_beyond_loopback: false,
+        }
+    }
+}
+
+impl Public {
+    /// The base URL without a slash at its end: what paths are appended to, and the issuer identifier.
+    pub fn origin(&self) -> &str {
+        self.base_url.as_str().trim_end_matches('/')
+    }
+}
+
+impl Section for Public {
+    const NOTES: &'static [(&'static str, &'static str)] = &[
+        ("listen", "Address and port."),
+        (
+            "base_url",
+            "What the outside calls this listener: issuer identifier, links in messages, token audiences. Changing it later makes issued credentials foreign.",
+        ),
+        ("tls_certificate", "PEM file with the certificate chain; empty means plain HTTP."),
+        ("tls_key", "PEM file with its private key (PKCS#8). Who reads it can impersonate this server."),
+        (
+            "plain_http_beyond_loopback",
+            "Allow plain HTTP on an address others can reach: only behind a proxy that ends TLS on the same trusted network.",
+        ),
+    ];
+}
+
+/// `[console]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Console {
+    pub listen: SocketAddr,
+    pub base_url: Url,
+    pub tls_certificate: PathBuf,
+    pub tls_key: PathBuf,
+    pub plain_http_beyond_loopback: bool,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8601)),
+            base_url: local(8601),
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
+            plain_http_beyond_loopback: false,
+        }
+    }
+}
+
+impl Section for Console {
+    const NOTES: &'static [(&'static str, &'static str)] = &[
+        ("listen", "Address and port."),
+        ("base_url", "What staff call this listener."),
+        ("tls_certificate", "PEM file with the certificate chain; empty means plain HTTP."),
+        ("tls_key", "PEM file with its private key (PKCS#8)."),
+        (
+            "plain_http_beyond_loopback",
+            "Allow plain HTTP on an address others can reach: only behind a proxy that ends TLS on the same trusted network.",
+        ),
+    ];
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    pub listen: SocketAddr,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8602)) }
+    }
+}
+
+impl Section for Metrics {
+    const NOTES: &'static [(&'static str, &'static str)] = &[(
+        "listen",
+        "Address and port of /metrics, /healthz and /readyz. Names no person, but tells how busy you are.",
+    )];
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    pub url: String,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { url: "sqlite:data/mapae.db".into() }
+    }
+}
+
+impl Section for StoreSettings {
+    const NOTES: &'static [(&'static str, &'static str)] = &[(
+        "url",
+        "sqlite:path/to/file.db or postgres://user:password@host/database. Personal columns are sealed, but who can write here can undo a suspension.",
+    )];
+}
+
+/// `[keys]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keys {
+    pub file: PathBuf,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { file: "data/mapae.key".into() }
+    }
+}
+
+impl Section for Keys {
+    const NOTES: &'static [(&'static str, &'static str)] = &[(
+        "file",
+        "The key-encryption key, made at the first start with mode 0600. File and database together open everything: keep their backups apart.",
+    )];
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into() }
+    }
+}
+
+impl Section for Log {
+    const NOTES: &'static [(&'static str, &'static str)] = &[(
+        "level",
+        "error, warn, info, debug or a filter like mapae=debug,sqlx=warn. JSON lines; no bodies, no query strings, no names at any level.",
+    )];
+}
+
+/// `[demo]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Demo {
+    pub enabled: bool,
+}
+
+impl Section for Demo {
+    const NOTES: &'static [(&'static str, &'static str)] = &[(
+        "enabled",
+        "Show the 예시 message box, demo accounts and the sample relying party. Whoever reaches the public listener reads every message: never with real people.",
+    )];
+}
+
+#[expect(clippy::expect_used, reason = "a constant address")]
+fn local(port: u16) -> Url {
+    Url::parse(&format!("http://localhost:{port}")).expect("a local address is a URL")
+}
+
+fn write_section<S: Section>(out: &mut String, name: &str, heading: &str) {
+    let Ok(defaults) = toml::Table::try_from(S::default()) else { return };
+    if defaults.is_empty() {
+        return;
+    }
+    let _ = write!(out, "\n# {heading}\n[{name}]\n");
+    for (key, note) in S::NOTES {
+        if let Some(value) = defaults.get(*key) {
+            let _ = write!(out, "# {note}\n{key} = {value}\n");
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file (if one is given), lets the environment override it, and checks the result.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut table = toml::Table::new();
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+            // First as it stands, so that a mistake is told with its line.
+            toml::from_str::<Self>(&text).map_err(|error| invalid(path.display().to_string(), error))?;
+            table = toml::from_str(&text).map_err(|error| invalid(path.display().to_string(), error))?;
+        }
+        let defaults = toml::Table::try_from(Self::default()).map_err(|error| invalid("defaults", error))?;
+        for (name, value) in environment {
+            if let Some(path) = name.strip_prefix("MAPAE__") {
+                override_key(&mut table, &defaults, &name, path, &value)?;
+            }
+        }
+        let config: Self = table.try_into().map_err(|error| invalid("configuration", error))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        for (name, url) in
+            [("public.base_url", &self.public.base_url), ("console.base_url", &self.console.base_url)]
+        {
+            let plain = url.scheme() == "http" && !is_loopback_host(url);
+            if url.cannot_be_a_base() || !matches!(url.scheme(), "http" | "https") || url.query().is_some() {
+                return Err(invalid(name, "must be an https URL without a query"));
+            }
+            if plain {
+                return Err(invalid(name, "must be https: plain http is only for localhost"));
+            }
+        }
+        listener_is_safe(
+            "public",
+            self.public.listen,
+            &self.public.tls_certificate,
+            &self.public.tls_key,
+            self.public.plain_http_beyond_loopback,
+        )?;
+        listener_is_safe(
+            "console",
+            self.console.listen,
+            &self.console.tls_certificate,
+            &self.console.tls_key,
+            self.console.plain_http_beyond_loopback,
+        )
+    }
+}
+
+fn is_loopback_host(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn listener_is_safe(
+    section: &str,
+    listen: SocketAddr,
+    certificate: &Path,
+    key: &Path,
+    allowed: bool,
+) -> Result<(), ConfigError> {
+    let tls = !certificate.as_os_str().is_empty();
+    if tls == key.as_os_str().is_empty() {
+        return Err(invalid(section, "tls_certificate and tls_key go together"));
+    }
+    if !tls && !listen.ip().is_loopback() && !allowed {
+        return Err(invalid(
+            section,
+            format!(
+                "{listen} would speak plain HTTP to others: set tls_certificate and tls_key, listen on 127.0.0.1, \
+                 or set plain_http_beyond_loopback = true behind a proxy that ends TLS"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Sets one key from the environment. The default's type says how the text is to be read.
+fn override_key(
+    table: &mut toml::Table,
+    defaults: &toml::Table,
+    name: &str,
+    path: &str,
+    text: &str,
+) -> Result<(), ConfigError> {
+    let Some((section, key)) = path.split_once("__") else {
+        return Err(invalid(name, "is not MAPAE__SECTION__KEY"));
+    };
+    let (section, key) = (section.to_ascii_lowercase(), key.to_ascii_lowercase());
+    let known = defaults.get(&section).and_then(|s| s.get(&key));
+    let Some(known) = known else {
+        return Err(invalid(name, format!("there is no key {section}.{key}; see mapae config example")));
+    };
+    let value = if known.is_str() {
+        toml::Value::String(text.to_owned())
+    } else {
+        let parsed: toml::Table =
+            toml::from_str(&format!("v = {text}")).map_err(|error| invalid(name, error.message()))?;
+        parsed.get("v").cloned().ok_or_else(|| invalid(name, "is empty"))?
+    };
+    match table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new())) {
+        toml::Value::Table(section) => {
+            section.insert(key, value);
+            Ok(())
+        }
+        _ => Err(invalid(name, "is no section")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! One listening socket: plain or TLS, HTTP/1.1 and HTTP/2, bounded, with a graceful end.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use super::limits;
+use super::tasks::Stop;
+
+/// Why a listener could not be opened, and what to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    #[error("cannot listen on {address}: {source}")]
+    Bind { address: SocketAddr, source: std::io::Error },
+    #[error("TLS file {path}: {reason}")]
+    Tls { path: String, reason: String },
+}
+
+/// A bound socket, not yet serving.
+pub(super) struct Listener {
+    socket: TcpListener,
+    tls: Option<TlsAcceptor>,
+    address: SocketAddr,
+}
+
+impl Listener {
+    pub(super) async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> Result<Self, ListenError> {
+        let failed = |source| ListenError::Bind { address, source };
+        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        Ok(Self { socket, tls, address })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts until `stop`, then lets requests in flight finish.
+    pub(super) async fn serve(self, router: Router, mut stop: Stop) {
+        let places = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS.size()));
+        let graceful = GracefulShutdown::new();
+        let server = Arc::new(http_server());
+        loop {
+            let place = tokio::select! {
+                place = Arc::clone(&places).acquire_owned() => place,
+                () = stop.stopped() => break,
+            };
+            let (stream, peer) = tokio::select! {
+                accepted = self.socket.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        // Out of file descriptors, mostly: wait for some to come back.
+                        tracing::warn!(%error, "accept");
+                        if stop.sleep(std::time::Duration::from_millis(50)).await { continue } else { break }
+                    }
+                },
+                () = stop.stopped() => break,
+            };
+            let (router, tls, server, watcher) =
+                (router.clone(), self.tls.clone(), Arc::clone(&server), graceful.watcher());
+            tokio::spawn(async move {
+                serve_stream(stream, peer, router, tls, &server, watcher).await;
+                drop(place);
+            });
+        }
+        drop(self.socket);
+        if tokio::time::timeout(limits::HTTP_STOP.duration(), graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests did not finish in time");
+        }
+    }
+}
+
+type HttpServer = auto::Builder<TokioExecutor>;
+
+fn http_server() -> HttpServer {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HTTP_HEADER_TIME.duration())
+        .max_buf_size(limits::HTTP_HEADER.size())
+        .max_headers(100);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits::HTTP_HEADER.get()).unwrap_or(u32::MAX))
+        .max_concurrent_streams(u32::try_from(limits::HTTP_STREAMS.get()).unwrap_or(u32::MAX))
+        .keep_alive_interval(limits::HTTP_REQUEST_TIME.duration())
+        .keep_alive_timeout(limits::HTTP_HEADER_TIME.duration());
+    server
+}
+
+async fn serve_stream(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    server: &HttpServer,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    // Small answers, one after another: waiting to fill a packet only adds latency.
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => serve_io(stream, peer, router, server, watcher).await,
+        Some(tls) => match tokio::time::timeout(limits::HTTP_TLS_TIME.duration(), tls.accept(stream)).await {
+            Ok(Ok(stream)) => serve_io(stream, peer, router, server, watcher).await,
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake"),
+            Err(_) => tracing::debug!("TLS handshake timed out"),
+        },
+    }
+}
+
+async fn serve_io<IO>(
+    io: IO,
+    peer: SocketAddr,
+    router: Router,
+    server: &HttpServer,
+    watcher: hyper_util::server::graceful::Watcher,
+) where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = router.map_request(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.map(axum::body::Body::new)
+    });
+    let connection = server.serve_connection(TokioIo::new(io), TowerToHyperService::new(service));
+    if let Err(error) = watcher.watch(connection.into_owned()).await {
+        tracing::debug!(%error, "connection");
+    }
+}
+
+/// TLS from PEM files; `None` when none are configured.
+pub(super) fn tls(certificate: &Path, key: &Path) -> Result<Option<TlsAcceptor>, ListenError> {
+    if certificate.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let failed = |path: &Path, reason: String| ListenError::Tls { path: path.display().to_string(), reason };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| failed(certificate, error.to_string()))?;
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, error.to_string()))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed(certificate, error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(chain, secret)
+        .map_err(|error| failed(certificate, error.to_string()))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Some(TlsAcceptor::from(Arc::new(config))))
+}

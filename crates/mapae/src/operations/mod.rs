@@ -1,0 +1,100 @@
+//! The ground the other folders stand on: configuration, store, keys, sealing, time, errors, listeners.
+//!
+//! A folder receives `Arc<Platform>` as the state of its handlers and finds everything there; there is no global state.
+
+pub mod clock;
+pub mod config;
+pub mod edge;
+pub mod id;
+pub mod kek;
+pub mod language;
+pub mod limits;
+mod listener;
+pub mod log;
+pub mod once;
+mod openapi;
+pub mod problem;
+pub mod sealer;
+pub mod server;
+pub mod server_keys;
+pub mod store;
+pub mod tasks;
+pub mod tokens;
+
+use std::sync::Arc;
+
+pub use clock::{Clock, SystemClock};
+pub use config::Config;
+pub use language::Language;
+pub use problem::Problem;
+pub use sealer::Sealer;
+pub use server_keys::{KeyName, SecretName, ServerKeys};
+pub use store::{Store, StoreError, Tx, params};
+pub use tokens::Tokens;
+
+/// Everything a use case needs, opened and ready.
+#[derive(Debug)]
+pub struct Platform {
+    pub config: Config,
+    pub store: Store,
+    pub keys: ServerKeys,
+    pub sealer: Sealer,
+    pub tokens: Tokens,
+    pub clock: Arc<dyn Clock>,
+    pub http: reqwest::Client,
+    /// What this process remembers for speed; nothing another replica would miss.
+    pub local: Local,
+}
+
+macro_rules! local {
+    ($($folder:ident),*) => {
+        /// One field for each folder.
+        #[derive(Debug, Default)]
+        pub struct Local { $(pub $folder: crate::$folder::Local),* }
+    };
+}
+
+local!(personnel, staff, application, notification, account, issuance, lifecycle, verification, login, audit);
+
+/// Why the platform could not start, and what to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Kek(#[from] kek::KekError),
+    #[error(transparent)]
+    Keys(#[from] server_keys::KeysError),
+    #[error("the HTTP client cannot be made: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+impl Platform {
+    /// Opens the store, creates and migrates it if needed, and opens or makes the keys.
+    pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StartError> {
+        let store = Store::open(&config.store.url, Arc::clone(&clock)).await?;
+        let kek = match kek::read(&config.keys.file)? {
+            Some(kek) => kek,
+            None if server_keys::exist(&store).await? => {
+                return Err(kek::KekError::Missing { path: config.keys.file }.into());
+            }
+            None => kek::make(&config.keys.file)?,
+        };
+        let host = config.public.base_url.host_str().unwrap_or("localhost").to_owned();
+        let keys = ServerKeys::load(&store, kek, &host, clock.now_ms()).await?;
+        let sealer = Sealer::new(keys.ring(SecretName::Data)?, keys.secret(SecretName::Index)?.bytes.clone());
+        let tokens = Tokens::new(keys.ring(SecretName::Token)?);
+        let http = reqwest::Client::builder()
+            .connect_timeout(limits::HTTP_CLIENT_CONNECT.duration())
+            .timeout(limits::HTTP_CLIENT_TIME.duration())
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("mapae/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Arc::new(Self { config, store, keys, sealer, tokens, clock, http, local: Local::default() }))
+    }
+
+    /// Now, in epoch milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+}

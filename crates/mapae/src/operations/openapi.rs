@@ -1,0 +1,51 @@
+//! The OpenAPI document: its head, and what is the same for every operation.
+
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{
+    Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
+};
+use utoipa::{PartialSchema as _, ToSchema as _};
+
+use super::problem::ProblemBody;
+
+/// Title, version and licence.
+pub(super) fn head() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Mapae")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Open platform for mobile official IDs. Every error is a problem (RFC 9457) with a stable `code`; OAuth endpoints answer as their standards say."))
+        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+        .build();
+    OpenApiBuilder::new().info(info).build()
+}
+
+/// Adds what every operation has: the problem as its default answer, and the schema of the problem.
+pub(super) fn complete(api: &mut OpenApi) {
+    let components = api.components.get_or_insert_default();
+    components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
+    for item in api.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.options,
+            &mut item.head,
+            &mut item.patch,
+            &mut item.trace,
+        ];
+        operations.into_iter().flatten().for_each(add_problem);
+    }
+}
+
+fn add_problem(operation: &mut Operation) {
+    operation.responses.responses.entry("default".to_owned()).or_insert_with(|| RefOr::T(problem()));
+}
+
+fn problem() -> Response {
+    let schema = RefOr::Ref(Ref::from_schema_name(ProblemBody::name()));
+    ResponseBuilder::new()
+        .description("A problem, told in the language asked for (RFC 9457).")
+        .content("application/problem+json", Content::new(Some(schema)))
+        .build()
+}

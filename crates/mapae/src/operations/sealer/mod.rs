@@ -1,0 +1,87 @@
+//! Personal data at rest: sealed to its place, and found again by blind indexes.
+//!
+//! A sealed value opens only in the table, column and row it was sealed for. Searching works on keyed hashes: of the
+//! whole value, and of the two-syllable pieces of a name. They tell who holds the database which rows are equal (and, for
+//! pieces, which names share one), never the value; the key for it is not in the database in the clear.
+
+use keys::seal::{KeyRing, SealError};
+use keys::{Zeroizing, mac};
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Seals and opens personal columns, and makes blind indexes.
+#[derive(Debug)]
+pub struct Sealer {
+    ring: KeyRing,
+    index_key: Zeroizing<[u8; 32]>,
+}
+
+impl Sealer {
+    pub(super) fn new(ring: KeyRing, index_key: Zeroizing<[u8; 32]>) -> Self {
+        Self { ring, index_key }
+    }
+
+    /// Seals a value for one place.
+    pub fn seal(&self, table: &str, column: &str, row_id: &str, plain: &[u8]) -> Vec<u8> {
+        self.ring.seal(&place(table, column, row_id), plain)
+    }
+
+    /// Opens a value at the place it was sealed for.
+    pub fn open(
+        &self,
+        table: &str,
+        column: &str,
+        row_id: &str,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.ring.open(&place(table, column, row_id), sealed)
+    }
+
+    /// Opens a value that is text.
+    pub fn open_text(
+        &self,
+        table: &str,
+        column: &str,
+        row_id: &str,
+        sealed: &[u8],
+    ) -> Result<String, SealError> {
+        let plain = self.open(table, column, row_id, sealed)?;
+        String::from_utf8(plain.to_vec()).map_err(|_| SealError::Malformed)
+    }
+
+    /// Whether a value is sealed under the current data key; if not, rotation seals it again.
+    pub fn is_current(&self, sealed: &[u8]) -> bool {
+        self.ring.is_current(sealed)
+    }
+
+    /// The keyed hash by which a value is found (`kind` keeps a name from matching a number). NFC, spaces removed,
+    /// letters lower-cased: what people type differently is the same.
+    pub fn blind_index(&self, kind: &str, text: &str) -> Vec<u8> {
+        self.index(kind, &normalised(text))
+    }
+
+    /// The keyed hashes of every two neighbouring syllables of a name, for searching by a part of it.
+    pub fn bigrams(&self, kind: &str, text: &str) -> Vec<Vec<u8>> {
+        let letters: Vec<char> = normalised(text).chars().collect();
+        let mut pieces: Vec<Vec<u8>> =
+            letters.windows(2).map(|pair| self.index(kind, &pair.iter().collect::<String>())).collect();
+        pieces.sort_unstable();
+        pieces.dedup();
+        pieces
+    }
+
+    /// 16 bytes are enough: an index only narrows, the opened value decides.
+    fn index(&self, kind: &str, normalised: &str) -> Vec<u8> {
+        let tag =
+            mac::hmac_sha256(self.index_key.as_slice(), &[kind.as_bytes(), b"\0", normalised.as_bytes()]);
+        tag.iter().take(16).copied().collect()
+    }
+}
+
+/// The form in which two ways to write the same name or number are equal.
+pub fn normalised(text: &str) -> String {
+    text.nfc().filter(|letter| !letter.is_whitespace()).flat_map(char::to_lowercase).collect()
+}
+
+fn place(table: &str, column: &str, row_id: &str) -> Vec<u8> {
+    [table.as_bytes(), b"\0", column.as_bytes(), b"\0", row_id.as_bytes()].concat()
+}

@@ -1,0 +1,193 @@
+//! The running server: routers of all folders, three listeners, workers, and a graceful end.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use http::{StatusCode, header};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use utoipa_axum::router::OpenApiRouter;
+
+use super::listener::{ListenError, Listener, tls};
+use super::tasks::Tasks;
+use super::{Platform, edge, limits, once, openapi};
+
+macro_rules! merge {
+    ($routes:ident) => {
+        OpenApiRouter::with_openapi(openapi::head())
+            .merge(crate::personnel::$routes())
+            .merge(crate::staff::$routes())
+            .merge(crate::application::$routes())
+            .merge(crate::notification::$routes())
+            .merge(crate::account::$routes())
+            .merge(crate::issuance::$routes())
+            .merge(crate::lifecycle::$routes())
+            .merge(crate::verification::$routes())
+            .merge(crate::login::$routes())
+            .merge(crate::audit::$routes())
+    };
+}
+
+/// The public listener's routes and their description.
+pub fn public_api() -> (Router<Arc<Platform>>, utoipa::openapi::OpenApi) {
+    finish(merge!(public_routes))
+}
+
+/// The console listener's routes and their description.
+pub fn console_api() -> (Router<Arc<Platform>>, utoipa::openapi::OpenApi) {
+    finish(merge!(console_routes))
+}
+
+fn finish(router: OpenApiRouter<Arc<Platform>>) -> (Router<Arc<Platform>>, utoipa::openapi::OpenApi) {
+    let (router, mut description) = router.split_for_parts();
+    openapi::complete(&mut description);
+    let text: Arc<str> = description.to_json().unwrap_or_default().into();
+    let router = router.route(
+        "/openapi.json",
+        get(move || {
+            let text = Arc::clone(&text);
+            async move { ([(header::CONTENT_TYPE, "application/json")], text.to_string()) }
+        }),
+    );
+    (router, description)
+}
+
+/// The public router, ready to serve; tests call it without a socket.
+pub fn public_router(platform: &Arc<Platform>) -> Router {
+    guarded("public", public_api().0.with_state(Arc::clone(platform)))
+}
+
+/// The console router, ready to serve.
+pub fn console_router(platform: &Arc<Platform>) -> Router {
+    guarded("console", console_api().0.with_state(Arc::clone(platform)))
+}
+
+/// Metrics and probes.
+pub fn metrics_router(platform: &Arc<Platform>) -> Router {
+    let router =
+        Router::new().route("/metrics", get(render_metrics)).merge(probes()).with_state(Arc::clone(platform));
+    guarded("metrics", router)
+}
+
+fn probes() -> Router<Arc<Platform>> {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
+}
+
+fn guarded(listener: &'static str, router: Router) -> Router {
+    router
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(DefaultBodyLimit::max(limits::HTTP_BODY.size()))
+        .layer(middleware::from_fn(move |request, next| edge::edge(listener, request, next)))
+}
+
+/// The process lives.
+async fn healthz() -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "status": "ok" }))
+}
+
+/// The process can serve: its store answers.
+async fn readyz(State(platform): State<Arc<Platform>>) -> Response {
+    match platform.store.ping().await {
+        Ok(()) => Json(serde_json::json!({ "status": "ready" })).into_response(),
+        Err(error) => super::Problem::from(error).into_response(),
+    }
+}
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Installs the recorder of this process once; the metrics facade is global by its nature.
+fn recorder() -> &'static PrometheusHandle {
+    RECORDER.get_or_init(|| {
+        let buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &buckets)
+            .unwrap_or_else(|_| PrometheusBuilder::new())
+            .build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::debug!("metrics go to a recorder set before");
+        }
+        handle
+    })
+}
+
+async fn render_metrics(State(platform): State<Arc<Platform>>) -> Response {
+    metrics::gauge!("mapae_store_rolled_back_units").set(platform.store.counters().rolled_back() as f64);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], recorder().render()).into_response()
+}
+
+/// A server that accepts requests.
+#[derive(Debug)]
+pub struct Server {
+    pub public: SocketAddr,
+    pub console: SocketAddr,
+    pub metrics: SocketAddr,
+    platform: Arc<Platform>,
+    tasks: Tasks,
+}
+
+impl Server {
+    /// Binds the three listeners and starts every worker; requests are answered when this returns.
+    pub async fn start(platform: Arc<Platform>) -> Result<Self, ListenError> {
+        recorder();
+        let config = &platform.config;
+        let public = Listener::bind(
+            config.public.listen,
+            tls(&config.public.tls_certificate, &config.public.tls_key)?,
+        )
+        .await?;
+        let console = Listener::bind(
+            config.console.listen,
+            tls(&config.console.tls_certificate, &config.console.tls_key)?,
+        )
+        .await?;
+        let metrics = Listener::bind(config.metrics.listen, None).await?;
+        let addresses = (public.address(), console.address(), metrics.address());
+
+        let mut tasks = Tasks::default();
+        let routers = (public_router(&platform), console_router(&platform), metrics_router(&platform));
+        tasks.spawn(|stop| public.serve(routers.0, stop));
+        tasks.spawn(|stop| console.serve(routers.1, stop));
+        tasks.spawn(|stop| metrics.serve(routers.2, stop));
+        start_workers(&platform, &mut tasks);
+        tracing::info!(public = %addresses.0, console = %addresses.1, metrics = %addresses.2, "ready");
+        Ok(Self { public: addresses.0, console: addresses.1, metrics: addresses.2, platform, tasks })
+    }
+
+    /// Lets requests in flight finish, stops the workers, writes what waits and closes the store.
+    pub async fn stop(self) {
+        tracing::info!("stopping");
+        self.tasks.stop(limits::HTTP_STOP.duration() + std::time::Duration::from_secs(1)).await;
+        self.platform.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
+    let sweeper = Arc::clone(platform);
+    tasks.spawn(move |mut stop| async move {
+        while stop.sleep(limits::ONCE_SWEEP.duration()).await {
+            while let Ok(rows) = once::sweep(&sweeper.store, sweeper.now_ms()).await
+                && rows == limits::ONCE_SWEEP_ROWS.get().unsigned_abs()
+            {}
+        }
+    });
+    tasks.spawn(move |mut stop| async move {
+        while stop.sleep(std::time::Duration::from_secs(5)).await {
+            recorder().run_upkeep();
+        }
+    });
+    crate::personnel::start(platform, tasks);
+    crate::staff::start(platform, tasks);
+    crate::application::start(platform, tasks);
+    crate::notification::start(platform, tasks);
+    crate::account::start(platform, tasks);
+    crate::issuance::start(platform, tasks);
+    crate::lifecycle::start(platform, tasks);
+    crate::verification::start(platform, tasks);
+    crate::login::start(platform, tasks);
+    crate::audit::start(platform, tasks);
+}

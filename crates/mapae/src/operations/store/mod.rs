@@ -1,0 +1,343 @@
+//! One store with two engines: SQLite embedded by default, PostgreSQL when one machine is not enough.
+//!
+//! Both speak the same portable SQL: `$1` parameters, TEXT ids, BIGINT epoch milliseconds, TEXT JSON, BLOB bytes.
+//! Writing goes through [`Store::write`], a unit of work that commits exactly when it returns `Ok`. On SQLite one writer
+//! task gathers the units that wait into one commit ([`writer`]); on PostgreSQL each unit is its own transaction.
+//!
+//! Two habits keep a unit right on both engines:
+//! - decide by affected rows (`INSERT … ON CONFLICT DO NOTHING`, `UPDATE … WHERE state = …`), not by reading first and
+//!   not by catching a constraint error: PostgreSQL aborts the whole transaction at the first error;
+//! - no signature, HSM or network call inside: everybody waits behind the one writer.
+
+mod migrate;
+mod tx;
+mod value;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, SqlSafeStr};
+
+pub use tx::Tx;
+pub use value::{Row, Value};
+
+use crate::operations::clock::Clock;
+use crate::operations::limits;
+
+/// Why the store could not do what was asked. The text names tables and columns, never values.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or could not be reached.
+    #[error("database: {0}")]
+    Database(#[source] sqlx::Error),
+    /// A unique index refused a row; on PostgreSQL the transaction is over.
+    #[error("a row with this key exists already")]
+    Unique,
+    /// A row that had to exist does not.
+    #[error("no such row")]
+    NotFound,
+    /// A column is missing or holds another type than asked for.
+    #[error("column {0}: {1}")]
+    Column(String, String),
+    /// The commit failed: nothing of the unit is stored.
+    #[error("commit failed: {0}")]
+    Commit(String),
+    /// The store is closing or its queue is full.
+    #[error("the store takes no work now")]
+    Unavailable,
+    /// The unit took longer than [`limits::STORE_UNIT`] and was rolled back.
+    #[error("a unit of work took too long and was rolled back")]
+    Timeout,
+    /// The unit panicked and was rolled back.
+    #[error("a unit of work panicked and was rolled back")]
+    Panicked,
+    /// A migration could not be applied or differs from the one applied earlier.
+    #[error("migration {version} ({name}): {reason}")]
+    Migration { version: i64, name: String, reason: String },
+    /// The store address is neither `sqlite:` nor `postgres:`.
+    #[error("store.url must begin with sqlite: or postgres:, got {0:?}")]
+    Url(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::RowNotFound => Self::NotFound,
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::Unavailable,
+            sqlx::Error::Database(ref cause) if cause.is_unique_violation() => Self::Unique,
+            other => Self::Database(other),
+        }
+    }
+}
+
+/// Which engine a store runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Counters of one store since it was opened.
+#[derive(Debug, Default)]
+pub struct Counters {
+    commits: AtomicU64,
+    units: AtomicU64,
+    rolled_back: AtomicU64,
+}
+
+impl Counters {
+    /// Durable commits. The budget of a flow is counted with this.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Units of work that were committed; `units / commits` is the size of a group.
+    pub fn units(&self) -> u64 {
+        self.units.load(Ordering::Relaxed)
+    }
+
+    /// Units of work that returned an error and left nothing behind.
+    pub fn rolled_back(&self) -> u64 {
+        self.rolled_back.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+enum Db {
+    Sqlite { read: SqlitePool, writer: writer::Handle },
+    Postgres(PgPool),
+}
+
+/// A handle to the store; clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: Arc<Db>,
+    counters: Arc<Counters>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Store {
+    /// Opens the store at `url` (`sqlite:path/to/file.db` or `postgres://…`), creating and migrating it.
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let counters = Arc::new(Counters::default());
+        let db = if let Some(path) = url.strip_prefix("sqlite:") {
+            open_sqlite(
+                PathBuf::from(path.trim_start_matches("//")),
+                Arc::clone(&counters),
+                Arc::clone(&clock),
+            )
+            .await?
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            open_postgres(url).await?
+        } else {
+            let scheme = url.split(':').next().unwrap_or_default();
+            return Err(StoreError::Url(scheme.to_owned()));
+        };
+        Ok(Self { db: Arc::new(db), counters, clock })
+    }
+
+    /// The engine behind this store.
+    pub fn engine(&self) -> Engine {
+        match *self.db {
+            Db::Sqlite { .. } => Engine::Sqlite,
+            Db::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Commits, units and roll-backs since the store was opened.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Runs a unit of work; it is durable when this returns `Ok`, and has left nothing when it returns `Err`.
+    ///
+    /// A unit that is cancelled before it began is not run; once begun it runs to its end even if the caller is gone.
+    pub async fn write<T, E, F>(&self, unit: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match &*self.db {
+            Db::Sqlite { writer, .. } => writer.write(unit).await,
+            Db::Postgres(pool) => {
+                let (pool, counters, clock) =
+                    (pool.clone(), Arc::clone(&self.counters), Arc::clone(&self.clock));
+                // A task of its own: a caller that goes away must not tear a unit apart between statements.
+                let unit = tokio::spawn(async move { write_postgres(&pool, &counters, clock, unit).await });
+                unit.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
+            }
+        }
+    }
+
+    /// At most one row, read outside any transaction.
+    pub async fn fetch_optional(
+        &self,
+        sql: impl SqlSafeStr + Send,
+        params: Vec<Value>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(match &*self.db {
+            Db::Sqlite { read, .. } => {
+                sqlx::query_with(sql, value::sqlite(params)?).fetch_optional(read).await?.map(Row::Sqlite)
+            }
+            Db::Postgres(pool) => {
+                sqlx::query_with(sql, value::postgres(params)?).fetch_optional(pool).await?.map(Row::Postgres)
+            }
+        })
+    }
+
+    /// Exactly one row, or [`StoreError::NotFound`].
+    pub async fn fetch_one(
+        &self,
+        sql: impl SqlSafeStr + Send,
+        params: Vec<Value>,
+    ) -> Result<Row, StoreError> {
+        self.fetch_optional(sql, params).await?.ok_or(StoreError::NotFound)
+    }
+
+    /// Every row of a statement; the statement itself bounds how many (`LIMIT`).
+    pub async fn fetch_all(
+        &self,
+        sql: impl SqlSafeStr + Send,
+        params: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        Ok(match &*self.db {
+            Db::Sqlite { read, .. } => sqlx::query_with(sql, value::sqlite(params)?)
+                .fetch_all(read)
+                .await?
+                .into_iter()
+                .map(Row::Sqlite)
+                .collect(),
+            Db::Postgres(pool) => sqlx::query_with(sql, value::postgres(params)?)
+                .fetch_all(pool)
+                .await?
+                .into_iter()
+                .map(Row::Postgres)
+                .collect(),
+        })
+    }
+
+    /// Whether the store answers; `/readyz` asks this.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.fetch_one("SELECT CAST(1 AS BIGINT) AS one", Vec::new()).await.map(|_| ())
+    }
+
+    /// Finishes what waits, then closes every connection.
+    pub async fn close(&self) {
+        match &*self.db {
+            Db::Sqlite { read, writer } => {
+                writer.close().await;
+                read.close().await;
+            }
+            Db::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn open_sqlite(
+    path: PathBuf,
+    counters: Arc<Counters>,
+    clock: Arc<dyn Clock>,
+) -> Result<Db, StoreError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|e| StoreError::Database(sqlx::Error::Io(e)))?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(limits::STORE_BUSY.duration())
+        .statement_cache_capacity(limits::STORE_STATEMENTS.size())
+        .pragma("temp_store", "memory")
+        .pragma("mmap_size", "134217728")
+        .pragma("journal_size_limit", "67108864")
+        .disable_statement_logging();
+    let mut connection = options.connect().await?;
+    migrate::sqlite(&mut connection).await?;
+    let writer = writer::start(options.clone().pragma("cache_size", "-16000"), connection, counters, clock);
+    let read = SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(limits::STORE_READERS.get() as u32)
+        .acquire_timeout(limits::STORE_ACQUIRE.duration())
+        .test_before_acquire(false)
+        .connect_with(options.read_only(true).create_if_missing(false))
+        .await?;
+    Ok(Db::Sqlite { read, writer })
+}
+
+async fn open_postgres(url: &str) -> Result<Db, StoreError> {
+    let options = PgConnectOptions::from_str(url)?
+        .application_name("mapae")
+        .statement_cache_capacity(limits::STORE_STATEMENTS.size())
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(limits::STORE_CONNECTIONS.get() as u32)
+        .acquire_timeout(limits::STORE_ACQUIRE.duration())
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await?;
+    let mut connection = pool.acquire().await?;
+    migrate::postgres(&mut connection).await?;
+    drop(connection);
+    Ok(Db::Postgres(pool))
+}
+
+async fn write_postgres<T, E, F>(
+    pool: &PgPool,
+    counters: &Counters,
+    clock: Arc<dyn Clock>,
+    unit: F,
+) -> Result<T, E>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let transaction = pool.begin().await.map_err(StoreError::from)?;
+    let mut tx = Tx::postgres(transaction, clock);
+    let limit = limits::STORE_UNIT.duration();
+    let outcome =
+        tokio::time::timeout(limit, std::panic::AssertUnwindSafe(unit(&mut tx)).catch_unwind()).await;
+    let outcome = match outcome {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(StoreError::Panicked.into()),
+        Err(_) => Err(StoreError::Timeout.into()),
+    };
+    match outcome {
+        Ok(value) => {
+            let after = tx.commit_postgres().await?;
+            counters.commits.fetch_add(1, Ordering::Relaxed);
+            counters.units.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("mapae_store_commits_total").increment(1);
+            metrics::counter!("mapae_store_units_total").increment(1);
+            after.into_iter().for_each(|wake| wake());
+            Ok(value)
+        }
+        Err(error) => {
+            tx.rollback_postgres().await;
+            counters.rolled_back.fetch_add(1, Ordering::Relaxed);
+            Err(error)
+        }
+    }
+}
+
+/// Parameters of a statement: `params![id, Some(3_i64), bytes]`.
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { ::std::vec![$($crate::operations::store::Value::from($value)),*] };
+}
+pub use params;

@@ -1,0 +1,196 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::*;
+use crate::operations::once;
+use crate::testing::{self, TestClock, TestPlatform};
+
+async fn mark(store: &Store, id: String) -> Result<bool, StoreError> {
+    store.write(move |tx| Box::pin(async move { once::consume(tx, "test", &id, i64::MAX).await })).await
+}
+
+async fn marks(platform: &TestPlatform) -> i64 {
+    let row = platform.store.fetch_one("SELECT COUNT(*) AS n FROM once", params![]).await.expect("count");
+    row.int("n").expect("n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_sixty_four_tasks_that_use_the_same_code_exactly_one_succeeds() {
+    let platform = testing::platform().await;
+    let tasks = (0..64).map(|_| {
+        let store = platform.store.clone();
+        tokio::spawn(async move { mark(&store, "the code".into()).await.expect("write") })
+    });
+    let won =
+        futures::future::join_all(tasks).await.into_iter().filter(|won| *won.as_ref().expect("task")).count();
+    assert_eq!(won, 1);
+    assert_eq!(marks(&platform).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_unit_that_fails_in_a_group_leaves_nothing_and_disturbs_no_other() {
+    let platform = testing::platform().await;
+    let before = platform.store.counters().commits();
+    let units = (0..60).map(|n| {
+        let store = platform.store.clone();
+        tokio::spawn(async move {
+            store
+                .write(move |tx| {
+                    Box::pin(async move {
+                        once::consume(tx, "test", &format!("a{n}"), 1).await?;
+                        if n % 3 == 0 {
+                            return Err(StoreError::NotFound); // after it has written
+                        }
+                        if n % 3 == 1 {
+                            // A statement the database refuses, in the middle of the unit.
+                            tx.execute("INSERT INTO once (purpose, id) VALUES ($1, $2)", params!["x", "y"])
+                                .await?;
+                        }
+                        Ok(n)
+                    })
+                })
+                .await
+        })
+    });
+    let outcomes = futures::future::join_all(units).await;
+    for (n, outcome) in outcomes.into_iter().enumerate() {
+        assert_eq!(outcome.expect("task").is_ok(), n % 3 == 2, "{n}");
+    }
+    assert_eq!(marks(&platform).await, 20);
+    let commits = platform.store.counters().commits() - before;
+    assert!(commits <= 20, "{commits} commits for 20 units");
+    if platform.store.engine() == Engine::Sqlite {
+        assert!(commits < 20, "nothing was grouped");
+    }
+}
+
+#[tokio::test]
+async fn a_unit_that_panics_or_hangs_is_rolled_back_and_the_next_one_works() {
+    let platform = testing::platform().await;
+    let panicked: Result<(), StoreError> = platform
+        .store
+        .write(|tx| {
+            Box::pin(async move {
+                once::consume(tx, "test", "panicked", 1).await?;
+                panic!("on purpose")
+            })
+        })
+        .await;
+    assert!(matches!(panicked, Err(StoreError::Panicked)), "{panicked:?}");
+    assert_eq!(marks(&platform).await, 0);
+    assert!(mark(&platform.store, "next".into()).await.expect("write"));
+    assert_eq!(marks(&platform).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_acknowledged_is_visible_to_every_reader_at_once() {
+    let platform = testing::platform().await;
+    for n in 0..50 {
+        assert!(mark(&platform.store, format!("id{n}")).await.expect("write"));
+        assert_eq!(marks(&platform).await, n + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_wake_up_comes_after_the_commit_and_never_after_a_roll_back() {
+    let platform = testing::platform().await;
+    let woken = Arc::new(AtomicU64::new(0));
+    for fail in [false, true] {
+        let woken = Arc::clone(&woken);
+        let _: Result<(), StoreError> = platform
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.after_commit(move || {
+                        woken.fetch_add(1, Ordering::SeqCst);
+                    });
+                    if fail { Err(StoreError::NotFound) } else { Ok(()) }
+                })
+            })
+            .await;
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(woken.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn closing_writes_what_waits_and_refuses_what_comes_later() {
+    let platform = testing::platform().await;
+    let waiting: Vec<_> = (0..20)
+        .map(|n| {
+            let store = platform.store.clone();
+            tokio::spawn(async move { mark(&store, format!("w{n}")).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    platform.store.close().await;
+    let written =
+        futures::future::join_all(waiting).await.into_iter().filter(|r| matches!(r, Ok(Ok(true)))).count();
+    assert!(mark(&platform.store, "late".into()).await.is_err());
+    let again = Store::open(&platform.config.store.url, Arc::new(TestClock::default())).await.expect("open");
+    let row = again.fetch_one("SELECT COUNT(*) AS n FROM once", params![]).await.expect("count");
+    assert_eq!(
+        row.int("n").expect("n"),
+        i64::try_from(written).expect("small"),
+        "what was acknowledged is there"
+    );
+}
+
+#[tokio::test]
+async fn values_of_every_kind_come_back_as_they_went_in() {
+    let platform = testing::platform().await;
+    let row = platform
+        .store
+        .write(|tx| {
+            Box::pin(async move {
+                tx.execute(
+                    "INSERT INTO platform_key (name, key_id, state, sealed, certificate, created_at, retired_at) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    params!["가나 '\"", i64::MIN, "retired", vec![0_u8, 255, 1], None::<Vec<u8>>, i64::MAX, None::<i64>],
+                )
+                .await?;
+                tx.fetch_one("SELECT * FROM platform_key WHERE name = $1", params!["가나 '\""]).await
+            })
+        })
+        .await;
+    let row = row.map_err(|error: StoreError| error).expect("row");
+    assert_eq!(row.text("name").expect("text"), "가나 '\"");
+    assert_eq!(row.int("key_id").expect("int"), i64::MIN);
+    assert_eq!(row.bytes("sealed").expect("bytes"), [0, 255, 1]);
+    assert_eq!(row.opt_bytes("certificate").expect("null"), None);
+    assert_eq!(row.opt_int("retired_at").expect("null"), None);
+    assert!(matches!(row.text("no such column"), Err(StoreError::Column(..))));
+    assert!(matches!(row.int("name"), Err(StoreError::Column(..))));
+}
+
+#[tokio::test]
+async fn a_database_whose_migration_differs_from_ours_is_refused() {
+    let url = testing::empty_store_url().await;
+    let clock = || Arc::new(TestClock::default());
+    let store = Store::open(&url, clock()).await.expect("open");
+    let changed: Result<u64, StoreError> = store
+        .write(|tx| {
+            Box::pin(async move {
+                tx.execute("UPDATE schema_migration SET checksum = $1 WHERE version = 1", params![vec![0_u8]])
+                    .await
+            })
+        })
+        .await;
+    assert_eq!(changed.expect("write"), 1);
+    store.close().await;
+    let refused = Store::open(&url, clock()).await;
+    assert!(matches!(refused, Err(StoreError::Migration { version: 1, .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn two_processes_that_start_at_once_migrate_once() {
+    let url = testing::empty_store_url().await;
+    let starts = (0..4).map(|_| {
+        let url = url.clone();
+        tokio::spawn(async move { Store::open(&url, Arc::new(TestClock::default())).await })
+    });
+    for store in futures::future::join_all(starts).await {
+        store.expect("task").expect("open").ping().await.expect("ping");
+    }
+}

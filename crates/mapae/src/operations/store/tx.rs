@@ -1,0 +1,161 @@
+//! The transaction a unit of work writes through.
+
+use std::sync::Arc;
+
+use sqlx::{Postgres, SqlSafeStr, SqliteConnection, Transaction};
+
+use crate::operations::clock::Clock;
+
+use super::{Row, StoreError, Value, value};
+
+type AfterCommit = Box<dyn FnOnce() + Send>;
+
+enum Connection {
+    Sqlite(SqliteConnection),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A transaction. What several folders must do together, each does in a function of its own that takes `&mut Tx`.
+pub struct Tx {
+    connection: Connection,
+    after: Vec<AfterCommit>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tx")
+    }
+}
+
+impl Tx {
+    pub(super) fn sqlite(connection: SqliteConnection, clock: Arc<dyn Clock>) -> Self {
+        Self { connection: Connection::Sqlite(connection), after: Vec::new(), clock }
+    }
+
+    pub(super) fn postgres(transaction: Transaction<'static, Postgres>, clock: Arc<dyn Clock>) -> Self {
+        Self { connection: Connection::Postgres(transaction), after: Vec::new(), clock }
+    }
+
+    /// Now, in epoch milliseconds, by the platform's clock.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Runs one statement and returns the number of rows it changed: the answer to every "did I get it?".
+    pub async fn execute(
+        &mut self,
+        sql: impl SqlSafeStr + Send,
+        params: Vec<Value>,
+    ) -> Result<u64, StoreError> {
+        Ok(match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                sqlx::query_with(sql, value::sqlite(params)?).execute(connection).await?.rows_affected()
+            }
+            Connection::Postgres(transaction) => sqlx::query_with(sql, value::postgres(params)?)
+                .execute(&mut **transaction)
+                .await?
+                .rows_affected(),
+        })
+    }
+
+    /// At most one row.
+    pub async fn fetch_optional(
+        &mut self,
+        sql: impl SqlSafeStr + Send,
+        params: Vec<Value>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(match &mut self.connection {
+            Connection::Sqlite(connection) => sqlx::query_with(sql, value::sqlite(params)?)
+                .fetch_optional(connection)
+                .await?
+                .map(Row::Sqlite),
+            Connection::Postgres(transaction) => sqlx::query_with(sql, value::postgres(params)?)
+                .fetch_optional(&mut **transaction)
+                .await?
+                .map(Row::Postgres),
+        })
+    }
+
+    /// Exactly one row, or [`StoreError::NotFound`].
+    pub async fn fetch_one(
+        &mut self,
+        sql: impl SqlSafeStr + Send,
+        params: Vec<Value>,
+    ) -> Result<Row, StoreError> {
+        self.fetch_optional(sql, params).await?.ok_or(StoreError::NotFound)
+    }
+
+    /// Every row of a statement; the statement itself bounds how many (`LIMIT`).
+    pub async fn fetch_all(
+        &mut self,
+        sql: impl SqlSafeStr + Send,
+        params: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        Ok(match &mut self.connection {
+            Connection::Sqlite(connection) => sqlx::query_with(sql, value::sqlite(params)?)
+                .fetch_all(connection)
+                .await?
+                .into_iter()
+                .map(Row::Sqlite)
+                .collect(),
+            Connection::Postgres(transaction) => sqlx::query_with(sql, value::postgres(params)?)
+                .fetch_all(&mut **transaction)
+                .await?
+                .into_iter()
+                .map(Row::Postgres)
+                .collect(),
+        })
+    }
+
+    /// Calls `wake` once this unit is durable, and never if it is rolled back: to wake a worker, not to do work.
+    pub fn after_commit(&mut self, wake: impl FnOnce() + Send + 'static) {
+        self.after.push(Box::new(wake));
+    }
+
+    /// What is to be woken so far; a rolled back unit truncates to its own beginning.
+    pub(super) fn pending_wakes(&self) -> usize {
+        self.after.len()
+    }
+
+    pub(super) fn forget_wakes(&mut self, from: usize) {
+        self.after.truncate(from);
+    }
+
+    pub(super) fn take_wakes(&mut self) -> Vec<AfterCommit> {
+        std::mem::take(&mut self.after)
+    }
+
+    /// A control statement (`BEGIN`, `SAVEPOINT`, `COMMIT`) of the SQLite writer.
+    pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => sqlx::query(sql).execute(connection).await?,
+            Connection::Postgres(_) => return Ok(()),
+        };
+        Ok(())
+    }
+
+    /// Closes the SQLite writer's connection, which also writes the log back into the database file.
+    pub(super) async fn close_sqlite(self) {
+        if let Connection::Sqlite(connection) = self.connection
+            && let Err(error) = sqlx::Connection::close(connection).await
+        {
+            tracing::warn!(%error, "closing the store");
+        }
+    }
+
+    pub(super) async fn commit_postgres(self) -> Result<Vec<AfterCommit>, StoreError> {
+        if let Connection::Postgres(transaction) = self.connection {
+            transaction.commit().await.map_err(|error| StoreError::Commit(error.to_string()))?;
+        }
+        Ok(self.after)
+    }
+
+    pub(super) async fn rollback_postgres(self) {
+        if let Connection::Postgres(transaction) = self.connection
+            && let Err(error) = transaction.rollback().await
+        {
+            tracing::warn!(%error, "rolling back");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What goes into a statement and what comes out of a row.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments, ColumnIndex, Decode, Row as _, Type};
+
+use super::StoreError;
+
+/// One parameter. A missing value keeps its type: PostgreSQL wants to know what kind of NULL it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    Text(Option<String>),
+    Int(Option<i64>),
+    Bytes(Option<Vec<u8>>),
+}
+
+macro_rules! value_from {
+    ($($kind:ty => $variant:ident, |$name:ident| $convert:expr;)*) => {$(
+        impl From<$kind> for Value {
+            fn from($name: $kind) -> Self { Self::$variant(Some($convert)) }
+        }
+        impl From<Option<$kind>> for Value {
+            fn from(value: Option<$kind>) -> Self { Self::$variant(value.map(|$name| $convert)) }
+        }
+    )*};
+}
+
+value_from! {
+    &str => Text, |v| v.to_owned();
+    String => Text, |v| v;
+    &String => Text, |v| v.clone();
+    Arc<str> => Text, |v| v.to_string();
+    i64 => Int, |v| v;
+    i32 => Int, |v| i64::from(v);
+    u32 => Int, |v| i64::from(v);
+    u16 => Int, |v| i64::from(v);
+    u8 => Int, |v| i64::from(v);
+    bool => Int, |v| i64::from(v);
+    Vec<u8> => Bytes, |v| v;
+    &[u8] => Bytes, |v| v.to_vec();
+    &Vec<u8> => Bytes, |v| v.clone();
+}
+
+impl<const N: usize> From<[u8; N]> for Value {
+    fn from(value: [u8; N]) -> Self {
+        Self::Bytes(Some(value.to_vec()))
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Value {
+    fn from(value: &[u8; N]) -> Self {
+        Self::Bytes(Some(value.to_vec()))
+    }
+}
+
+fn encoding(error: sqlx::error::BoxDynError) -> StoreError {
+    StoreError::Database(sqlx::Error::Encode(error))
+}
+
+fn fill<A: Arguments>(params: Vec<Value>) -> Result<A, StoreError>
+where
+    for<'t> Option<String>: sqlx::Encode<'t, A::Database> + Type<A::Database>,
+    for<'t> Option<i64>: sqlx::Encode<'t, A::Database> + Type<A::Database>,
+    for<'t> Option<Vec<u8>>: sqlx::Encode<'t, A::Database> + Type<A::Database>,
+{
+    let mut arguments = A::default();
+    arguments.reserve(params.len(), 0);
+    for value in params {
+        match value {
+            Value::Text(value) => arguments.add(value),
+            Value::Int(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+        }
+        .map_err(encoding)?;
+    }
+    Ok(arguments)
+}
+
+pub(super) fn sqlite(params: Vec<Value>) -> Result<SqliteArguments, StoreError> {
+    fill(params)
+}
+
+pub(super) fn postgres(params: Vec<Value>) -> Result<PgArguments, StoreError> {
+    fill(params)
+}
+
+/// One row of a result. Columns are asked for by name; a wrong name or type is an error, not a panic.
+pub enum Row {
+    #[doc(hidden)]
+    Sqlite(SqliteRow),
+    #[doc(hidden)]
+    Postgres(PgRow),
+}
+
+impl std::fmt::Debug for Row {
+    /// Values stay out: a row may hold personal data.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite(_) => "Row(sqlite)",
+            Self::Postgres(_) => "Row(postgres)",
+        })
+    }
+}
+
+fn column<'r, R, T>(row: &'r R, name: &str) -> Result<T, StoreError>
+where
+    R: sqlx::Row,
+    for<'i> &'i str: ColumnIndex<R>,
+    T: Decode<'r, R::Database> + Type<R::Database>,
+{
+    row.try_get(name).map_err(|error| StoreError::Column(name.to_owned(), error.to_string()))
+}
+
+impl Row {
+    /// A TEXT column that is not NULL.
+    pub fn text(&self, name: &str) -> Result<String, StoreError> {
+        match self {
+            Self::Sqlite(row) => column(row, name),
+            Self::Postgres(row) => column(row, name),
+        }
+    }
+
+    /// A TEXT column that may be NULL.
+    pub fn opt_text(&self, name: &str) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(row) => column(row, name),
+            Self::Postgres(row) => column(row, name),
+        }
+    }
+
+    /// A BIGINT column that is not NULL.
+    pub fn int(&self, name: &str) -> Result<i64, StoreError> {
+        match self {
+            Self::Sqlite(row) => column(row, name),
+            Self::Postgres(row) => column(row, name),
+        }
+    }
+
+    /// A BIGINT column that may be NULL.
+    pub fn opt_int(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        match self {
+            Self::Sqlite(row) => column(row, name),
+            Self::Postgres(row) => column(row, name),
+        }
+    }
+
+    /// A BIGINT column used as yes (not 0) or no (0).
+    pub fn flag(&self, name: &str) -> Result<bool, StoreError> {
+        self.int(name).map(|value| value != 0)
+    }
+
+    /// A BLOB column that is not NULL.
+    pub fn bytes(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::Sqlite(row) => column(row, name),
+            Self::Postgres(row) => column(row, name),
+        }
+    }
+
+    /// A BLOB column that may be NULL.
+    pub fn opt_bytes(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        match self {
+            Self::Sqlite(row) => column(row, name),
+            Self::Postgres(row) => column(row, name),
+        }
+    }
+
+    /// A TEXT column that holds JSON.
+    pub fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T, StoreError> {
+        let text = self.text(name)?;
+        serde_json::from_str(&text).map_err(|error| StoreError::Column(name.to_owned(), error.to_string()))
+    }
+
+    /// The number of columns.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Sqlite(row) => row.len(),
+            Self::Postgres(row) => row.len(),
+        }
+    }
+
+    /// Whether the row has no columns.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

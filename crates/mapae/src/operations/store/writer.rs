@@ -1,0 +1,268 @@
+//! The one task that writes to SQLite, with natural group commit.
+//!
+//! ```text
+//! BEGIN IMMEDIATE
+//!   unit 1                         ─ fails: ROLLBACK, begin again (nothing else is inside yet)
+//!   SAVEPOINT unit · unit 2 · …    ─ fails: ROLLBACK TO unit, the others stay
+//!   … whatever waits, at most 64 units or 8 ms
+//! COMMIT                           ─ fails: every unit hears it, nothing is stored
+//! replies, then wake-ups
+//! ```
+//!
+//! There is no artificial wait: while one group's COMMIT syncs the disk, the next group gathers in the queue, so the
+//! group grows exactly as fast as the disk is slow. Refusals are answered after the COMMIT too, because they may rest on
+//! what an earlier unit of the same group wrote.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::{Counters, StoreError, Tx};
+use crate::operations::clock::Clock;
+use crate::operations::limits;
+
+/// A unit of work with its types erased.
+trait Job: Send {
+    /// Runs the unit and keeps its outcome; tells whether it succeeded.
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool>;
+    /// Nobody waits for the answer any more.
+    fn abandoned(&self) -> bool;
+    /// Sends the outcome, or the reason why the commit failed.
+    fn reply(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Unit<F, T, E> {
+    work: Option<F>,
+    outcome: Option<Result<T, E>>,
+    answer: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Job for Unit<F, T, E>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return false };
+            let limit = limits::STORE_UNIT.duration();
+            let guarded = std::panic::AssertUnwindSafe(work(tx)).catch_unwind();
+            let outcome = match tokio::time::timeout(limit, guarded).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => Err(StoreError::Panicked.into()),
+                Err(_) => Err(StoreError::Timeout.into()),
+            };
+            let succeeded = outcome.is_ok();
+            self.outcome = Some(outcome);
+            succeeded
+        })
+    }
+
+    fn abandoned(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    fn reply(self: Box<Self>, committed: Result<(), StoreError>) {
+        let outcome = match (committed, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(StoreError::Unavailable.into()),
+            (Err(error), _) => Err(error.into()),
+        };
+        // The caller may be gone; the work is done all the same.
+        let _ = self.answer.send(outcome);
+    }
+}
+
+enum Message {
+    Work(Box<dyn Job>),
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the writer task.
+#[derive(Debug)]
+pub(super) struct Handle {
+    queue: mpsc::Sender<Message>,
+}
+
+impl Handle {
+    pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (answer, outcome) = oneshot::channel();
+        let unit = Unit { work: Some(work), outcome: None, answer };
+        self.queue.send(Message::Work(Box::new(unit))).await.map_err(|_| StoreError::Unavailable)?;
+        outcome.await.unwrap_or_else(|_| Err(StoreError::Unavailable.into()))
+    }
+
+    pub(super) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.queue.send(Message::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+}
+
+pub(super) fn start(
+    options: SqliteConnectOptions,
+    connection: SqliteConnection,
+    counters: Arc<Counters>,
+    clock: Arc<dyn Clock>,
+) -> Handle {
+    let (queue, waiting) = mpsc::channel(limits::STORE_QUEUE.size());
+    let writer =
+        Writer { options, tx: Tx::sqlite(connection, Arc::clone(&clock)), counters, clock, broken: false };
+    tokio::spawn(writer.serve(waiting));
+    Handle { queue }
+}
+
+struct Writer {
+    options: SqliteConnectOptions,
+    tx: Tx,
+    counters: Arc<Counters>,
+    clock: Arc<dyn Clock>,
+    /// The connection is in an unknown state and has to be opened again.
+    broken: bool,
+}
+
+impl Writer {
+    async fn serve(mut self, mut waiting: mpsc::Receiver<Message>) {
+        while let Some(message) = waiting.recv().await {
+            let closing = match message {
+                Message::Work(first) => self.group(first, &mut waiting).await,
+                Message::Close(done) => Some(done),
+            };
+            if let Some(done) = closing {
+                waiting.close();
+                while let Some(message) = waiting.recv().await {
+                    if let Message::Work(first) = message {
+                        self.group(first, &mut waiting).await;
+                    }
+                }
+                self.tx.close_sqlite().await;
+                let _ = done.send(());
+                return;
+            }
+        }
+        self.tx.close_sqlite().await;
+    }
+
+    /// Runs one group to its commit and replies; returns a request to close that was found in the queue.
+    async fn group(
+        &mut self,
+        first: Box<dyn Job>,
+        waiting: &mut mpsc::Receiver<Message>,
+    ) -> Option<oneshot::Sender<()>> {
+        let begun = Instant::now();
+        let mut jobs = Vec::new();
+        let mut inside = 0_u64;
+        let mut closing = None;
+        let mut next = Some(first);
+        let mut failure = self.begin().await.err();
+        while let Some(mut job) = next.take() {
+            if failure.is_none() && !job.abandoned() {
+                match self.run(job.as_mut(), inside > 0).await {
+                    Ok(true) => inside += 1,
+                    Ok(false) => {
+                        self.counters.rolled_back.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Err(error) => failure = Some(error),
+                }
+            }
+            jobs.push(job);
+            let full = jobs.len() >= limits::STORE_GROUP.size()
+                || begun.elapsed() >= limits::STORE_GROUP_TIME.duration();
+            if failure.is_some() || full {
+                break;
+            }
+            match waiting.try_recv() {
+                Ok(Message::Work(job)) => next = Some(job),
+                Ok(Message::Close(done)) => closing = Some(done),
+                Err(_) => {}
+            }
+        }
+        let committed = match failure {
+            None => self.commit(inside).await,
+            Some(error) => {
+                self.broken = true;
+                Err(error)
+            }
+        };
+        match committed {
+            Ok(wakes) => {
+                jobs.into_iter().for_each(|job| job.reply(Ok(())));
+                wakes.into_iter().for_each(|wake| wake());
+            }
+            Err(error) => {
+                tracing::error!(%error, units = jobs.len(), "a group of writes failed; nothing of it is stored");
+                self.tx.forget_wakes(0);
+                let reason = error.to_string();
+                jobs.into_iter().for_each(|job| job.reply(Err(StoreError::Commit(reason.clone()))));
+            }
+        }
+        closing
+    }
+
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        if self.broken {
+            let connection = self.options.connect().await?;
+            let old = std::mem::replace(&mut self.tx, Tx::sqlite(connection, Arc::clone(&self.clock)));
+            old.close_sqlite().await;
+            self.broken = false;
+        }
+        self.tx.control("BEGIN IMMEDIATE").await
+    }
+
+    /// Runs one unit. `Ok(false)`: it failed and its traces are gone; `Err`: the whole group is lost.
+    async fn run(&mut self, job: &mut dyn Job, others_inside: bool) -> Result<bool, StoreError> {
+        let wakes = self.tx.pending_wakes();
+        if others_inside {
+            self.tx.control("SAVEPOINT unit").await?;
+        }
+        let succeeded = job.run(&mut self.tx).await;
+        if !succeeded {
+            self.tx.forget_wakes(wakes);
+        }
+        match (succeeded, others_inside) {
+            (true, true) => self.tx.control("RELEASE unit").await?,
+            (true, false) => {}
+            (false, true) => {
+                self.tx.control("ROLLBACK TO unit").await?;
+                self.tx.control("RELEASE unit").await?;
+            }
+            (false, false) => {
+                self.tx.control("ROLLBACK").await?;
+                self.tx.control("BEGIN IMMEDIATE").await?;
+            }
+        }
+        Ok(succeeded)
+    }
+
+    async fn commit(&mut self, inside: u64) -> Result<Vec<Box<dyn FnOnce() + Send>>, StoreError> {
+        if inside == 0 {
+            self.tx.control("ROLLBACK").await?;
+            return Ok(Vec::new());
+        }
+        let begun = Instant::now();
+        if let Err(error) = self.tx.control("COMMIT").await {
+            // A disk that is full now may have room later: go back to a clean connection.
+            self.broken = true;
+            return Err(error);
+        }
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        self.counters.units.fetch_add(inside, Ordering::Relaxed);
+        metrics::counter!("mapae_store_commits_total").increment(1);
+        metrics::counter!("mapae_store_units_total").increment(inside);
+        metrics::histogram!("mapae_store_commit_seconds").record(begun.elapsed().as_secs_f64());
+        Ok(self.tx.take_wakes())
+    }
+}

@@ -1,0 +1,3 @@
+//! A phone in the terminal: `mapae wallet …` on the holder crate.
+
+pub mod cli;

@@ -1,0 +1,177 @@
+//! A platform for tests: on a SQLite file of its own, or, when `MAPAE_TEST_POSTGRES` holds the URL of a PostgreSQL
+//! server, on a database of its own there. One suite runs on both; the clock is set by the test.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use sqlx::{AssertSqlSafe, Connection};
+use tokio::sync::OnceCell;
+
+use crate::operations::{Clock, Config, Platform};
+
+/// 2026-11-24T00:00:00Z, where every test begins.
+pub const BEGINNING_MS: i64 = 1_795_478_400_000;
+
+/// A clock that stands until it is set.
+#[derive(Debug)]
+pub struct TestClock(AtomicI64);
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(BEGINNING_MS))
+    }
+}
+
+impl TestClock {
+    /// Sets the time.
+    pub fn set_ms(&self, now: i64) {
+        self.0.store(now, Ordering::SeqCst);
+    }
+
+    /// Lets time pass.
+    pub fn advance_ms(&self, by: i64) {
+        self.0.fetch_add(by, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A platform with its clock; derefs to the platform.
+#[derive(Debug)]
+pub struct TestPlatform {
+    pub platform: Arc<Platform>,
+    pub clock: Arc<TestClock>,
+    folder: PathBuf,
+}
+
+impl std::ops::Deref for TestPlatform {
+    type Target = Arc<Platform>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.platform
+    }
+}
+
+impl Drop for TestPlatform {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Key file and migrated, keyed database from which every test's own is copied: making an RSA key takes a while.
+#[derive(Debug)]
+struct Template {
+    key: Vec<u8>,
+    /// The SQLite file.
+    file: Vec<u8>,
+    /// The PostgreSQL database.
+    database: String,
+}
+
+static TEMPLATE: OnceCell<Template> = OnceCell::const_new();
+
+/// The URL of a PostgreSQL server, when the suite is to run there.
+pub fn postgres_url() -> Option<String> {
+    std::env::var("MAPAE_TEST_POSTGRES").ok().filter(|url| !url.is_empty())
+}
+
+/// A fresh platform with the default configuration (on ports the system chooses).
+pub async fn platform() -> TestPlatform {
+    platform_with(|_| {}).await
+}
+
+/// A fresh platform whose configuration `change` may alter.
+pub async fn platform_with(change: impl FnOnce(&mut Config)) -> TestPlatform {
+    let template = TEMPLATE.get_or_init(template).await;
+    let folder = new_folder();
+    let mut config = configuration(&folder);
+    std::fs::write(&config.keys.file, &template.key).expect("key file");
+    private(&config.keys.file);
+    if let Some(server) = postgres_url() {
+        let name = unique_name();
+        statement(&server, &format!("CREATE DATABASE {name} TEMPLATE {}", template.database)).await;
+        config.store.url = with_database(&server, &name);
+    } else {
+        std::fs::write(folder.join("mapae.db"), &template.file).expect("database file");
+    }
+    change(&mut config);
+    let clock = Arc::new(TestClock::default());
+    let platform = Platform::open(config, Arc::<TestClock>::clone(&clock)).await.expect("platform");
+    TestPlatform { platform, clock, folder }
+}
+
+/// A URL for an empty store of the engine under test.
+pub async fn empty_store_url() -> String {
+    if let Some(server) = postgres_url() {
+        let name = unique_name();
+        statement(&server, &format!("CREATE DATABASE {name}")).await;
+        return with_database(&server, &name);
+    }
+    format!("sqlite:{}", new_folder().join("empty.db").display())
+}
+
+fn configuration(folder: &std::path::Path) -> Config {
+    let mut config = Config::default();
+    config.store.url = format!("sqlite:{}", folder.join("mapae.db").display());
+    config.keys.file = folder.join("mapae.key");
+    config.public.listen.set_port(0);
+    config.console.listen.set_port(0);
+    config.metrics.listen.set_port(0);
+    config
+}
+
+async fn template() -> Template {
+    let folder = new_folder();
+    let mut config = configuration(&folder);
+    let mut database = String::new();
+    if let Some(server) = postgres_url() {
+        database = unique_name();
+        statement(&server, &format!("CREATE DATABASE {database}")).await;
+        config.store.url = with_database(&server, &database);
+    }
+    let key = config.keys.file.clone();
+    let platform = Platform::open(config, Arc::new(TestClock::default())).await.expect("template platform");
+    platform.store.close().await;
+    let template = Template {
+        key: std::fs::read(key).expect("key file"),
+        file: std::fs::read(folder.join("mapae.db")).unwrap_or_default(),
+        database,
+    };
+    let _ = std::fs::remove_dir_all(&folder);
+    template
+}
+
+fn new_folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("mapae-test-{}", crate::operations::id::new()));
+    std::fs::create_dir_all(&folder).expect("temporary folder");
+    folder
+}
+
+fn unique_name() -> String {
+    format!("mapae_test_{}", crate::operations::id::new().replace('-', ""))
+}
+
+fn private(file: &std::path::Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).expect("0600");
+    }
+}
+
+fn with_database(server: &str, name: &str) -> String {
+    let mut url = url::Url::parse(server).expect("MAPAE_TEST_POSTGRES is a URL");
+    url.set_path(&format!("/{name}"));
+    url.to_string()
+}
+
+async fn statement(server: &str, sql: &str) {
+    let mut connection = sqlx::PgConnection::connect(server).await.expect("PostgreSQL answers");
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect("statement");
+    connection.close().await.expect("close");
+}

@@ -1,0 +1,199 @@
+//! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
+
+use crate::process::{self, Background, Outcome};
+use crate::tools;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+struct Judge {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Path) -> Outcome,
+}
+
+const JUDGES: &[Judge] = &[
+    Judge {
+        name: "login",
+        what: "npm openid-client completes the code flow with the terminal wallet",
+        run: login,
+    },
+    Judge {
+        name: "issuing",
+        what: "npm @openid4vc/openid4vci and @sd-jwt/sd-jwt-vc receive and verify a badge",
+        run: issuing,
+    },
+    Judge {
+        name: "pages",
+        what: "headless Chromium walks the pages; axe-core finds no violation",
+        run: pages,
+    },
+    Judge { name: "api", what: "PyPI schemathesis finds no 5xx and no schema violation", run: api },
+    Judge { name: "postgres", what: "the walk and the invariants on PostgreSQL 15", run: postgres },
+];
+
+/// The version of schemathesis that judges the API.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+pub(crate) fn run(names: &[String], all: bool) -> Outcome {
+    for name in names {
+        if !JUDGES.iter().any(|judge| judge.name == name) {
+            let known: Vec<&str> = JUDGES.iter().map(|judge| judge.name).collect();
+            return Err(format!("no judge is called {name}; there are {}", known.join(", ")));
+        }
+    }
+    let mapae = tools::build_mapae(false)?;
+    let mut failed = Vec::new();
+    for judge in
+        JUDGES.iter().filter(|judge| all || names.is_empty() || names.iter().any(|name| name == judge.name))
+    {
+        println!("interop {}: {}", judge.name, judge.what);
+        match (judge.run)(&mapae) {
+            Ok(()) => println!("interop {}: passed", judge.name),
+            Err(reason) => {
+                eprintln!("interop {}: FAILED: {reason}", judge.name);
+                failed.push(judge.name);
+            }
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(format!("judges failed: {}", failed.join(", "))) }
+}
+
+/// Takes the screenshots of the documents again.
+pub(crate) fn screenshots() -> Outcome {
+    let mapae = tools::build_mapae(false)?;
+    let folder = tools::root().join("docs/screenshots");
+    browser(&mapae, &folder)
+}
+
+/// A demo of our own on free ports: the walk is played, the server stays, and its one line of JSON names everything.
+struct Demo {
+    _server: Background,
+    description: PathBuf,
+    folder: PathBuf,
+}
+
+impl Demo {
+    fn start(mapae: &Path, name: &str) -> Outcome<Self> {
+        let folder = tools::scratch(name)?;
+        let base = tools::free_ports(4)?;
+        let mut command = Command::new(mapae);
+        command
+            .args(["demo", "--json", "--data"])
+            .arg(folder.join("data"))
+            .args(["--port", &base.to_string()]);
+        let (server, line) = Background::with_first_line(&mut command)?;
+        let description = folder.join("demo.json");
+        std::fs::write(&description, line)
+            .map_err(|error| format!("cannot write {}: {error}", description.display()))?;
+        Ok(Self { _server: server, description, folder })
+    }
+
+    fn description(&self) -> Outcome<serde_json::Value> {
+        let text =
+            std::fs::read_to_string(&self.description).map_err(|error| format!("demo.json: {error}"))?;
+        serde_json::from_str(&text).map_err(|error| format!("the demo printed no JSON: {error}: {text}"))
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn node_tests(mapae: &Path, demo: &Demo, script: &str) -> Outcome {
+    let folder = tools::node_folder()?;
+    process::run(
+        Command::new("node")
+            .args(["--test", "--test-concurrency=1", script])
+            .current_dir(folder)
+            .env("MAPAE", mapae)
+            .env("MAPAE_DEMO", &demo.description),
+    )
+}
+
+fn login(mapae: &Path) -> Outcome {
+    node_tests(mapae, &Demo::start(mapae, "login")?, "openid-client.mjs")
+}
+
+fn issuing(mapae: &Path) -> Outcome {
+    node_tests(mapae, &Demo::start(mapae, "issuing")?, "openid4vci.mjs")
+}
+
+fn pages(mapae: &Path) -> Outcome {
+    let folder = tools::scratch("screenshots")?;
+    let outcome = browser(mapae, &folder);
+    let _ = std::fs::remove_dir_all(&folder);
+    outcome
+}
+
+fn browser(mapae: &Path, screenshots: &Path) -> Outcome {
+    let chromium = tools::program(
+        &["chromium", "chromium-browser", "google-chrome"],
+        "install Chromium (Debian: apt-get install chromium)",
+    )?;
+    std::fs::create_dir_all(screenshots)
+        .map_err(|error| format!("cannot make {}: {error}", screenshots.display()))?;
+    let demo = Demo::start(mapae, "pages")?;
+    let folder = tools::node_folder()?;
+    process::run(
+        Command::new("node")
+            .args(["--test", "pages.mjs"])
+            .current_dir(folder)
+            .env("MAPAE", mapae)
+            .env("MAPAE_DEMO", &demo.description)
+            .env("CHROMIUM", chromium)
+            .env("SCREENSHOTS", screenshots),
+    )
+}
+
+fn api(mapae: &Path) -> Outcome {
+    let bin = tools::python(&[SCHEMATHESIS])?;
+    let demo = Demo::start(mapae, "api")?;
+    let description = demo.description()?;
+    for listener in ["public", "console"] {
+        let url = description["urls"][listener].as_str().ok_or("the demo names no URL")?;
+        let mut command = Command::new(bin.join("st"));
+        command
+            .arg("run")
+            .arg(format!("{url}/openapi.json"))
+            .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance"])
+            .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--seed", "1", "--no-color"])
+            .current_dir(&demo.folder);
+        if let Some(headers) = description["api_headers"][listener].as_object() {
+            for (name, value) in headers {
+                command.args(["--header", &format!("{name}: {}", value.as_str().unwrap_or_default())]);
+            }
+        }
+        process::run(&mut command)?;
+    }
+    Ok(())
+}
+
+fn postgres(mapae: &Path) -> Outcome {
+    let (_server, url) = tools::postgres()?;
+    let folder = tools::scratch("postgres-walk")?;
+    let base = tools::free_ports(4)?;
+    let outcome = process::run(
+        Command::new(mapae)
+            .args([
+                "demo",
+                "--once",
+                "--port",
+                &base.to_string(),
+                "--store",
+                &format!("{url}/postgres"),
+                "--data",
+            ])
+            .arg(folder.join("data")),
+    )
+    .and_then(|()| {
+        process::run(
+            tools::cargo()
+                .args(["test", "--locked", "--package", "mapae"])
+                .env("MAPAE_TEST_POSTGRES", format!("{url}/postgres")),
+        )
+    });
+    let _ = std::fs::remove_dir_all(&folder);
+    outcome
+}

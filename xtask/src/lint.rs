@@ -1,0 +1,160 @@
+//! `cargo xtask lint`: the rules of the house that a machine can check.
+
+use crate::process::{self, Outcome};
+use crate::tools;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// What each crate of ours may name; dependencies point downwards only.
+const MAY_NAME: &[(&str, &[&str])] = &[
+    ("keys", &[]),
+    ("credential", &["keys"]),
+    ("openid", &["keys", "credential"]),
+    ("wallet", &["keys", "credential", "openid"]),
+    ("mapae", &["keys", "credential", "openid", "wallet"]),
+    ("xtask", &[]),
+];
+
+/// Never in the tree: OpenSSL in any form, and a second cryptographic back end.
+const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "ring", "jsonwebtoken", "josekit"];
+
+/// Licences that an agency or a vendor can take together with ours.
+const LICENCES: &[&str] = &[
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "MPL-2.0",
+    "OpenSSL",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+const MOST_PACKAGES: usize = 450;
+const MOST_LOCKED: usize = 650;
+const HABITUAL_LINES: usize = 600;
+
+pub(crate) fn run() -> Outcome {
+    process::run(tools::cargo().args(["fmt", "--all", "--check"]))?;
+    process::run(tools::cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--quiet",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
+    let mut faults = Vec::new();
+    packages(&mut faults)?;
+    tree(&mut faults)?;
+    for folder in ["crates", "xtask"] {
+        long_files(&tools::root().join(folder), &mut faults);
+    }
+    if faults.is_empty() {
+        println!("lint: no fault found");
+        return Ok(());
+    }
+    for fault in &faults {
+        eprintln!("lint: {fault}");
+    }
+    Err(format!("{} faults", faults.len()))
+}
+
+fn packages(faults: &mut Vec<String>) -> Outcome {
+    let text = process::output(tools::cargo().args(["metadata", "--format-version=1", "--locked"]))?;
+    let metadata: Value = serde_json::from_str(&text).map_err(|error| format!("cargo metadata: {error}"))?;
+    let list = metadata["packages"].as_array().cloned().unwrap_or_default();
+    if list.len() > MOST_LOCKED {
+        faults.push(format!("{} packages are locked; the limit is {MOST_LOCKED}", list.len()));
+    }
+    for package in &list {
+        let name = package["name"].as_str().unwrap_or_default();
+        if !licence_is_allowed(package["license"].as_str().unwrap_or_default()) {
+            faults.push(format!("{name}: licence {} is not on the list", package["license"]));
+        }
+        let Some((_, allowed)) = MAY_NAME.iter().find(|(ours, _)| *ours == name) else { continue };
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            let named = dependency["name"].as_str().unwrap_or_default();
+            if MAY_NAME.iter().any(|(ours, _)| *ours == named)
+                && !allowed.contains(&named)
+                && dependency["kind"].is_null()
+            {
+                faults.push(format!("{name} names {named}, which does not lie below it"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An SPDX expression is allowed when every part joined by AND has a choice on the list.
+fn licence_is_allowed(expression: &str) -> bool {
+    let plain = expression.replace(['(', ')'], " ").replace('/', " OR ");
+    !plain.trim().is_empty()
+        && plain.split(" AND ").all(|part| part.split(" OR ").any(|choice| LICENCES.contains(&choice.trim())))
+}
+
+fn tree(faults: &mut Vec<String>) -> Outcome {
+    let text = process::output(tools::cargo().args([
+        "tree",
+        "--locked",
+        "--package",
+        "mapae",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+    ]))?;
+    let packages: BTreeSet<&str> =
+        text.lines().map(|line| line.trim_end_matches(" (*)")).filter(|line| !line.is_empty()).collect();
+    let everywhere = process::output(tools::cargo().args([
+        "tree",
+        "--locked",
+        "--workspace",
+        "--target",
+        "all",
+        "--prefix",
+        "none",
+    ]))?;
+    let names: BTreeSet<&str> = everywhere.lines().filter_map(|line| line.split(' ').next()).collect();
+    for name in BANNED.iter().filter(|name| names.contains(*name)) {
+        faults.push(format!("{name} is banned"));
+    }
+    println!("lint: {} packages in the product's tree (limit {MOST_PACKAGES})", packages.len());
+    if packages.len() > MOST_PACKAGES {
+        faults
+            .push(format!("{} packages in the product's tree; the limit is {MOST_PACKAGES}", packages.len()));
+    }
+    Ok(())
+}
+
+/// Long files are told, not refused: a table may be long.
+fn long_files(folder: &Path, faults: &mut Vec<String>) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        faults.push(format!("{} cannot be read", folder.display()));
+        return;
+    };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            long_files(&path, faults);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let lines = std::fs::read_to_string(&path).map_or(0, |text| text.lines().count());
+            if lines > HABITUAL_LINES {
+                println!(
+                    "lint: {} has {lines} lines; split it by meaning when you next work there",
+                    path.display()
+                );
+            }
+        }
+    }
+}

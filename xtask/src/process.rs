@@ -1,0 +1,101 @@
+//! Starting programs, waiting for them, and never leaving one behind.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+/// A failure is a sentence that says what went wrong and what to do next.
+pub(crate) type Outcome<T = ()> = Result<T, String>;
+
+/// Runs a program to its end; anything but exit code 0 is an error that names the command.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    let shown = shown(command);
+    let status = command.status().map_err(|error| format!("cannot start {shown}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{shown}: {status}")) }
+}
+
+/// Runs a program and returns what it printed on standard output.
+pub(crate) fn output(command: &mut Command) -> Outcome<String> {
+    let shown = shown(command);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot start {shown}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{shown}: {}\n{}", output.status, String::from_utf8_lossy(&output.stdout)));
+    }
+    String::from_utf8(output.stdout).map_err(|_| format!("{shown}: printed something that is not UTF-8"))
+}
+
+/// A background program that is stopped when this value goes away.
+pub(crate) struct Background {
+    child: Child,
+    stop: Option<Box<dyn FnOnce()>>,
+}
+
+impl Background {
+    /// Starts a program and reads its first line of standard output; the rest is drained.
+    pub(crate) fn with_first_line(command: &mut Command) -> Outcome<(Self, String)> {
+        let shown = shown(command);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot start {shown}: {error}"))?;
+        let stdout = child.stdout.take().ok_or_else(|| format!("{shown}: no standard output"))?;
+        let mut reader = BufReader::new(stdout);
+        let mut line = String::new();
+        let read = reader.read_line(&mut line).map_err(|error| format!("{shown}: {error}"));
+        let background = Self { child, stop: None };
+        if read? == 0 {
+            return Err(format!("{shown}: ended before it was ready"));
+        }
+        std::thread::spawn(move || {
+            let mut sink = [0_u8; 4096];
+            while matches!(reader.read(&mut sink), Ok(count) if count > 0) {}
+        });
+        Ok((background, line))
+    }
+
+    /// Something to do when the program is stopped, for example a shutdown command and the removal of its folder.
+    pub(crate) fn on_stop(mut self, stop: impl FnOnce() + 'static) -> Self {
+        self.stop = Some(Box::new(stop));
+        self
+    }
+
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        for _ in 0..50 {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                break;
+            }
+            pause(100);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(stop) = self.stop.take() {
+            stop();
+        }
+    }
+}
+
+/// Waits; a developer command has nothing better to do.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn pause(milliseconds: u64) {
+    std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+}
+
+fn shown(command: &Command) -> String {
+    let mut text = command.get_program().to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        text.push(' ');
+        text.push_str(&argument.to_string_lossy());
+    }
+    text
+}

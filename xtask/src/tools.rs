@@ -1,0 +1,184 @@
+//! What the commands need on the machine, found or made; a missing tool is named with the way to get it.
+
+use crate::process::{self, Outcome};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The workspace's root.
+pub(crate) fn root() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().map(Path::to_path_buf).unwrap_or(manifest)
+}
+
+/// cargo, the one that runs us.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Builds the product and returns the path of its binary.
+pub(crate) fn build_mapae(release: bool) -> Outcome<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", "--package", "mapae", "--bin", "mapae", "--locked"]);
+    if release {
+        command.arg("--release");
+    }
+    process::run(&mut command)?;
+    Ok(target().join(if release { "release" } else { "debug" }).join("mapae"))
+}
+
+/// A folder for downloads and environments, outside the checkout.
+fn cache() -> PathBuf {
+    let base = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        .unwrap_or_else(std::env::temp_dir);
+    base.join("mapae")
+}
+
+/// A new empty folder under the system's temporary folder.
+pub(crate) fn scratch(name: &str) -> Outcome<PathBuf> {
+    let folder = std::env::temp_dir().join(format!("mapae-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    Ok(folder)
+}
+
+/// The first of these programs that exists, or how to get it.
+pub(crate) fn program(names: &[&str], how: &str) -> Outcome<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for name in names {
+        if name.starts_with('/') && Path::new(name).exists() {
+            return Ok(PathBuf::from(name));
+        }
+        for folder in std::env::split_paths(&path) {
+            let candidate = folder.join(name);
+            if candidate.is_file() {
+                return Ok(candidate);
+            }
+        }
+    }
+    Err(format!("{} is missing; {how}", names.join(" or ")))
+}
+
+/// Node with the pinned packages of `interop/package-lock.json`; returns the folder that holds scripts and `node_modules`.
+pub(crate) fn node_folder() -> Outcome<PathBuf> {
+    program(&["node"], "install Node.js 20 or newer (Debian: apt-get install nodejs npm)")?;
+    let source = root().join("interop");
+    let folder = cache().join("interop-node");
+    std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    let lock = std::fs::read_to_string(source.join("package-lock.json"))
+        .map_err(|error| format!("interop/package-lock.json: {error}"))?;
+    let stamp = folder.join("installed.lock");
+    let current = std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock);
+    for entry in std::fs::read_dir(&source).map_err(|error| format!("interop: {error}"))?.flatten() {
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), folder.join(entry.file_name()))
+                .map_err(|error| format!("cannot copy {}: {error}", entry.path().display()))?;
+        }
+    }
+    if !current {
+        process::run(
+            Command::new("npm")
+                .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+                .current_dir(&folder),
+        )?;
+        std::fs::write(&stamp, lock).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
+    }
+    Ok(folder)
+}
+
+/// A Python environment with exactly these packages; returns its `bin` folder.
+pub(crate) fn python(packages: &[&str]) -> Outcome<PathBuf> {
+    program(&["python3"], "install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)")?;
+    let folder = cache().join(format!("python-{}", packages.join("-").replace("==", "-")));
+    let stamp = folder.join("installed");
+    if !stamp.exists() {
+        let _ = std::fs::remove_dir_all(&folder);
+        process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        process::run(
+            Command::new(folder.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .args(packages),
+        )?;
+        std::fs::write(&stamp, packages.join("\n"))
+            .map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
+    }
+    Ok(folder.join("bin"))
+}
+
+/// A PostgreSQL of our own on a free port, gone when the value is dropped; returns it with its URL (no database name at the end).
+pub(crate) fn postgres() -> Outcome<(process::Background, String)> {
+    let how = "install PostgreSQL 15 (Debian: apt-get install postgresql-15)";
+    let folder = PathBuf::from("/usr/lib/postgresql/15/bin");
+    let initdb = program(&["/usr/lib/postgresql/15/bin/initdb", "initdb"], how)?;
+    let bin = initdb.parent().map_or(folder, Path::to_path_buf);
+    let data = scratch("postgres")?;
+    let port = free_port()?;
+    let root_user = process::output(Command::new("id").arg("-u"))?.trim() == "0";
+    if root_user {
+        process::run(Command::new("chown").arg("postgres").arg(&data))?;
+    }
+    let as_owner = |program: PathBuf| {
+        if root_user {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        }
+    };
+    let cluster = data.join("cluster");
+    process::output(
+        as_owner(initdb)
+            .args(["--auth=trust", "--username=mapae", "--encoding=UTF8", "--locale=C.UTF-8", "-D"])
+            .arg(&cluster)
+            .current_dir(&data),
+    )?;
+    // A file, not a pipe: the server must not stop because nobody reads what it says.
+    let log = data.join("log");
+    process::output(
+        as_owner(bin.join("pg_ctl"))
+            .args(["start", "--wait", "--silent", "-D"])
+            .arg(&cluster)
+            .arg("-l")
+            .arg(&log)
+            .args(["-o", &format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300")])
+            .current_dir(&data),
+    )?;
+    let mut stop = as_owner(bin.join("pg_ctl"));
+    stop.args(["stop", "--silent", "--mode=immediate", "-D"]).arg(&cluster).current_dir(std::env::temp_dir());
+    let (keeper, _) = process::Background::with_first_line(
+        Command::new("sh").args(["-c", "echo ready; exec sleep 86400"]),
+    )?;
+    let keeper = keeper.on_stop(move || {
+        let _ = stop.status();
+        let _ = std::fs::remove_dir_all(&data);
+    });
+    Ok((keeper, format!("postgres://mapae@127.0.0.1:{port}")))
+}
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> Outcome<u16> {
+    let listener =
+        std::net::TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no free port: {error}"))?;
+    listener.local_addr().map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
+}
+
+/// The first of `count` neighbouring ports that nobody listens on now.
+pub(crate) fn free_ports(count: u16) -> Outcome<u16> {
+    for _ in 0..50 {
+        let first = free_port()?;
+        let Some(last) = first.checked_add(count) else { continue };
+        if (first..last).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return Ok(first);
+        }
+    }
+    Err("no free ports".into())
+}
