@@ -1,14 +1,56 @@
-//! Agencies, departments, employees: HR data, sealed.
+//! Agencies, departments, employees: what HR knows, sealed, and who may have a badge.
+//!
+//! Other folders read through the functions here and never touch the tables. Personal columns are sealed to their row;
+//! searching goes over blind indexes ([`crate::operations::sealer`]); the resident registration number exists only as a
+//! sealed keyed hash ([`identity`]).
 
 pub mod cli;
+pub mod identity;
+mod moment;
+mod records;
+mod types;
 
 use std::sync::Arc;
 
+use http::StatusCode;
+use keys::seal::SealError;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::operations::Platform;
 use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;
+use crate::operations::{Platform, Problem, StoreError};
+
+pub use records::{
+    agency, approvers, badge_claims, department, eligibility, employee, employee_by_number, matches_identity,
+    standing,
+};
+pub use types::{
+    Agency, AgencyKind, Department, Eligibility, Employee, EmployeeStatus, InstCode, Named, NotAnInstCode,
+    Refused, Standing,
+};
+
+/// Why HR data could not be read or changed. Names no person.
+#[derive(Debug, thiserror::Error)]
+pub enum PersonnelError {
+    #[error("no such employee, department or agency")]
+    NotFound,
+    #[error("a sealed value does not open: {0}")]
+    Sealed(#[from] SealError),
+    #[error("a stored value cannot be read")]
+    Damaged,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<PersonnelError> for Problem {
+    fn from(error: PersonnelError) -> Self {
+        match error {
+            PersonnelError::NotFound => Self::new(StatusCode::NOT_FOUND, "personnel.not_found"),
+            PersonnelError::Store(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
 
 /// The `[personnel]` section of the configuration.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
