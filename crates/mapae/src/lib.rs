@@ -3,6 +3,7 @@
 //! A folder is a use case and holds its own routes, service, SQL and messages; [`operations`] is the ground they share.
 
 pub mod operations;
+pub mod pages;
 
 pub mod account;
 pub mod application;

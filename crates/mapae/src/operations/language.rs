@@ -29,6 +29,14 @@ impl Language {
         }
     }
 
+    /// One of two texts that are data, not messages.
+    pub fn pick<'a>(self, ko: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Self::Ko => ko,
+            Self::En => en,
+        }
+    }
+
     /// The choice of a request: the cookie `lang`, else `Accept-Language` (RFC 9110 §12.5.4), else Korean.
     pub fn of(headers: &HeaderMap) -> Self {
         let cookie = headers
@@ -93,7 +101,7 @@ macro_rules! catalogue {
 
 catalogue! {
     "operations", "audit", "personnel", "staff", "application", "notification",
-    "account", "issuance", "lifecycle", "verification", "login",
+    "account", "issuance", "lifecycle", "verification", "login", "pages",
 }
 
 type Catalogue = HashMap<String, String>;

@@ -55,7 +55,6 @@ macro_rules! limits {
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
-#[allow(dead_code)] // sections of other folders use it
 const DAY: i64 = 24 * HOUR;
 const KIB: i64 = 1_024;
 const MIB: i64 = 1_024 * KIB;
@@ -98,5 +97,47 @@ limits! {
         IMPORT_GROUP = 500, Count, "Rows of one commit of an import.";
         IMPORT_GROUP_TIME = 50, Milliseconds, "An import commits after this time even if fewer rows are ready, so that logins beside it stay quick.";
         IMPORT_ERRORS = 1_000, Count, "Bad rows reported one by one; the rest is counted.";
+    }
+    "staff" {
+        STAFF_LOGIN = 64, Bytes, "A sign-in id.";
+        STAFF_PASSWORD_MIN = 10, Bytes, "The shortest password that may be set (NIST SP 800-63B asks for 8).";
+        STAFF_PASSWORD = 256, Bytes, "The longest password; hashing time must not grow with what a stranger sends.";
+        STAFF_HASHES = 4, Count, "Passwords hashed at once, 19 MiB each.";
+        STAFF_TOKEN = 64, Bytes, "A session token as it comes back.";
+        STAFF_FAILURES_ID = 5, Count, "Wrong passwords for one id in a window, whether the id exists or not.";
+        STAFF_FAILURES_SOURCE = 100, Count, "Wrong passwords from one address (IPv6: one /64) in a window.";
+        STAFF_WINDOW = 15 * MINUTE, Milliseconds, "After this time failed sign-ins are forgotten.";
+        STAFF_SESSION = 10 * HOUR, Milliseconds, "A session ends after a working day, used or not.";
+        STAFF_IDLE = 30 * MINUTE, Milliseconds, "A session that nobody uses ends.";
+        STAFF_SEEN = MINUTE, Milliseconds, "How precisely the last use of a session is noted: not every click is a write.";
+        STAFF_SWEEP = 5 * MINUTE, Milliseconds, "How often ended sessions and old counters are removed.";
+    }
+    "application" {
+        APPLICATION_NOTE = 500, Count, "Letters of a note or reason.";
+        IDEMPOTENCY_KEY = 128, Bytes, "An Idempotency-Key header.";
+        APPLICATION_WAIT = 30 * DAY, Milliseconds, "An application that nobody moves expires.";
+        APPLICATION_PHONE_WAIT = 14 * DAY, Milliseconds, "An approved application that no phone takes up expires.";
+        APPLICATION_EVENTS = 200, Count, "Lines of one timeline that are shown.";
+        APPLICATION_SWEEP = MINUTE, Milliseconds, "How often expired applications are looked for.";
+        APPLICATION_SCOPE = 2_000, Count, "Agencies one duty reaches in a list.";
+        APPLICATION_LATE = 2 * DAY, Milliseconds, "After this a waiting application is shown in amber.";
+        APPLICATION_OVERDUE = 5 * DAY, Milliseconds, "After this a waiting application is shown in vermilion.";
+        DELEGATION_PERIOD = 180 * DAY, Milliseconds, "The longest period one delegation lasts.";
+        DELEGATIONS = 50, Count, "Delegations of one person that are looked at.";
+        INVITATION = 72 * HOUR, Milliseconds, "An invitation: how long the install address works.";
+        ACTIVATION_CODE = 15 * MINUTE, Milliseconds, "An activation code, made anew on demand.";
+        ACTIVATION_TRIES = 5, Count, "Wrong activation codes of one invitation; then it is void and the HR desk told.";
+        PROOF_TRIES = 5, Count, "Wrong names or registration numbers of one invitation; then it is void.";
+    }
+    "notification" {
+        OUTBOX_LIFE = 3 * DAY, Milliseconds, "A message that could not be brought is given up.";
+        OUTBOX_LEASE = MINUTE, Milliseconds, "How long one worker holds a message; longer than a gateway may take.";
+        OUTBOX_TRIES = 12, Count, "Tries before a message is given up.";
+        OUTBOX_PAUSE = 10 * MINUTE, Milliseconds, "The longest pause between two tries; the first is a second, then twice as long each time.";
+        OUTBOX_GROUP = 16, Count, "Messages one worker claims and sends at once.";
+        OUTBOX_POLL = 500, Milliseconds, "How often the outbox is looked at when nobody wakes the worker.";
+        OUTBOX_SWEEP = 10 * MINUTE, Milliseconds, "How often messages that ended long ago are forgotten.";
+        OUTBOX_KEEP = 30 * DAY, Milliseconds, "How long the fact that a message was sent is kept; number and text go at once.";
+        SMS_TIME = 10 * SECOND, Milliseconds, "One call to the SMS gateway.";
     }
 }

@@ -28,6 +28,7 @@ macro_rules! merge {
             .merge(crate::verification::$routes())
             .merge(crate::login::$routes())
             .merge(crate::audit::$routes())
+            .merge(crate::pages::routes().into())
     };
 }
 
