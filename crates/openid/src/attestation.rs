@@ -279,10 +279,11 @@ pub fn verify(
     pop: Option<&str>,
     expected: &Expected<'_>,
 ) -> Result<AttestedClient, Refusal> {
-    let unverified = jwt::parse(attestation.ok_or(Refusal::Missing)?, jwt::LONG, TYP).map_err(|e| match e {
-        JwtError::Type | JwtError::Algorithm => Refusal::Type,
-        _ => Refusal::Malformed,
-    })?;
+    let unverified =
+        jwt::parse(attestation.ok_or(Refusal::Missing)?, jwt::LONG, TYP).map_err(|e| match e {
+            JwtError::Type | JwtError::Algorithm => Refusal::Type,
+            _ => Refusal::Malformed,
+        })?;
     let pop = pop.ok_or(Refusal::PopMissing)?;
     let hint = jwt::key_hint(&unverified);
     let attester = (expected.attesters)(&hint).ok_or(Refusal::UntrustedAttester)?;
@@ -313,7 +314,10 @@ pub fn verify(
     if pop.aud != expected.audience {
         return Err(Refusal::PopAudience);
     }
-    if pop.jti.is_empty() || pop.jti.len() > crate::dpop::MAX_JTI || pop.iss.is_some_and(|iss| iss != claims.sub) {
+    if pop.jti.is_empty()
+        || pop.jti.len() > crate::dpop::MAX_JTI
+        || pop.iss.is_some_and(|iss| iss != claims.sub)
+    {
         return Err(Refusal::PopMalformed);
     }
     if pop.iat > ahead || pop.iat < expected.now.saturating_sub(POP_MAX_AGE_S) {

@@ -91,7 +91,10 @@ pub struct Expected<'a> {
 
 impl std::fmt::Debug for Expected<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Expected").field("method", &self.method).field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Expected")
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -247,7 +250,9 @@ pub fn verify(proof: Option<&str>, expected: &Expected<'_>) -> Result<VerifiedPr
     if normalized(&claims.htu).as_deref() != Some(address.as_str()) {
         return Err(Refusal::Address);
     }
-    if claims.iat > expected.now.saturating_add(MAX_AHEAD_S) || claims.iat < expected.now.saturating_sub(MAX_AGE_S) {
+    if claims.iat > expected.now.saturating_add(MAX_AHEAD_S)
+        || claims.iat < expected.now.saturating_sub(MAX_AGE_S)
+    {
         return Err(Refusal::Time);
     }
     let jkt = key.thumbprint();

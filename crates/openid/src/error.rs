@@ -176,8 +176,11 @@ impl OAuthError {
     /// An error with the code's own status; characters that RFC 6749 forbids in the description become spaces.
     pub fn new(error: Code, description: impl Into<Cow<'static, str>>) -> OAuthError {
         let description = description.into();
-        let error_description =
-            if description.chars().all(allowed) { description } else { description.replace(|c| !allowed(c), " ").into() };
+        let error_description = if description.chars().all(allowed) {
+            description
+        } else {
+            description.replace(|c| !allowed(c), " ").into()
+        };
         OAuthError { error, error_description, status: error.status() }
     }
 
@@ -264,7 +267,8 @@ impl Scheme {
     /// # Errors
     /// `invalid_request` for another scheme or characters outside `token68`.
     pub fn parse_authorization(value: &str) -> Result<(Scheme, &str), OAuthError> {
-        let refused = || OAuthError::new(Code::InvalidRequest, "Authorization must be Bearer or DPoP with one token");
+        let refused =
+            || OAuthError::new(Code::InvalidRequest, "Authorization must be Bearer or DPoP with one token");
         let (name, token) = value.split_once(' ').ok_or_else(refused)?;
         let token = token.trim_matches(' ');
         let body = token.trim_end_matches('=');

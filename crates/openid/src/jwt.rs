@@ -41,7 +41,11 @@ pub(crate) fn parse(text: &str, max: usize, typ: &str) -> Result<Unverified, Jwt
 }
 
 /// Verifies the signature and reads the claims.
-pub(crate) fn verify<T: DeserializeOwned>(unverified: Unverified, key: &PublicKey, typ: &str) -> Result<T, JwtError> {
+pub(crate) fn verify<T: DeserializeOwned>(
+    unverified: Unverified,
+    key: &PublicKey,
+    typ: &str,
+) -> Result<T, JwtError> {
     let verified = unverified.verify(key, Typ::Is(typ)).map_err(|_| JwtError::Signature)?;
     verified.claims().map_err(|_| JwtError::Malformed)
 }
@@ -65,7 +69,11 @@ pub(crate) fn signing_input<T: Serialize>(header: &Header, claims: &T) -> Signin
 }
 
 /// Signs with a key at hand.
-pub(crate) fn sign<T: Serialize>(signer: &dyn Signer, header: &Header, claims: &T) -> Result<String, SignError> {
+pub(crate) fn sign<T: Serialize>(
+    signer: &dyn Signer,
+    header: &Header,
+    claims: &T,
+) -> Result<String, SignError> {
     finish(signing_input(header, claims), signer)
 }
 

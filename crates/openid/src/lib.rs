@@ -29,10 +29,10 @@ pub mod json;
 mod jwt;
 pub mod link;
 pub mod metadata;
-//pub mod oidc;
+pub mod oidc;
 pub mod pkce;
 pub mod token;
 pub mod vci;
-//pub mod vp;
+pub mod vp;
 
 pub use error::{Code, ErrorResponse, OAuthError};

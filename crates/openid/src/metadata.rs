@@ -10,9 +10,9 @@ mod provider;
 
 pub use authorization_server::AuthorizationServer;
 pub use credential_issuer::{
-    BatchIssuance, ClaimDescription, ClaimDisplay, CredentialConfiguration, CredentialDisplay, CredentialIssuer,
-    CredentialMetadata, Image, IssuerDisplay, KeyAttestationsRequired, PathElement, ProofType, RequestEncryption,
-    ResponseEncryptionSupport, SIGNED_METADATA_TYP,
+    BatchIssuance, ClaimDescription, ClaimDisplay, CredentialConfiguration, CredentialDisplay,
+    CredentialIssuer, CredentialMetadata, Image, IssuerDisplay, KeyAttestationsRequired, PathElement,
+    ProofType, RequestEncryption, ResponseEncryptionSupport, SIGNED_METADATA_TYP,
 };
 pub use provider::OpenIdProvider;
 

@@ -61,8 +61,9 @@ impl Challenge {
     /// # Errors
     /// `invalid_request` for a missing or malformed challenge or another method.
     pub fn parse(challenge: Option<&str>, method: Option<&str>) -> Result<Challenge, OAuthError> {
-        let challenge =
-            challenge.ok_or_else(|| OAuthError::new(Code::InvalidRequest, "code_challenge is missing: PKCE is required"))?;
+        let challenge = challenge.ok_or_else(|| {
+            OAuthError::new(Code::InvalidRequest, "code_challenge is missing: PKCE is required")
+        })?;
         if method != Some(METHOD) {
             return Err(OAuthError::new(Code::InvalidRequest, "code_challenge_method must be S256"));
         }

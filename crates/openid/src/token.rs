@@ -86,7 +86,10 @@ impl TokenRequest {
         let grant = form.require("grant_type")?;
         let tx_code = owned("tx_code");
         if tx_code.is_some() && grant != PRE_AUTHORIZED_CODE {
-            return Err(OAuthError::new(Code::InvalidRequest, "tx_code belongs to the pre-authorized code grant"));
+            return Err(OAuthError::new(
+                Code::InvalidRequest,
+                "tx_code belongs to the pre-authorized code grant",
+            ));
         }
         match grant {
             PRE_AUTHORIZED_CODE => {
@@ -97,7 +100,9 @@ impl TokenRequest {
                     pre_authorized_code: form.require("pre-authorized_code")?.to_owned(),
                     tx_code,
                     client_id: owned("client_id"),
-                    authorization_details: AuthorizationDetail::parse_list(form.get("authorization_details"))?,
+                    authorization_details: AuthorizationDetail::parse_list(
+                        form.get("authorization_details"),
+                    )?,
                 }))
             }
             AUTHORIZATION_CODE => Ok(TokenRequest::AuthorizationCode(AuthorizationCodeGrant {

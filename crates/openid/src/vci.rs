@@ -14,10 +14,13 @@ mod offer;
 pub mod proof;
 
 pub use credential::{
-    CredentialRequest, CredentialResponse, DeferredRequest, Granted, IssuedCredential, ResponseEncryption, Target, require_encryption,
+    CredentialRequest, CredentialResponse, DeferredRequest, Granted, IssuedCredential, ResponseEncryption,
+    Target, require_encryption,
 };
 pub use notification::{Event, Notification};
-pub use offer::{AuthorizationCodeOffer, CredentialOffer, Grants, InputMode, OfferLink, PreAuthorizedOffer, TxCode};
+pub use offer::{
+    AuthorizationCodeOffer, CredentialOffer, Grants, InputMode, OfferLink, PreAuthorizedOffer, TxCode,
+};
 pub use proof::{KeyAttestation, Proofs};
 
 use serde::{Deserialize, Serialize};

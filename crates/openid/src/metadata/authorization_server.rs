@@ -71,7 +71,10 @@ pub struct AuthorizationServer {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub authorization_response_iss_parameter_supported: bool,
     /// Whether a pre-authorized code is taken without a `client_id` (OpenID4VCI §12.3).
-    #[serde(rename = "pre-authorized_grant_anonymous_access_supported", skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        rename = "pre-authorized_grant_anonymous_access_supported",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub pre_authorized_grant_anonymous_access_supported: bool,
     /// Documentation for developers.
     #[serde(skip_serializing_if = "Option::is_none")]

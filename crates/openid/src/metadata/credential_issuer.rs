@@ -249,7 +249,8 @@ impl ClaimDescription {
     /// The name in a language, or in any if that is missing.
     #[must_use]
     pub fn name(&self, language: &str) -> Option<&str> {
-        pick(&self.display, language, |display| display.locale.as_deref()).and_then(|display| display.name.as_deref())
+        pick(&self.display, language, |display| display.locale.as_deref())
+            .and_then(|display| display.name.as_deref())
     }
 }
 
@@ -346,7 +347,9 @@ impl CredentialIssuer {
         match hint {
             Some(hint) if self.authorization_servers.iter().any(|listed| listed == hint) => Ok(hint),
             Some(_) => Err(MetadataError::Rule),
-            None => Ok(self.authorization_servers.first().map_or(self.credential_issuer.as_str(), String::as_str)),
+            None => {
+                Ok(self.authorization_servers.first().map_or(self.credential_issuer.as_str(), String::as_str))
+            }
         }
     }
 

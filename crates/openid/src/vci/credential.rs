@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::proof::Proofs;
 use crate::error::{Code, OAuthError};
+use crate::json;
 use crate::metadata::ResponseEncryptionSupport;
 use crate::token::AuthorizationDetail;
-use crate::json;
 
 /// Longest credential response read, in bytes: a batch of a hundred credentials.
 const MAX_RESPONSE: usize = 4 * 1024 * 1024;
@@ -72,7 +72,9 @@ impl CredentialRequest {
             (Some(id), None) if fits(&id) => Target::Configuration(id),
             (None, Some(id)) if fits(&id) => Target::Identifier(id),
             (Some(_), Some(_)) => {
-                return Err(refused("credential_configuration_id and credential_identifier exclude each other"));
+                return Err(refused(
+                    "credential_configuration_id and credential_identifier exclude each other",
+                ));
             }
             (None, None) => {
                 return Err(refused("credential_configuration_id or credential_identifier is missing"));
@@ -108,7 +110,10 @@ impl CredentialRequest {
             credential_identifier: identifier,
             proofs: self.proofs.as_ref().map(Proofs::to_value),
             proof: None,
-            credential_response_encryption: self.response_encryption.as_ref().map(ResponseEncryption::to_value),
+            credential_response_encryption: self
+                .response_encryption
+                .as_ref()
+                .map(ResponseEncryption::to_value),
         };
         serde_json::to_vec(&body).unwrap_or_default()
     }
@@ -139,13 +144,17 @@ impl CredentialRequest {
                 .find(|detail| detail.credential_identifiers.contains(id))
                 .map(|detail| detail.credential_configuration_id.as_str())
                 .filter(|configuration| known(configuration))
-                .ok_or_else(|| OAuthError::new(Code::UnknownCredentialIdentifier, "unknown credential_identifier")),
-            Target::Configuration(id) if !known(id) => {
-                Err(OAuthError::new(Code::UnknownCredentialConfiguration, "unknown credential_configuration_id"))
-            }
-            Target::Configuration(_) if !granted.details.is_empty() => {
-                Err(OAuthError::new(Code::InvalidCredentialRequest, "use the credential_identifier of the token response"))
-            }
+                .ok_or_else(|| {
+                    OAuthError::new(Code::UnknownCredentialIdentifier, "unknown credential_identifier")
+                }),
+            Target::Configuration(id) if !known(id) => Err(OAuthError::new(
+                Code::UnknownCredentialConfiguration,
+                "unknown credential_configuration_id",
+            )),
+            Target::Configuration(_) if !granted.details.is_empty() => Err(OAuthError::new(
+                Code::InvalidCredentialRequest,
+                "use the credential_identifier of the token response",
+            )),
             Target::Configuration(id) if granted.configurations.contains(id) => Ok(id),
             Target::Configuration(_) => {
                 Err(OAuthError::new(Code::InsufficientScope, "the token does not reach this credential"))
@@ -179,8 +188,8 @@ impl ResponseEncryption {
 
     fn from_value(value: serde_json::Value) -> Result<ResponseEncryption, OAuthError> {
         let refused = |why| OAuthError::new(Code::InvalidEncryptionParameters, why);
-        let body: EncryptionBody =
-            serde_json::from_value(value).map_err(|_| refused("credential_response_encryption is malformed"))?;
+        let body: EncryptionBody = serde_json::from_value(value)
+            .map_err(|_| refused("credential_response_encryption is malformed"))?;
         if body.zip.is_some() {
             return Err(refused("compression is not offered"));
         }
@@ -209,7 +218,9 @@ pub fn require_encryption(
         (None, Some(support)) if support.encryption_required => {
             Err(OAuthError::new(Code::InvalidEncryptionParameters, "the response must be encrypted"))
         }
-        (Some(_), None) => Err(OAuthError::new(Code::InvalidEncryptionParameters, "encryption is not offered")),
+        (Some(_), None) => {
+            Err(OAuthError::new(Code::InvalidEncryptionParameters, "encryption is not offered"))
+        }
         _ => Ok(()),
     }
 }
@@ -357,7 +368,10 @@ impl DeferredRequest {
     pub fn to_json(&self) -> Vec<u8> {
         let body = DeferredBody {
             transaction_id: self.transaction_id.clone(),
-            credential_response_encryption: self.response_encryption.as_ref().map(ResponseEncryption::to_value),
+            credential_response_encryption: self
+                .response_encryption
+                .as_ref()
+                .map(ResponseEncryption::to_value),
         };
         serde_json::to_vec(&body).unwrap_or_default()
     }

@@ -5,7 +5,9 @@ use super::offer::{CredentialOffer, TxCode};
 use super::proof::Proofs;
 use crate::error::Scheme;
 use crate::metadata::{AuthorizationServer, CredentialConfiguration, CredentialIssuer, MetadataError};
-use crate::token::{AuthorizationDetail, PRE_AUTHORIZED_CODE, PreAuthorizedCodeGrant, TokenRequest, TokenResponse};
+use crate::token::{
+    AuthorizationDetail, PRE_AUTHORIZED_CODE, PreAuthorizedCodeGrant, TokenRequest, TokenResponse,
+};
 
 /// Why an offer can't be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,7 +137,11 @@ impl Plan {
     ///
     /// # Errors
     /// A transaction code is missing, not expected, or not of the announced form.
-    pub fn token_request(&self, tx_code: Option<&str>, client_id: Option<&str>) -> Result<TokenRequest, PlanError> {
+    pub fn token_request(
+        &self,
+        tx_code: Option<&str>,
+        client_id: Option<&str>,
+    ) -> Result<TokenRequest, PlanError> {
         match (self.tx_code(), tx_code) {
             (Some(announced), Some(typed)) if announced.fits(typed) => {}
             (Some(_), Some(_)) => return Err(PlanError::TxCodeForm),
@@ -208,7 +214,8 @@ impl Authorized {
             return vec![Target::Configuration(configuration.to_owned())];
         }
         let wanted = |detail: &&AuthorizationDetail| detail.credential_configuration_id == configuration;
-        let identifiers = details.iter().filter(wanted).flat_map(|detail| detail.credential_identifiers.iter());
+        let identifiers =
+            details.iter().filter(wanted).flat_map(|detail| detail.credential_identifiers.iter());
         identifiers.map(|id| Target::Identifier(id.clone())).collect()
     }
 
@@ -227,9 +234,11 @@ impl Authorized {
                 self.response.authorization_details.is_empty()
                     && self.issuer.credential_configurations_supported.contains_key(id)
             }
-            Target::Identifier(id) => {
-                self.response.authorization_details.iter().any(|detail| detail.credential_identifiers.contains(id))
-            }
+            Target::Identifier(id) => self
+                .response
+                .authorization_details
+                .iter()
+                .any(|detail| detail.credential_identifiers.contains(id)),
         };
         let support = self.issuer.credential_response_encryption.as_ref();
         let encrypted = super::credential::require_encryption(response_encryption.as_ref(), support).is_ok();

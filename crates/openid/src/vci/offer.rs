@@ -108,7 +108,8 @@ impl TxCode {
             InputMode::Text => true,
         };
         let length = typed.chars().count();
-        let fits = self.length.is_none_or(|wanted| usize::try_from(wanted).is_ok_and(|wanted| wanted == length));
+        let fits =
+            self.length.is_none_or(|wanted| usize::try_from(wanted).is_ok_and(|wanted| wanted == length));
         characters && fits && length > 0 && length <= 64
     }
 }
@@ -144,7 +145,9 @@ impl OfferLink {
                 link::endpoint(uri).map_err(|_| refused("credential_offer_uri is not an https address"))?;
                 Ok(OfferLink::ByReference(uri.to_owned()))
             }
-            (Some(_), Some(_)) => Err(refused("credential_offer and credential_offer_uri exclude each other")),
+            (Some(_), Some(_)) => {
+                Err(refused("credential_offer and credential_offer_uri exclude each other"))
+            }
             (None, None) => Err(refused("the link holds no offer")),
         }
     }
@@ -171,7 +174,8 @@ impl CredentialOffer {
     pub fn parse(json: &[u8]) -> Result<CredentialOffer, OAuthError> {
         let refused = |why| OAuthError::new(Code::InvalidRequest, why);
         let offer: CredentialOffer = json::parse(json, json::SMALL)?;
-        link::issuer(&offer.credential_issuer).map_err(|_| refused("credential_issuer is not an https identifier"))?;
+        link::issuer(&offer.credential_issuer)
+            .map_err(|_| refused("credential_issuer is not an https identifier"))?;
         let ids = &offer.credential_configuration_ids;
         if ids.is_empty() || ids.len() > MAX_CONFIGURATIONS {
             return Err(refused("credential_configuration_ids is empty or too long"));
@@ -180,10 +184,13 @@ impl CredentialOffer {
             return Err(refused("credential_configuration_ids repeats an id"));
         }
         let grant = offer.grants.as_ref().and_then(|grants| grants.pre_authorized_code.as_ref());
-        if grant.is_some_and(|grant| grant.pre_authorized_code.is_empty() || grant.pre_authorized_code.len() > 4096) {
+        if grant.is_some_and(|grant| {
+            grant.pre_authorized_code.is_empty() || grant.pre_authorized_code.len() > 4096
+        }) {
             return Err(refused("the pre-authorized code is empty or too long"));
         }
-        let described = grant.and_then(|grant| grant.tx_code.as_ref()).and_then(|code| code.description.as_ref());
+        let described =
+            grant.and_then(|grant| grant.tx_code.as_ref()).and_then(|code| code.description.as_ref());
         if described.is_some_and(|text| text.chars().count() > 300) {
             return Err(refused("the tx_code description is longer than 300 characters"));
         }

@@ -410,7 +410,8 @@ fn verify_one(proof: &str, expected: &Expected<'_>, verified: &mut VerifiedKeys)
 fn named_key(kid: &str, attestation: Option<&KeyAttestation>) -> Option<PublicKey> {
     if let Some(attestation) = attestation {
         let keys = &attestation.attested_keys;
-        let by_name = |jwk: &&Jwk| jwk.kid.as_deref() == Some(kid) || jwk.thumbprint().is_ok_and(|t| t == kid);
+        let by_name =
+            |jwk: &&Jwk| jwk.kid.as_deref() == Some(kid) || jwk.thumbprint().is_ok_and(|t| t == kid);
         let jwk = keys.iter().find(by_name).or_else(|| keys.get(kid.parse::<usize>().ok()?))?;
         return PublicKey::from_jwk(jwk).ok();
     }
@@ -423,8 +424,13 @@ fn outside_window(iat: i64, now: i64) -> bool {
     iat > now.saturating_add(SKEW_S) || iat < now.saturating_sub(MAX_AGE_S)
 }
 
-fn verify_attestation(text: &str, expected: &Expected<'_>, with_jwt: bool) -> Result<KeyAttestation, Refusal> {
-    let unverified = jwt::parse(text, jwt::LONG, ATTESTATION_TYP).map_err(|_| Refusal::AttestationMalformed)?;
+fn verify_attestation(
+    text: &str,
+    expected: &Expected<'_>,
+    with_jwt: bool,
+) -> Result<KeyAttestation, Refusal> {
+    let unverified =
+        jwt::parse(text, jwt::LONG, ATTESTATION_TYP).map_err(|_| Refusal::AttestationMalformed)?;
     let attesters = expected.attesters.ok_or(Refusal::AttestationUntrusted)?;
     let attester = attesters(&jwt::key_hint(&unverified)).ok_or(Refusal::AttestationUntrusted)?;
     let attestation: KeyAttestation =
@@ -443,7 +449,8 @@ fn verify_attestation(text: &str, expected: &Expected<'_>, with_jwt: bool) -> Re
         return Err(Refusal::AttestationExpired);
     }
     if let Some(required) = expected.attestation_required {
-        let shows = |wanted: &[String], has: &[String]| wanted.is_empty() || has.iter().any(|h| wanted.contains(h));
+        let shows =
+            |wanted: &[String], has: &[String]| wanted.is_empty() || has.iter().any(|h| wanted.contains(h));
         if !shows(&required.key_storage, &attestation.key_storage)
             || !shows(&required.user_authentication, &attestation.user_authentication)
         {
