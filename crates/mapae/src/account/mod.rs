@@ -1,6 +1,11 @@
 //! The wallet provider: activation, identity proofing, devices, PIN, instructions.
 
+mod approval;
 pub mod cli;
+mod standing;
+
+pub use approval::{ApprovalRecord, approval};
+pub use standing::{badge_issued, end, resume, suspend};
 
 use std::sync::Arc;
 
