@@ -46,7 +46,6 @@ pub async fn approval(tx: &mut Tx, request_hash: &str) -> Result<Option<Approval
 
 /// What [`insert`] writes.
 #[derive(Debug, Clone)]
-#[expect(dead_code)]
 pub(super) struct NewApproval {
     pub(super) request_hash: String,
     pub(super) number: Option<String>,
@@ -55,7 +54,6 @@ pub(super) struct NewApproval {
 }
 
 /// Records an approval. `false` if this request was approved before, or the account can't be used now.
-#[expect(dead_code, reason = "the routes come next")]
 pub(super) async fn insert(
     tx: &mut Tx,
     account: &str,
@@ -79,7 +77,6 @@ pub(super) async fn insert(
 }
 
 /// Forgets approvals that nobody took.
-#[expect(dead_code, reason = "the routes come next")]
 pub(super) async fn sweep(tx: &mut Tx, now_ms: i64) -> Result<u64, StoreError> {
     tx.execute("DELETE FROM account_approval WHERE expires_at < $1", params![now_ms]).await
 }
