@@ -1,4 +1,4 @@
-//! Receiving credentials: the holder's side of OpenID4VCI 1.0.
+//! Receiving credentials: the holder's side of OpenID4VCI 1.0. (The flow itself, and `mapae wallet`, land together with `present` from the branch `holder`.)
 
 use serde::{Deserialize, Serialize};
 

@@ -1,3 +1,3 @@
-//! A phone in the terminal: `mapae wallet …` on the holder crate.
+//! A phone in the terminal: `mapae wallet` on the holder crate. (Lands from the branch `holder`.)
 
 pub mod cli;
