@@ -1,5 +1,6 @@
 //! The wallet's judgement of a request (OpenID4VP 1.0 §5), and the answers that only a judged one can get.
 
+use credential::dcql::Query;
 use keys::jws::{Typ, Unverified};
 use keys::x509::{self, Certificate, Purpose};
 use keys::{PublicKey, jwe};
@@ -96,8 +97,8 @@ pub enum Refusal {
     /// `response_type` is not `vp_token`.
     #[error("the response type is not supported")]
     ResponseType,
-    /// No query, or a scope instead of one.
-    #[error("the request has no query")]
+    /// No query, one against the rules of DCQL, or a scope instead of one.
+    #[error("the request has no well-formed query")]
     Query,
     /// The response must be encrypted and no key fits.
     #[error("the request has no key to encrypt to")]
@@ -147,7 +148,7 @@ pub struct VerifiedRequest {
     client_id: ClientId,
     verifier: Verifier,
     response_uri: String,
-    query: Value,
+    query: Query,
     encryption: Option<(PublicKey, Option<String>, jwe::Enc)>,
     transaction_data: Vec<TransactionData>,
     signed: Option<String>,
@@ -265,9 +266,9 @@ impl VerifiedRequest {
         &self.request.nonce
     }
 
-    /// What is asked for, as sent; to be read by `credential::dcql`.
+    /// What is asked for.
     #[must_use]
-    pub fn dcql_query(&self) -> &Value {
+    pub fn query(&self) -> &Query {
         &self.query
     }
 
@@ -379,7 +380,7 @@ fn judge(
         return Err(Refusal::ResponseUri);
     }
     let query = match (&request.dcql_query, &request.scope) {
-        (Some(query @ Value::Object(_)), None) => query.clone(),
+        (Some(query), None) => Query::from_value(query).map_err(|_| Refusal::Query)?,
         _ => return Err(Refusal::Query),
     };
     let encryption = match request.response_mode {
@@ -428,21 +429,14 @@ fn encryption(metadata: Option<&ClientMetadata>) -> Option<(PublicKey, Option<St
 
 fn transaction_data(
     request: &RequestObject,
-    query: &Value,
+    query: &Query,
     expected: &Expected<'_>,
 ) -> Result<Vec<TransactionData>, Refusal> {
     let Some(entries) = &request.transaction_data else { return Ok(Vec::new()) };
     if entries.is_empty() || entries.len() > MAX_ENTRIES {
         return Err(Refusal::TransactionData);
     }
-    let queries: Vec<&Value> =
-        query.get("credentials").and_then(Value::as_array).into_iter().flatten().collect();
-    let bound = |id: &String| {
-        queries.iter().any(|query| {
-            query.get("id").and_then(Value::as_str) == Some(id)
-                && query.get("require_cryptographic_holder_binding") != Some(&Value::Bool(false))
-        })
-    };
+    let bound = |id: &String| query.credential(id).is_some_and(|query| query.require_cryptographic_holder_binding);
     let read = |entry: &String| {
         TransactionData::parse(entry)
             .filter(|data| expected.transaction_types.contains(&data.kind.as_str()))
