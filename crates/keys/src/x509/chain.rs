@@ -108,7 +108,8 @@ pub fn verify_chain(
         if !may_issue {
             return Err(ChainError::NotAnAuthority);
         }
-        if !issued(authority, subject) {
+        // The anchor was found by its signature on the last certificate; each signature is checked once.
+        if !std::ptr::eq(authority, anchor) && !issued(authority, subject) {
             return Err(ChainError::Broken);
         }
         subject = authority;
