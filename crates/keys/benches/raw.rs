@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p keys --features aws-lc` measures the server's engine, without the feature the browser's.
 
+#![allow(clippy::unwrap_used, reason = "what can't run can't be measured")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -39,7 +39,7 @@ pub fn b64url_decode_array<const N: usize>(text: &str) -> Result<[u8; N], Encodi
 
 /// How long the base64url of `bytes` bytes is.
 pub const fn b64url_len(bytes: usize) -> usize {
-    bytes / 3 * 4 + [0, 2, 3][bytes % 3]
+    (bytes / 3) * 4 + (bytes % 3 * 4).div_ceil(3)
 }
 
 /// Bytes as base64 with padding (only `x5c` wants it, RFC 7515 §4.1.6).
