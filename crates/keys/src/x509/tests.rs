@@ -227,6 +227,41 @@ fn a_root_is_no_leaf() {
 }
 
 #[test]
+fn a_self_signed_leaf_is_not_trusted_even_as_its_own_anchor() {
+    let key = SecretKey::generate();
+    let name = name("예시").unwrap();
+    let tbs =
+        Tbs { serial: [1; 16], issuer: &name, subject: &name, key: key.public_key(), from: FROM, to: TO };
+    let certificate = tbs.sign(&key, &[key_usage(KeyUsages::DigitalSignature.into())]).unwrap();
+    let party = Party { key, certificate };
+    assert_eq!(check(&[&party], &party, Purpose::Any), Err(ChainError::NotALeaf));
+}
+
+#[test]
+fn the_right_key_under_another_name_is_another_issuer() {
+    let root = Party::root();
+    let leaf = root.below(Kind::Issuer);
+    let renamed = super::root(&root.key, "다른 이름", FROM, TO).unwrap();
+    assert_eq!(verify_chain(&[leaf.der()], &[renamed], NOW, Purpose::Issuer), Err(ChainError::Untrusted));
+}
+
+#[test]
+fn both_algorithm_fields_say_ecdsa_with_sha_256() {
+    const SHA256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+    let der = Party::root().der();
+    let at: Vec<usize> = (0..der.len()).filter(|at| der[*at..].starts_with(&SHA256)).collect();
+    let [inner, outer] = at[..] else { panic!("two algorithm fields") };
+    let with_sha384 = |fields: &[usize]| {
+        let mut der = der.clone();
+        fields.iter().for_each(|at| der[at + 9] = 3);
+        Certificate::parse(&der)
+    };
+    assert_eq!(with_sha384(&[inner]), Err(CertificateError::Malformed));
+    assert_eq!(with_sha384(&[outer]), Err(CertificateError::Malformed));
+    assert_eq!(with_sha384(&[inner, outer]), Err(CertificateError::Unsupported));
+}
+
+#[test]
 fn validity_is_a_matter_of_seconds() {
     let root = Party::root();
     let key = SecretKey::generate();
