@@ -49,6 +49,29 @@ pub struct TestPlatform {
     folder: PathBuf,
 }
 
+impl TestPlatform {
+    /// Imports the demo agencies and the first `count` people of [`crate::personnel::demo_data`]; their ids, in order.
+    /// Person 0 heads the first department, person 1 is the deputy.
+    pub async fn people(&self, count: u64) -> Vec<String> {
+        use crate::personnel::{cli, demo_data, employee_by_number, import};
+        let (agencies, people) = cli::write_demo_files(&self.folder, count).expect("demo files");
+        let options = import::Options { dry_run: false, source: "demo".into(), actor: "test".into() };
+        for file in [agencies, people] {
+            let report =
+                import::import(&self.platform, &file, &options, &mut |_, _| {}).await.expect("import");
+            assert_eq!(report.bad, 0, "{:?}", report.bad_lines);
+        }
+        let mut ids = Vec::new();
+        for n in 0..count {
+            let person = demo_data::person(n);
+            let found =
+                employee_by_number(&self.platform, person.agency, &person.number).await.expect("found");
+            ids.push(found.expect("imported").id);
+        }
+        ids
+    }
+}
+
 impl std::ops::Deref for TestPlatform {
     type Target = Arc<Platform>;
 

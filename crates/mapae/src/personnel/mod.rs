@@ -5,7 +5,9 @@
 //! sealed keyed hash ([`identity`]).
 
 pub mod cli;
+pub mod demo_data;
 pub mod identity;
+pub mod import;
 mod moment;
 mod records;
 mod types;

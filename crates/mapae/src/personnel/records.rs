@@ -11,9 +11,6 @@ use crate::operations::sealer::normalised;
 use crate::operations::store::{Row, StoreError, Tx, params};
 use crate::operations::{Language, Platform, language};
 
-pub(super) const AGENCY: &str = "a.code, a.name, a.name_en, a.kind, a.parent_code, a.eligible, a.reason_ko, \
-                                 a.reason_en, a.phase, a.phase_at";
-
 /// Columns of an employee with agency and department, as [`employee_of`] reads them.
 macro_rules! select_employee {
     ($rest:literal) => {
@@ -26,7 +23,6 @@ macro_rules! select_employee {
         )
     };
 }
-pub(super) use select_employee;
 
 fn word<T>(row: &Row, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
     let text = row.text(column)?;
