@@ -10,6 +10,9 @@
 //! Nothing here opens a socket, a file or a clock: time comes in as seconds since 1970, lists come in through traits
 //! that answer from memory. What came from outside is bounded before it is read.
 
+#[cfg(test)]
+mod fixture;
+
 pub mod dcql;
 pub mod path;
 pub mod sd_jwt;
