@@ -92,7 +92,7 @@ impl Permutation {
 
     /// One half masked by the other, alternately; each round is its own inverse.
     fn round(&self, round: u8, (left, right): (u32, u32)) -> (u32, u32) {
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             (left ^ self.mask(round, right, self.left), right)
         } else {
             (left, right ^ self.mask(round, left, self.right))
