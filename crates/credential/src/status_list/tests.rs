@@ -199,6 +199,9 @@ fn a_compression_bomb_stops_at_the_bound() {
     let bomb = encoder.finish().unwrap();
     assert!(bomb.len() < 300_000, "256 MiB in {} bytes", bomb.len());
     assert_eq!(StatusList::unpack(Bits::Two, &bomb).err(), Some(ListError::TooLarge));
+    // It stops there: the half that is cut off is never looked at.
+    let half = bomb.get(..bomb.len() / 2).unwrap();
+    assert_eq!(StatusList::unpack(Bits::Two, half).err(), Some(ListError::TooLarge));
     let full = StatusList::with_bits(Bits::Eight, MAX_LIST_BYTES).unwrap();
     assert_eq!(StatusList::unpack(Bits::Eight, &full.pack()), Ok(full));
     assert_eq!(StatusList::with_bits(Bits::Eight, MAX_LIST_BYTES + 1).err(), Some(ListError::TooLarge));

@@ -414,6 +414,13 @@ fn an_old_list_grows_stale_but_never_forgives() {
     assert_eq!(refused(world.verify(&presentation)), Refusal::StatusStale);
     world.set_list(NOW - 200_000, |_| {});
     assert_eq!(refused(world.verify(&presentation)), Refusal::StatusStale, "expired");
+    // However much age a policy allows, the list's own end is the end.
+    let mut patient = strict();
+    patient.status =
+        StatusRule::Checked { max_age: 400_000, unknown: Unproven::Refuse, absent: Unproven::Refuse };
+    assert_eq!(refused(world.verify_with(&presentation, &patient)), Refusal::StatusStale);
+    world.set_list(NOW - 172_799, |_| {});
+    assert!(world.verify_with(&presentation, &patient).is_ok());
     world.set_list(NOW - 200_000, |list| list.set(77, Status::Suspended).unwrap());
     assert_eq!(refused(world.verify(&presentation)), Refusal::Suspended);
 }
