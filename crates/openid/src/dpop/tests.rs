@@ -80,16 +80,29 @@ fn every_broken_rule_has_its_own_refusal() {
     assert_eq!(refused(&proof_with(|header, _| header.jwk = None)), Refusal::Key);
     assert_eq!(refused(&proof_with(|_, claims| claims["htm"] = "GET".into())), Refusal::Method);
     assert_eq!(refused(&proof_with(|_, claims| claims["htm"] = "post".into())), Refusal::Method);
-    assert_eq!(refused(&proof_with(|_, claims| claims["htu"] = "https://as.example.com/other".into())), Refusal::Address);
-    assert_eq!(refused(&proof_with(|_, claims| claims["htu"] = "http://as.example.com/token".into())), Refusal::Address);
+    assert_eq!(
+        refused(&proof_with(|_, claims| claims["htu"] = "https://as.example.com/other".into())),
+        Refusal::Address
+    );
+    assert_eq!(
+        refused(&proof_with(|_, claims| claims["htu"] = "http://as.example.com/token".into())),
+        Refusal::Address
+    );
     assert_eq!(refused(&proof_with(|_, claims| claims["htu"] = "/token".into())), Refusal::Address);
     assert_eq!(refused(&proof_with(|_, claims| claims["iat"] = (NOW - MAX_AGE_S - 1).into())), Refusal::Time);
-    assert_eq!(refused(&proof_with(|_, claims| claims["iat"] = (NOW + MAX_AHEAD_S + 1).into())), Refusal::Time);
+    assert_eq!(
+        refused(&proof_with(|_, claims| claims["iat"] = (NOW + MAX_AHEAD_S + 1).into())),
+        Refusal::Time
+    );
     assert_eq!(refused(&proof_with(|_, claims| claims["iat"] = i64::MIN.into())), Refusal::Time);
     assert_eq!(refused(&proof_with(|_, claims| claims["jti"] = "".into())), Refusal::Malformed);
-    assert_eq!(refused(&proof_with(|_, claims| claims["jti"] = "x".repeat(MAX_JTI + 1).into())), Refusal::Malformed);
+    assert_eq!(
+        refused(&proof_with(|_, claims| claims["jti"] = "x".repeat(MAX_JTI + 1).into())),
+        Refusal::Malformed
+    );
     for member in ["jti", "htm", "htu", "iat"] {
-        let without = |_: &mut Header, claims: &mut Value| drop(claims.as_object_mut().unwrap().remove(member));
+        let without =
+            |_: &mut Header, claims: &mut Value| drop(claims.as_object_mut().unwrap().remove(member));
         assert_eq!(refused(&proof_with(without)), Refusal::Malformed, "{member}");
     }
 }
@@ -115,7 +128,11 @@ fn a_proof_that_carries_a_private_key_is_refused() {
     jwk["d"] = encoding::b64url_encode(&*key.to_bytes()).into();
     let header = json!({ "alg": "ES256", "typ": TYP, "jwk": jwk }).to_string();
     let claims = json!({ "jti": "one", "htm": "POST", "htu": URL, "iat": NOW }).to_string();
-    let text = format!("{}.{}", encoding::b64url_encode(header.as_bytes()), encoding::b64url_encode(claims.as_bytes()));
+    let text = format!(
+        "{}.{}",
+        encoding::b64url_encode(header.as_bytes()),
+        encoding::b64url_encode(claims.as_bytes())
+    );
     let signature = key.sign(text.as_bytes()).unwrap();
     let proof = format!("{text}.{}", encoding::b64url_encode(&signature.to_bytes()));
     assert_eq!(refused(&proof), Refusal::Malformed);
@@ -167,7 +184,9 @@ fn addresses_are_compared_after_normalisation_without_query_and_fragment() {
     for address in same {
         assert_eq!(normalized(address), normalized(URL), "{address}");
     }
-    for other in ["https://as.example.com/Token", "https://as.example.com/token/", "https://as.example.com:8443/token"] {
+    for other in
+        ["https://as.example.com/Token", "https://as.example.com/token/", "https://as.example.com:8443/token"]
+    {
         assert_ne!(normalized(other), normalized(URL), "{other}");
     }
     assert_eq!(normalized("https://a.example/%c3%a9"), normalized("https://a.example/%C3%A9"));

@@ -66,16 +66,26 @@ fn authorization_is_read_whatever_the_schemes_case() {
 #[test]
 fn an_authorization_that_is_no_single_token_is_refused() {
     let long = format!("Bearer {}", "a".repeat(MAX_ACCESS_TOKEN + 1));
-    for value in ["", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "Bearer =", "Bearer a,b", "Bearer ä", &long] {
-        assert_eq!(Scheme::parse_authorization(value).unwrap_err().error, Code::InvalidRequest, "{value:.20}");
+    for value in
+        ["", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "Bearer =", "Bearer a,b", "Bearer ä", &long]
+    {
+        assert_eq!(
+            Scheme::parse_authorization(value).unwrap_err().error,
+            Code::InvalidRequest,
+            "{value:.20}"
+        );
     }
 }
 
 #[test]
 fn an_unregistered_code_is_kept_as_text_and_a_foreign_body_is_none() {
-    let read = ErrorResponse::parse(br#"{"error":"brand_new","error_description":"x","error_uri":"y"}"#).unwrap();
+    let read =
+        ErrorResponse::parse(br#"{"error":"brand_new","error_description":"x","error_uri":"y"}"#).unwrap();
     assert_eq!((read.error.as_str(), read.code()), ("brand_new", None));
-    assert_eq!(ErrorResponse::parse(br#"{"error":"invalid_proof"}"#).unwrap().code(), Some(Code::InvalidProof));
+    assert_eq!(
+        ErrorResponse::parse(br#"{"error":"invalid_proof"}"#).unwrap().code(),
+        Some(Code::InvalidProof)
+    );
     assert!(ErrorResponse::parse(b"<html>").is_none());
     assert!(ErrorResponse::parse(&vec![b' '; crate::json::SMALL + 1]).is_none());
 }

@@ -436,7 +436,8 @@ fn transaction_data(
     if entries.is_empty() || entries.len() > MAX_ENTRIES {
         return Err(Refusal::TransactionData);
     }
-    let bound = |id: &String| query.credential(id).is_some_and(|query| query.require_cryptographic_holder_binding);
+    let bound =
+        |id: &String| query.credential(id).is_some_and(|query| query.require_cryptographic_holder_binding);
     let read = |entry: &String| {
         TransactionData::parse(entry)
             .filter(|data| expected.transaction_types.contains(&data.kind.as_str()))
