@@ -1,8 +1,35 @@
-//! Badges: states, status lists, the trust list.
+//! Badges: their states, the status lists that tell them to the world, and the trust list.
+//!
+//! ```text
+//! issuance ──create──▶ active ◀──resume── suspended
+//!                        │  └──suspend──────▲ │
+//!                        └──────▶ revoked | expired | replaced
+//! ```
+//!
+//! A change is one transaction over badge, account, login sessions, offers and the version of the status lists; each
+//! owner changes its own table in a function that takes the transaction, and [`change`] calls them. What the outside
+//! fetches ([`status`], [`trust`]) is derived from the database and signed.
+
+mod badge;
+mod change;
+mod expiry;
+mod followers;
+mod party;
+mod routes;
+mod state;
+pub(crate) mod status;
+mod trust;
 
 use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
+
+pub use badge::{Badge, NewBadge, number, take_copies};
+pub use change::{By, ChangeError, create, resume, revoke, suspend, suspend_employee};
+pub use party::reserve_slot;
+pub use state::{BadgeState, Reason};
+pub use status::{LocalStatus, badge_of};
+pub use trust::{TrustError, local_trust, retire_key, revoke_key};
 
 use crate::operations::Platform;
 use crate::operations::config::Section;
@@ -19,11 +46,14 @@ impl Section for Settings {
 
 /// What this process remembers for speed; nothing another replica would miss.
 #[derive(Debug, Default)]
-pub struct Local {}
+pub struct Local {
+    board: status::Board,
+    trust: trust::Memory,
+}
 
 /// Routes of the public listener.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    routes::public()
 }
 
 /// Routes of the console listener.
@@ -32,4 +62,6 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
 }
 
 /// Starts the workers of this folder.
-pub fn start(_platform: &Arc<Platform>, _tasks: &mut Tasks) {}
+pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
+    expiry::start(platform, tasks);
+}

@@ -98,6 +98,29 @@ limits! {
         IMPORT_GROUP_TIME = 50, Milliseconds, "An import commits after this time even if fewer rows are ready, so that logins beside it stay quick.";
         IMPORT_ERRORS = 1_000, Count, "Bad rows reported one by one; the rest is counted.";
     }
+    "issuance" {
+        OFFER_LIFE = 15 * MINUTE, Milliseconds, "A credential offer may be redeemed; a new one is made on demand.";
+        RENEWAL_OFFER_LIFE = 5 * MINUTE, Milliseconds, "An offer of the next batch of copies, made for the device that asks.";
+        TX_CODE_DIGITS = 8, Count, "Digits of a transaction code.";
+        TX_CODE_TRIES = 5, Count, "Wrong transaction codes until an offer is void and HR is told.";
+        ISSUANCE_TOKEN_LIFE = 5 * MINUTE, Milliseconds, "An access token for the credential endpoint, good for one batch.";
+        C_NONCE_LIFE = 5 * MINUTE, Milliseconds, "A nonce for key proofs, good for one batch.";
+        DPOP_NONCE_LIFE = 5 * MINUTE, Milliseconds, "A nonce for DPoP proofs.";
+        NOTIFICATION_LIFE = 7 * DAY, Milliseconds, "A wallet may tell what became of a batch.";
+        OFFER_KEPT = 30 * DAY, Milliseconds, "An offer's row is kept after it expired.";
+        OFFER_SWEEP = HOUR, Milliseconds, "How often old offers are removed.";
+        OFFER_SWEEP_ROWS = 1_000, Count, "Old offers removed in one commit.";
+    }
+    "lifecycle" {
+        STATUS_LIST_TTL = MINUTE, Milliseconds, "A consumer uses a status list so long before it fetches anew.";
+        STATUS_LIST_LIFE = 48 * HOUR, Milliseconds, "A status list is good so long, so that an outage of ours stops nobody; its age is the verifier's policy.";
+        STATUS_LIST_RESIGN = SECOND, Milliseconds, "A status list is signed at most so often, however many changes there are.";
+        STATUS_LIST_SERVED = 57 * DAY, Milliseconds, "A week's status lists are served so long after the week began: as long as a copy may live.";
+        TRUST_LIST_REFRESH = 5 * MINUTE, Milliseconds, "How often the trust list is signed anew.";
+        TRUST_LIST_LIFE = 48 * HOUR, Milliseconds, "A trust list is good so long.";
+        EXPIRY_SWEEP = MINUTE, Milliseconds, "How often badges whose validity has run out are looked for.";
+        EXPIRY_SWEEP_ROWS = 200, Count, "Badges expired before the next are looked for.";
+    }
     "staff" {
         STAFF_LOGIN = 64, Bytes, "A sign-in id.";
         STAFF_PASSWORD_MIN = 10, Bytes, "The shortest password that may be set (NIST SP 800-63B asks for 8).";

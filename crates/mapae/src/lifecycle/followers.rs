@@ -1,0 +1,50 @@
+//! What hangs on a badge in other folders: the wallet account that holds it, and the login sessions begun with it.
+//! Each owner changes its own table; here is only who is told of what, in which order.
+
+use super::badge::{Badge, NewBadge};
+use super::change::ChangeError;
+use crate::account;
+use crate::operations::store::{StoreError, Tx};
+
+/// The badge was entered: its account becomes the employee's active one. It may not have been closed or suspended
+/// since its offer was made.
+pub(super) async fn issued(tx: &mut Tx, badge: &Badge) -> Result<(), ChangeError> {
+    match &badge.account_id {
+        Some(account_id) if !account::badge_issued(tx, account_id).await? => Err(ChangeError::Overtaken),
+        _ => Ok(()),
+    }
+}
+
+/// The badge was suspended.
+pub(super) async fn suspend(tx: &mut Tx, badge: &Badge) -> Result<(), StoreError> {
+    if let Some(account_id) = &badge.account_id {
+        account::suspend(tx, account_id).await?;
+    }
+    Ok(())
+}
+
+/// The badge was resumed. Sessions that ended stay ended.
+pub(super) async fn resume(tx: &mut Tx, badge: &Badge) -> Result<(), StoreError> {
+    if let Some(account_id) = &badge.account_id {
+        account::resume(tx, account_id).await?;
+    }
+    Ok(())
+}
+
+/// The badge ended for good.
+pub(super) async fn end(tx: &mut Tx, badge: &Badge) -> Result<(), StoreError> {
+    if let Some(account_id) = &badge.account_id {
+        account::end(tx, account_id).await?;
+    }
+    Ok(())
+}
+
+/// The badge was replaced by a new one: the former phone's account ends. The same account goes on as it is: if it is
+/// suspended, the new badge is not issued to it.
+pub(super) async fn replaced(tx: &mut Tx, old: &Badge, new: &NewBadge) -> Result<(), StoreError> {
+    match &old.account_id {
+        Some(account_id) if old.account_id != new.account_id => account::end(tx, account_id).await?,
+        _ => {}
+    }
+    Ok(())
+}

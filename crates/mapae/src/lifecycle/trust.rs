@@ -1,0 +1,192 @@
+//! The trust list: whose keys may issue what, signed, refreshed and served at `/trust-list`.
+//!
+//! Our own verifier believes the signed list and nothing else: it verifies what it serves. A key ends *retired* in good
+//! order (what it issued before holds until it expires) or *revoked* (nothing by it holds any more, whatever its date).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use credential::trust::{Anchor, KeyState, TrustEntry, TrustList, TrustListError};
+use credential::types::Bilingual;
+
+use super::change::{By, ChangeError};
+use crate::issuance::DeskError;
+use crate::operations::server_keys::{KeyName, KeysError};
+use crate::operations::store::{Row, StoreError, Tx, params};
+use crate::operations::{Platform, limits};
+use crate::{audit, issuance};
+
+/// Why there is no trust list.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The list could not be signed or did not verify.
+    #[error(transparent)]
+    List(#[from] TrustListError),
+    /// The signing key is missing.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The credential type can't be read.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+}
+
+/// The list as it is served, and as it was verified.
+#[derive(Debug)]
+pub(super) struct Signed {
+    pub(super) jwt: Arc<str>,
+    pub(super) tag: String,
+    list: Arc<TrustList>,
+    signed_at_ms: i64,
+}
+
+/// The last signature in this process.
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<Option<Arc<Signed>>>);
+
+/// Enters our issuing key for our credential type if it is not on the list yet: with the first list that is signed.
+async fn accredit(platform: &Platform) -> Result<(), TrustError> {
+    let kind = issuance::desk(platform)?.badge();
+    let jkt = platform.keys.signer(KeyName::Issuer)?.public_key().thumbprint();
+    let known = platform
+        .store
+        .fetch_optional("SELECT state FROM trust_entry WHERE jkt = $1 AND vct = $2", params![&jkt, &kind.vct])
+        .await?;
+    if known.is_some() {
+        return Ok(());
+    }
+    let (vct, issuer) = (kind.vct.clone(), platform.config.public.origin().to_owned());
+    let name = issuance::issuer_name();
+    let unit = platform.store.write(move |tx| {
+        Box::pin(async move {
+            let rows = tx
+                .execute(
+                    "INSERT INTO trust_entry (jkt, vct, issuer, name_ko, name_en, state, state_at, from_at) \
+                     VALUES ($1, $2, $3, $4, $5, 'active', $6, $6) ON CONFLICT DO NOTHING",
+                    params![&jkt, &vct, &issuer, &name.ko, &name.en, tx.now_ms()],
+                )
+                .await?;
+            if rows == 1 {
+                raise_version(tx).await?;
+                record(tx, &By::system(), "issuer_key.accredited", &jkt).await?;
+            }
+            Ok::<(), StoreError>(())
+        })
+    });
+    Ok(unit.await?)
+}
+
+/// Takes a key out of use in good order, as of now.
+pub async fn retire_key(tx: &mut Tx, jkt: &str, by: &By) -> Result<(), ChangeError> {
+    end_key(tx, jkt, by, "retired", "issuer_key.retired").await
+}
+
+/// Revokes a key that is no longer its owner's alone: nothing signed with it holds any more.
+pub async fn revoke_key(tx: &mut Tx, jkt: &str, by: &By) -> Result<(), ChangeError> {
+    end_key(tx, jkt, by, "revoked", "issuer_key.revoked").await
+}
+
+async fn end_key(
+    tx: &mut Tx,
+    jkt: &str,
+    by: &By,
+    state: &'static str,
+    act: &'static str,
+) -> Result<(), ChangeError> {
+    let rows = tx
+        .execute(
+            "UPDATE trust_entry SET state = $2, state_at = $3 \
+             WHERE jkt = $1 AND (state = 'active' OR (state = 'retired' AND $2 = 'revoked'))",
+            params![jkt, state, tx.now_ms()],
+        )
+        .await?;
+    if rows == 0 {
+        return Err(ChangeError::Unknown);
+    }
+    raise_version(tx).await?;
+    record(tx, by, act, jkt).await?;
+    Ok(())
+}
+
+async fn raise_version(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.execute("UPDATE trust_version SET version = version + 1 WHERE id = 1", params![]).await?;
+    Ok(())
+}
+
+async fn record(tx: &mut Tx, by: &By, act: &'static str, jkt: &str) -> Result<(), StoreError> {
+    let detail = serde_json::json!({});
+    audit::record(tx, audit::Record { actor: &by.actor, duty: &by.duty, act, subject: jkt, detail }).await
+}
+
+/// What our verifier believes of issuers: the signed list, verified, never older than the last change.
+pub async fn local_trust(platform: &Platform) -> Result<Arc<TrustList>, TrustError> {
+    Ok(Arc::clone(&signed(platform).await?.list))
+}
+
+/// The signed list: made anew when it changed, and every five minutes.
+pub(super) async fn signed(platform: &Platform) -> Result<Arc<Signed>, TrustError> {
+    let version = version(platform).await?;
+    let now_ms = platform.now_ms();
+    let memory = &platform.local.lifecycle.trust;
+    let last = memory.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(last) = last
+        && last.list.version() >= version
+        && (0..limits::TRUST_LIST_REFRESH.get()).contains(&now_ms.saturating_sub(last.signed_at_ms))
+    {
+        return Ok(last);
+    }
+    accredit(platform).await?;
+    let made = Arc::new(sign(platform, self::version(platform).await?, now_ms).await?);
+    *memory.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
+    Ok(made)
+}
+
+async fn version(platform: &Platform) -> Result<u64, StoreError> {
+    let row = platform.store.fetch_one("SELECT version FROM trust_version WHERE id = 1", params![]).await?;
+    Ok(row.int("version")?.unsigned_abs())
+}
+
+async fn sign(platform: &Platform, version: u64, now_ms: i64) -> Result<Signed, TrustError> {
+    let rows = platform
+        .store
+        .fetch_all(
+            "SELECT jkt, vct, issuer, name_ko, name_en, state, state_at, from_at FROM trust_entry \
+             ORDER BY jkt, vct LIMIT 10000",
+            params![],
+        )
+        .await?;
+    let entries = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    let origin = platform.config.public.origin();
+    let now = now_ms.div_euclid(1000);
+    let until = now.saturating_add(limits::TRUST_LIST_LIFE.get() / 1000);
+    let roots = vec![platform.keys.root().clone()];
+    let list = TrustList::new(origin.to_owned(), version, (now, until), roots, entries)?;
+    let signer = platform.keys.signer(KeyName::TrustList)?;
+    let chain = platform.keys.chain(KeyName::TrustList);
+    let jwt = list.sign(&signer.public_key().thumbprint(), &chain, signer.as_ref())?;
+    let roots = [platform.keys.root().clone()];
+    let list = TrustList::verify(&jwt, Anchor::Roots(&roots), version, now)?;
+    let digest = keys::sha256(jwt.as_bytes());
+    let tag = keys::encoding::hex_encode(digest.get(..12).unwrap_or_default());
+    Ok(Signed { jwt: jwt.into(), tag, list: Arc::new(list), signed_at_ms: now_ms })
+}
+
+fn entry(row: &Row) -> Result<TrustEntry, StoreError> {
+    let (state, at) = (row.text("state")?, row.int("state_at")?.div_euclid(1000));
+    let state = match state.as_str() {
+        "active" => KeyState::Active,
+        "retired" => KeyState::Retired { at },
+        // A word that this version does not know is no reason to trust.
+        _ => KeyState::Revoked { at },
+    };
+    Ok(TrustEntry {
+        issuer: row.text("issuer")?,
+        name: Bilingual { ko: row.text("name_ko")?, en: row.text("name_en")? },
+        jkt: row.text("jkt")?,
+        vcts: vec![row.text("vct")?],
+        from: row.int("from_at")?.div_euclid(1000),
+        until: None,
+        state,
+    })
+}
