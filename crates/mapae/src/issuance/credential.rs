@@ -1,0 +1,345 @@
+//! The credential endpoint (OpenID4VCI 1.0 §8): a batch of copies, each bound to a key that its holder proved.
+//!
+//! ```text
+//! token, DPoP, proofs ──judge──▶ read offer, badge, claims ──sign outside──▶ one commit ──▶ reply
+//! ```
+//!
+//! The copies are signed before the commit, for a slot and copy numbers that are read first; the commit takes them only
+//! if nobody else did. Where it says no, the signatures are thrown away unseen, and nothing that left this process has
+//! an index that another copy has. After the reply the server keeps no claim value: the badge row holds a slot.
+
+use std::sync::Arc;
+
+use credential::sd_jwt::{self, Claims, Issuance, StatusClaim};
+use credential::status_list::week::Week;
+use openid::dpop::{self, VerifiedProof};
+use openid::vci::proof::{self, VerifiedKeys};
+use openid::vci::{CredentialRequest, CredentialResponse, Granted};
+use openid::{Code, OAuthError};
+use serde_json::{Map, Value};
+
+use super::desk::{BADGE, Desk};
+use super::notification::NotificationId;
+use super::offer::{OfferRow, OfferState};
+use super::refusal::{Refused, internal};
+use super::token::AccessToken;
+use super::{attesters, nonce};
+use crate::lifecycle::{self, Badge, BadgeState, By, ChangeError, NewBadge};
+use crate::operations::server_keys::KeyName;
+use crate::operations::store::{StoreError, Tx, params};
+use crate::operations::{Platform, once};
+use crate::personnel;
+
+/// What is about to be issued, with everything the commit has to find unchanged.
+struct Batch {
+    offer: OfferRow,
+    badge: Subject,
+    week: Week,
+    first: i64,
+    keys: VerifiedKeys,
+}
+
+/// Whose copies they are.
+enum Subject {
+    /// A badge that begins with this batch.
+    New(NewBadge),
+    /// An active badge whose copies are renewed.
+    Active(Badge),
+}
+
+impl Subject {
+    fn place(&self) -> (&str, i64) {
+        match self {
+            Self::New(badge) => (&badge.issuing_did, badge.slot),
+            Self::Active(badge) => (&badge.issuing_did, badge.slot),
+        }
+    }
+
+    /// Number, day of issue and last day, as the claims say them.
+    fn dates(&self) -> (i64, i64, i64) {
+        match self {
+            Self::New(badge) => (badge.slot, badge.issued_at, badge.valid_until),
+            Self::Active(badge) => (badge.slot, badge.issued_at, badge.valid_until),
+        }
+    }
+
+    fn id(&self) -> &str {
+        match self {
+            Self::New(badge) => &badge.id,
+            Self::Active(badge) => &badge.id,
+        }
+    }
+}
+
+/// Answers a credential request whose access token and DPoP proof hold.
+pub(super) async fn answer(
+    platform: &Arc<Platform>,
+    token: &AccessToken,
+    proof: VerifiedProof,
+    body: &[u8],
+) -> Result<CredentialResponse, Refused> {
+    let request = CredentialRequest::parse(body)?;
+    if request.response_encryption.is_some() {
+        return Err(OAuthError::new(Code::InvalidEncryptionParameters, "encryption is not offered").into());
+    }
+    let granted = granted(token);
+    request.resolve(&granted, |id| id == BADGE)?;
+    let desk = super::desk(platform).map_err(|error| internal("credential type", &error))?;
+    let keys = judge_proofs(platform, desk, &request)?;
+    let batch = prepare(platform, desk, token, keys).await?;
+    let claims = claims(platform, desk, &batch).await?;
+    let credentials = sign(platform, desk, &batch, &claims).await?;
+    let notification_id = NotificationId::of(batch.badge.id(), &batch.offer.id);
+    let notification_id = notification_id.seal(platform)?;
+    commit(platform, batch, proof).await?;
+    Ok(CredentialResponse::Issued { credentials, notification_id: Some(notification_id) })
+}
+
+/// What the token reaches, in the terms of the request: configuration ids, or identifiers where those were granted.
+fn granted(token: &AccessToken) -> Granted {
+    let details = token.configurations.iter().map(|id| super::token::granted(id)).collect();
+    match token.by_identifier {
+        true => Granted { configurations: Vec::new(), details },
+        false => Granted { configurations: token.configurations.clone(), details: Vec::new() },
+    }
+}
+
+fn judge_proofs(
+    platform: &Platform,
+    desk: &Desk,
+    request: &CredentialRequest,
+) -> Result<VerifiedKeys, Refused> {
+    let now_ms = platform.now_ms();
+    let known_nonce = |text: &str| nonce::is_c_nonce(platform, text, now_ms);
+    let attester = attesters::of(platform, now_ms);
+    let expected = proof::Expected {
+        issuer: platform.config.public.origin(),
+        nonce: &known_nonce,
+        client_id: None,
+        max_keys: usize::from(desk.badge().batch.sd_jwt_copies),
+        attesters: Some(&attester),
+        attestation_required: None,
+        now: now_ms.div_euclid(1000),
+    };
+    proof::verify(request.proofs.as_ref(), &expected).map_err(|refusal| OAuthError::from(refusal).into())
+}
+
+/// Reads what the batch is for and chooses slot, week and copy numbers.
+async fn prepare(
+    platform: &Platform,
+    desk: &Desk,
+    token: &AccessToken,
+    keys: VerifiedKeys,
+) -> Result<Batch, Refused> {
+    let offer = OfferRow::find(&platform.store, &token.offer_id).await?.ok_or_else(used)?;
+    match offer.state {
+        OfferState::Redeemed => {}
+        OfferState::Issued => return Err(used().into()),
+        OfferState::Open | OfferState::Void | OfferState::Superseded => return Err(denied().into()),
+    }
+    let now_ms = platform.now_ms();
+    let week = Week::of(now_ms.div_euclid(1000));
+    let copies = i64::try_from(keys.keys().len()).unwrap_or(i64::MAX);
+    let (badge, first) = if offer.is_renewal() {
+        let badge_id = offer.badge_id.as_deref().ok_or_else(denied)?;
+        let badge = Badge::find(&platform.store, badge_id).await?.ok_or_else(denied)?;
+        if badge.state != BadgeState::Active || badge.valid_until <= now_ms || week.start() < badge.copy_week
+        {
+            return Err(denied().into());
+        }
+        let first = if badge.copy_week == week.start() { badge.copy_next } else { 0 };
+        (Subject::Active(badge), first)
+    } else {
+        let lost = || internal("offer", &"a redeemed offer has no slot");
+        let badge = NewBadge {
+            id: offer.badge_id.clone().ok_or_else(lost)?,
+            employee_id: offer.employee_id.clone(),
+            account_id: offer.account_id.clone(),
+            application_id: offer.application_id.clone(),
+            kind: offer.reason.clone(),
+            credential_type: offer.credential_type.clone(),
+            issuing_did: offer.issuing_did.clone().ok_or_else(lost)?,
+            slot: offer.slot.ok_or_else(lost)?,
+            replaces: offer.replaces.clone(),
+            copy_week: week.start(),
+            copies,
+            issued_at: now_ms,
+            valid_until: valid_until(now_ms, desk.badge().validity.document_years),
+        };
+        (Subject::New(badge), 0)
+    };
+    Ok(Batch { offer, badge, week, first, keys })
+}
+
+/// The claims of the badge: what personnel says of the employee now, and the badge's own number and dates.
+async fn claims(platform: &Platform, desk: &Desk, batch: &Batch) -> Result<Claims, Refused> {
+    let employee_id = &batch.offer.employee_id;
+    let unreadable = |error| internal("personnel", &error);
+    let eligibility =
+        personnel::eligibility(platform, employee_id, platform.now_ms()).await.map_err(unreadable)?;
+    if !eligibility.is_allowed() {
+        return Err(denied().into());
+    }
+    let mut values: Map<String, Value> =
+        personnel::badge_claims(platform, employee_id).await.map_err(unreadable)?;
+    let (slot, issued_at, valid_until) = batch.badge.dates();
+    values.insert("badge_number".to_owned(), lifecycle::number(slot, issued_at).into());
+    values.insert("issued_at".to_owned(), day(issued_at).into());
+    values.insert("valid_until".to_owned(), day(valid_until).into());
+    desk.badge().claims(&values).map_err(|error| internal("claims", &error))
+}
+
+/// Signs every copy, before anything is committed.
+async fn sign(
+    platform: &Platform,
+    desk: &Desk,
+    batch: &Batch,
+    claims: &Claims,
+) -> Result<Vec<String>, Refused> {
+    let (did, slot) = batch.badge.place();
+    let count = i64::try_from(batch.keys.keys().len()).unwrap_or(i64::MAX);
+    let places: Vec<StatusClaim> =
+        lifecycle::status::claims_for(platform, did, slot, batch.week, batch.first, count)
+            .await?
+            .ok_or_else(|| OAuthError::new(Code::CredentialRequestDenied, "no more copies this week"))?;
+    let signer = platform.keys.signer(KeyName::Issuer).map_err(|error| internal("issuer key", &error))?;
+    let (issued_at, expires_at) = batch.week.validity(desk.badge().validity.copy_weeks);
+    batch
+        .keys
+        .keys()
+        .iter()
+        .zip(&places)
+        .map(|(holder, status)| {
+            let issuance = Issuance {
+                issuer: desk.issuer(),
+                vct: &desk.badge().vct,
+                claims,
+                holder,
+                status: Some(status),
+                issued_at,
+                expires_at,
+            };
+            sd_jwt::issue(&issuance, signer.as_ref()).map_err(|error| internal("signature", &error))
+        })
+        .collect()
+}
+
+/// Why a commit did not happen.
+#[derive(Debug, thiserror::Error)]
+enum NotIssued {
+    #[error("the proof was used before")]
+    Replayed,
+    #[error("the nonce was used before")]
+    NonceUsed,
+    #[error("the token was used before")]
+    Used,
+    #[error("another issue or a suspension was first")]
+    Overtaken,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<NotIssued> for Refused {
+    fn from(error: NotIssued) -> Self {
+        match error {
+            NotIssued::Replayed => dpop::Refusal::Replayed.into(),
+            NotIssued::NonceUsed => OAuthError::from(proof::Refusal::NonceUnknown).into(),
+            NotIssued::Used => used().into(),
+            NotIssued::Overtaken => denied().into(),
+            NotIssued::Store(error) => error.into(),
+        }
+    }
+}
+
+async fn commit(platform: &Arc<Platform>, batch: Batch, proof: VerifiedProof) -> Result<(), Refused> {
+    let nonces: Option<Vec<(String, i64)>> =
+        batch.keys.nonces().iter().map(|text| nonce::consumable(platform, text)).collect();
+    // One may have expired since it was judged.
+    let nonces = nonces.ok_or(NotIssued::NonceUsed)?;
+    platform.store.write(move |tx| Box::pin(async move { enter(tx, &batch, &proof, &nonces).await })).await?;
+    Ok(())
+}
+
+async fn enter(
+    tx: &mut Tx,
+    batch: &Batch,
+    proof: &VerifiedProof,
+    nonces: &[(String, i64)],
+) -> Result<(), NotIssued> {
+    let until_ms = proof.replay_until().saturating_mul(1000);
+    if !once::consume(tx, dpop::HEADER, proof.replay_id(), until_ms).await? {
+        return Err(NotIssued::Replayed);
+    }
+    for (id, expires_ms) in nonces {
+        if !once::consume(tx, nonce::C_NONCE, id, *expires_ms).await? {
+            return Err(NotIssued::NonceUsed);
+        }
+    }
+    let rows = tx
+        .execute(
+            "UPDATE issuance_offer SET state = 'issued', changed_at = $2 WHERE id = $1 AND state = 'redeemed'",
+            params![&batch.offer.id, tx.now_ms()],
+        )
+        .await?;
+    if rows != 1 {
+        let offer = OfferRow::find_in(tx, &batch.offer.id).await?;
+        let issued = offer.is_some_and(|offer| offer.state == OfferState::Issued);
+        return Err(if issued { NotIssued::Used } else { NotIssued::Overtaken });
+    }
+    let copies = i64::try_from(batch.keys.keys().len()).unwrap_or(i64::MAX);
+    match &batch.badge {
+        Subject::Active(badge) => {
+            if !lifecycle::take_copies(tx, badge, batch.week.start(), copies).await? {
+                return Err(NotIssued::Overtaken);
+            }
+        }
+        Subject::New(new) => {
+            let by = By { actor: new.employee_id.clone(), duty: "holder".to_owned() };
+            let badge = lifecycle::create(tx, new, &by).await.map_err(|error| match error {
+                ChangeError::Store(error) => NotIssued::Store(error),
+                ChangeError::Overtaken | ChangeError::Unknown | ChangeError::NotAllowed { .. } => {
+                    NotIssued::Overtaken
+                }
+            })?;
+            let _ = badge;
+        }
+    }
+    Ok(())
+}
+
+/// The token was good for one batch.
+fn used() -> OAuthError {
+    OAuthError::new(Code::InvalidToken, "the access token was used")
+}
+
+/// Final: asking again with this offer is useless.
+fn denied() -> OAuthError {
+    OAuthError::new(Code::CredentialRequestDenied, "this offer no longer leads to a credential")
+}
+
+/// The day in Korea, where a badge is issued and ends.
+fn day(at_ms: i64) -> String {
+    let date = time::OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1000))
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
+        .to_offset(time::macros::offset!(+9))
+        .date();
+    format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
+}
+
+/// The end of the day in Korea, `years` years on, before the day of issue comes round again.
+fn valid_until(from_ms: i64, years: u8) -> i64 {
+    let from = time::OffsetDateTime::from_unix_timestamp(from_ms.div_euclid(1000))
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
+        .to_offset(time::macros::offset!(+9));
+    // 29 February comes round on 1 March.
+    let date = from.date();
+    let year = date.year() + i32::from(years);
+    let end = time::Date::from_calendar_date(year, date.month(), date.day())
+        .or_else(|_| time::Date::from_calendar_date(year, time::Month::March, 1))
+        .unwrap_or(date);
+    end.midnight()
+        .assume_offset(time::macros::offset!(+9))
+        .unix_timestamp()
+        .saturating_mul(1000)
+        .saturating_sub(1)
+}

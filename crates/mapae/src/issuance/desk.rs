@@ -1,0 +1,95 @@
+//! What the issuer is made of and does not change while the server runs: the credential types and the issuing key's
+//! header, read and encoded once.
+
+use credential::sd_jwt::Issuer;
+use credential::types::{CredentialType, TypeFileError};
+
+/// The name of the badge's credential type and of its SD-JWT VC configuration.
+pub const BADGE: &str = "badge";
+
+/// The badge's credential type file, unless the configuration names another.
+const BADGE_FILE: &str = include_str!("../../types/badge.toml");
+
+/// Why the issuer can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The type file cannot be read.
+    #[error("cannot read the credential type file {path}: {source}")]
+    Read {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The type file is broken.
+    #[error("{file}, {source}")]
+    Type {
+        /// The file.
+        file: String,
+        /// Line and reason.
+        source: TypeFileError,
+    },
+    /// The type file describes another type.
+    #[error("{file}: `id` must be \"badge\"")]
+    Name {
+        /// The file.
+        file: String,
+    },
+}
+
+/// The issuer's desk: types, issuing DID, issuing key.
+#[derive(Debug)]
+pub struct Desk {
+    badge: CredentialType,
+    issuer: Issuer,
+    did: String,
+}
+
+impl Desk {
+    /// Reads the type file and encodes the issuing key's header.
+    ///
+    /// `base_url` is the public base URL, which is also `iss` and the credential issuer identifier; `chain` is the
+    /// issuing key's certificate chain, leaf first, without the root.
+    pub fn new(settings: &super::Settings, base_url: &str, chain: &[Vec<u8>]) -> Result<Self, DeskError> {
+        let path = &settings.badge_type;
+        let (file, text) = if path.as_os_str().is_empty() {
+            ("types/badge.toml".to_owned(), BADGE_FILE.to_owned())
+        } else {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| DeskError::Read { path: path.clone(), source })?;
+            (path.display().to_string(), text)
+        };
+        let badge = CredentialType::parse(&text, base_url)
+            .map_err(|source| DeskError::Type { file: file.clone(), source })?;
+        if badge.id != BADGE {
+            return Err(DeskError::Name { file });
+        }
+        let did =
+            if settings.issuing_did.is_empty() { did_web(base_url) } else { settings.issuing_did.clone() };
+        let issuer = Issuer::new(base_url, &format!("{did}#issuer"), chain);
+        Ok(Self { badge, issuer, did })
+    }
+
+    /// The badge's credential type.
+    pub fn badge(&self) -> &CredentialType {
+        &self.badge
+    }
+
+    /// The DID that badges are issued under.
+    pub fn did(&self) -> &str {
+        &self.did
+    }
+
+    /// The issuing key's encoded header.
+    pub(super) fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+}
+
+/// The did:web of a base URL (did:web method §3.2): host, port as `%3A`, path segments after colons.
+fn did_web(base_url: &str) -> String {
+    let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest).trim_end_matches('/');
+    let mut segments = rest.split('/');
+    let host = segments.next().unwrap_or_default().replace(':', "%3A");
+    segments.fold(format!("did:web:{host}"), |did, segment| format!("{did}:{segment}"))
+}

@@ -1,0 +1,132 @@
+//! What the issuer says about itself: credential issuer metadata (OpenID4VCI 1.0 §12.2) made from the credential type
+//! file, authorization server metadata (RFC 8414, OpenID4VCI §12.3), and the DID document of the issuing key.
+
+use std::collections::BTreeMap;
+
+use credential::types::{Bilingual, CredentialType};
+use openid::attestation;
+use openid::metadata::{
+    AuthorizationServer, BatchIssuance, ClaimDescription, ClaimDisplay, CredentialConfiguration,
+    CredentialDisplay, CredentialIssuer, CredentialMetadata, IssuerDisplay, KeyAttestationsRequired,
+    PathElement, ProofType,
+};
+use openid::token::{OPENID_CREDENTIAL, PRE_AUTHORIZED_CODE};
+use serde_json::{Value, json};
+
+use super::desk::{BADGE, Desk};
+use super::{AttestationPolicy, paths};
+
+const ES256: &str = "ES256";
+
+/// The credential issuer metadata.
+pub(super) fn credential_issuer(desk: &Desk, base_url: &str) -> CredentialIssuer {
+    let badge = desk.badge();
+    CredentialIssuer {
+        credential_issuer: base_url.to_owned(),
+        credential_endpoint: format!("{base_url}{}", paths::CREDENTIAL),
+        nonce_endpoint: Some(format!("{base_url}{}", paths::NONCE)),
+        notification_endpoint: Some(format!("{base_url}{}", paths::NOTIFICATION)),
+        batch_credential_issuance: (badge.batch.sd_jwt_copies > 1)
+            .then(|| BatchIssuance { batch_size: u32::from(badge.batch.sd_jwt_copies) }),
+        display: languages(&super::issuer_name())
+            .map(|(locale, name)| IssuerDisplay { name: Some(name), locale: Some(locale), logo: None })
+            .collect(),
+        credential_configurations_supported: BTreeMap::from([(BADGE.to_owned(), sd_jwt_vc(badge))]),
+        ..CredentialIssuer::default()
+    }
+}
+
+fn sd_jwt_vc(kind: &CredentialType) -> CredentialConfiguration {
+    let algorithms = || vec![ES256.to_owned()];
+    let proofs = BTreeMap::from([
+        (
+            "jwt".to_owned(),
+            ProofType { proof_signing_alg_values_supported: algorithms(), ..ProofType::default() },
+        ),
+        (
+            "attestation".to_owned(),
+            ProofType {
+                proof_signing_alg_values_supported: algorithms(),
+                key_attestations_required: Some(KeyAttestationsRequired::default()),
+            },
+        ),
+    ]);
+    CredentialConfiguration {
+        format: credential::sd_jwt::TYP.to_owned(),
+        scope: Some(BADGE.to_owned()),
+        credential_signing_alg_values_supported: vec![Value::from(ES256)],
+        cryptographic_binding_methods_supported: vec!["jwk".to_owned()],
+        proof_types_supported: proofs,
+        vct: Some(kind.vct.clone()),
+        credential_metadata: Some(CredentialMetadata {
+            display: languages(&kind.name)
+                .zip(languages(&kind.description))
+                .map(|((locale, name), (_, description))| CredentialDisplay {
+                    name,
+                    locale: Some(locale),
+                    description: Some(description),
+                    background_color: kind.background_color.clone(),
+                    text_color: kind.text_color.clone(),
+                    ..CredentialDisplay::default()
+                })
+                .collect(),
+            claims: kind
+                .claims
+                .iter()
+                .map(|claim| ClaimDescription {
+                    path: vec![PathElement::Member(claim.name().to_owned())],
+                    mandatory: claim.mandatory,
+                    display: languages(&claim.label)
+                        .map(|(locale, name)| ClaimDisplay { name: Some(name), locale: Some(locale) })
+                        .collect(),
+                })
+                .collect(),
+        }),
+        ..CredentialConfiguration::default()
+    }
+}
+
+fn languages(text: &Bilingual) -> impl Iterator<Item = (String, String)> {
+    [("ko".to_owned(), text.ko.clone()), ("en".to_owned(), text.en.clone())].into_iter()
+}
+
+/// The authorization server metadata.
+pub(super) fn authorization_server(base_url: &str, policy: AttestationPolicy) -> AuthorizationServer {
+    let algorithms = || vec![ES256.to_owned()];
+    let mut methods = Vec::new();
+    if policy != AttestationPolicy::Required {
+        methods.push("none".to_owned());
+    }
+    let attested = policy != AttestationPolicy::Off;
+    if attested {
+        methods.push(attestation::METHOD.to_owned());
+    }
+    AuthorizationServer {
+        issuer: base_url.to_owned(),
+        token_endpoint: Some(format!("{base_url}{}", paths::TOKEN)),
+        grant_types_supported: vec![PRE_AUTHORIZED_CODE.to_owned()],
+        token_endpoint_auth_methods_supported: methods,
+        dpop_signing_alg_values_supported: algorithms(),
+        authorization_details_types_supported: vec![OPENID_CREDENTIAL.to_owned()],
+        client_attestation_signing_alg_values_supported: if attested { algorithms() } else { Vec::new() },
+        client_attestation_pop_signing_alg_values_supported: if attested { algorithms() } else { Vec::new() },
+        pre_authorized_grant_anonymous_access_supported: policy != AttestationPolicy::Required,
+        ..AuthorizationServer::default()
+    }
+}
+
+/// The DID document of the issuing DID, with the key that credentials name as `kid` (DID 1.0 §5).
+pub(super) fn did_document(did: &str, key: &keys::PublicKey) -> Value {
+    let method = format!("{did}#issuer");
+    json!({
+        "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/jws/v1"],
+        "id": did,
+        "verificationMethod": [{
+            "id": method,
+            "type": "JsonWebKey2020",
+            "controller": did,
+            "publicKeyJwk": key.to_jwk(),
+        }],
+        "assertionMethod": [method],
+    })
+}
