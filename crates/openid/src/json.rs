@@ -26,7 +26,7 @@ impl From<JsonError> for OAuthError {
     }
 }
 
-/// Reads JSON of at most `max` bytes; unknown members are ignored, as every standard here asks.
+/// Reads a JSON object of at most `max` bytes; unknown members are ignored, as every standard here asks.
 ///
 /// # Errors
 /// Too large or malformed.
@@ -34,7 +34,26 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], max: usize) -> Result<T, JsonErr
     if bytes.len() > max {
         return Err(JsonError::TooLarge);
     }
+    if !is_object(bytes) {
+        return Err(JsonError::Malformed);
+    }
     keys::strict_json::parse(bytes).map_err(|_| JsonError::Malformed)
+}
+
+/// Reads a JSON array of at most `max` bytes.
+///
+/// # Errors
+/// Too large or malformed.
+pub fn parse_list<T: DeserializeOwned>(bytes: &[u8], max: usize) -> Result<Vec<T>, JsonError> {
+    if bytes.len() > max {
+        return Err(JsonError::TooLarge);
+    }
+    keys::strict_json::parse(bytes).map_err(|_| JsonError::Malformed)
+}
+
+/// Whether the text begins as an object: serde would read a struct from an array of its members in order as well.
+pub(crate) fn is_object(bytes: &[u8]) -> bool {
+    bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
 }
 
 #[cfg(test)]

@@ -47,6 +47,9 @@ pub(crate) fn verify<T: DeserializeOwned>(
     typ: &str,
 ) -> Result<T, JwtError> {
     let verified = unverified.verify(key, Typ::Is(typ)).map_err(|_| JwtError::Signature)?;
+    if !crate::json::is_object(verified.payload()) {
+        return Err(JwtError::Malformed);
+    }
     verified.claims().map_err(|_| JwtError::Malformed)
 }
 

@@ -225,7 +225,7 @@ impl AuthorizationDetail {
     pub fn parse_list(parameter: Option<&str>) -> Result<Vec<AuthorizationDetail>, OAuthError> {
         let Some(text) = parameter else { return Ok(Vec::new()) };
         let refused = |why| OAuthError::new(Code::InvalidAuthorizationDetails, why);
-        let details: Vec<AuthorizationDetail> = json::parse(text.as_bytes(), json::SMALL)
+        let details: Vec<AuthorizationDetail> = json::parse_list(text.as_bytes(), json::SMALL)
             .map_err(|_| refused("authorization_details is malformed"))?;
         if details.is_empty() || details.len() > MAX_DETAILS {
             return Err(refused("authorization_details is empty or too long"));

@@ -95,6 +95,10 @@ fn every_broken_rule_has_its_own_refusal() {
         Refusal::Time
     );
     assert_eq!(refused(&proof_with(|_, claims| claims["iat"] = i64::MIN.into())), Refusal::Time);
+    assert_eq!(
+        refused(&proof_with(|_, claims| *claims = json!(["one", "POST", URL, NOW]))),
+        Refusal::Malformed
+    );
     assert_eq!(refused(&proof_with(|_, claims| claims["jti"] = "".into())), Refusal::Malformed);
     assert_eq!(
         refused(&proof_with(|_, claims| claims["jti"] = "x".repeat(MAX_JTI + 1).into())),

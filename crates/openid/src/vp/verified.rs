@@ -200,6 +200,9 @@ impl VerifiedRequest {
             ClientId::PreRegistered(_) => return Err(Refusal::ClientId),
         };
         let verified = unverified.verify(&key, Typ::Is(TYP)).map_err(|_| Refusal::Signature)?;
+        if !json::is_object(verified.payload()) {
+            return Err(Refusal::Malformed);
+        }
         let request: RequestObject = verified.claims().map_err(|_| Refusal::Malformed)?;
         if request.client_id != expected.fetched.client_id {
             return Err(Refusal::ForeignClient);
