@@ -92,6 +92,7 @@ limits! {
         ONCE_ID = 128, Bytes, "The id of a single-use mark.";
     }
     "personnel" {
+        PORTRAIT = 512 * KIB, Bytes, "A portrait of the HR record.";
         IMPORT_FILE = 512 * MIB, Bytes, "A CSV file to import.";
         IMPORT_LINE = 16 * KIB, Bytes, "One line of a CSV file.";
         IMPORT_GROUP = 500, Count, "Rows of one commit of an import.";

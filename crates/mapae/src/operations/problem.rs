@@ -67,12 +67,14 @@ impl Problem {
         self.extras.get(name)
     }
 
-    /// The message in `language`.
+    /// The message in `language`. An extra that is itself a text for people may have an English twin `name_en`.
     pub fn detail(&self, language: Language) -> String {
         let values: Vec<(&str, String)> = self
             .extras
             .iter()
             .map(|(name, value)| {
+                let twin = Some(format!("{name}_en")).filter(|_| language == Language::En);
+                let value = twin.and_then(|twin| self.extras.get(&twin)).unwrap_or(value);
                 (name.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
             })
             .collect();

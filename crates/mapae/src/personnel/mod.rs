@@ -9,6 +9,8 @@ pub mod demo_data;
 pub mod identity;
 pub mod import;
 mod moment;
+mod portrait;
+mod reach;
 mod records;
 mod types;
 
@@ -22,6 +24,8 @@ use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;
 use crate::operations::{Platform, Problem, StoreError};
 
+pub use portrait::{portrait, set_portrait};
+pub use reach::{agencies_under, deciding_department, departments_decided_by, is_under};
 pub use records::{
     agency, approvers, badge_claims, department, eligibility, employee, employee_by_number, matches_identity,
     standing,
