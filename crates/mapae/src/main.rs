@@ -26,6 +26,9 @@ enum Command {
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Accounts and duties of staff and applicants.
+    #[command(subcommand)]
+    Staff(mapae::staff::cli::Command),
     /// HR data: import, demo data.
     #[command(subcommand)]
     Personnel(mapae::personnel::cli::Command),
@@ -74,6 +77,7 @@ async fn run(arguments: Arguments) -> Result<(), AnyError> {
             println!("ok");
             Ok(())
         }
+        Command::Staff(command) => mapae::staff::cli::run(command, config).await,
         Command::Personnel(command) => mapae::personnel::cli::run(command, config).await,
         Command::Account(command) => mapae::account::cli::run(command, config).await,
         Command::Wallet(command) => mapae::phone::cli::run(command, config).await,

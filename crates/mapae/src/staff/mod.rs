@@ -1,12 +1,35 @@
-//! Staff and portal accounts: who signs in, with which duty, and how a session is kept.
+//! Staff and applicants: accounts, duties bound to employees, signing in, staying signed in, and who is asking.
+//!
+//! Accounts are made by the agency's HR desk (`mapae staff add`). A session is a `__Host-` cookie for browsers or a bearer
+//! token for programs. `__Host-` needs `Secure`: behind TLS that is plain; on `http://localhost`, as in the demo, browsers
+//! treat loopback as trustworthy and keep such cookies too.
+
+mod account;
+mod api;
+pub mod cli;
+pub mod demo;
+mod duty;
+mod extract;
+mod pages;
+mod password;
+mod session;
+mod throttle;
+
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::operations::Platform;
+pub use account::{AccountError, Login, add, close, grant, set_password};
+pub use duty::{Duty, Held};
+pub use extract::{Actor, Applicant, Denied, Posted, Source, duties_of};
+pub use password::{Attempt, BadPassword, HashingFailed, Password};
+pub use session::{Door, Session, SignInError, SignedIn, sign_in};
+
 use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;
+use crate::operations::{Platform, limits};
 
 /// The `[staff]` section of the configuration.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -17,19 +40,36 @@ impl Section for Settings {
     const NOTES: &'static [(&'static str, &'static str)] = &[];
 }
 
-/// What this process remembers for speed; nothing another replica would miss.
-#[derive(Debug, Default)]
-pub struct Local {}
+/// What this process remembers for speed: how many passwords are being hashed.
+#[derive(Debug)]
+pub struct Local {
+    hashing: Semaphore,
+}
 
-/// Routes of the public listener.
+impl Default for Local {
+    fn default() -> Self {
+        Self { hashing: Semaphore::new(limits::STAFF_HASHES.size()) }
+    }
+}
+
+/// The portal's door.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    pages::portal_routes().merge(api::portal_routes())
 }
 
-/// Routes of the console listener.
+/// The console's door.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    pages::console_routes().merge(api::console_routes())
 }
 
-/// Starts the workers of this folder.
-pub fn start(_platform: &Arc<Platform>, _tasks: &mut Tasks) {}
+/// Starts the workers of this folder: ended sessions are removed.
+pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
+    let platform = Arc::clone(platform);
+    tasks.spawn(move |mut stop| async move {
+        while stop.sleep(limits::STAFF_SWEEP.duration()).await {
+            if let Err(error) = session::sweep(&platform).await {
+                tracing::warn!(%error, "ended sessions could not be removed");
+            }
+        }
+    });
+}

@@ -1,0 +1,168 @@
+//! The sign-in door of portal and console.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::extract::{Actor, Applicant, Posted, Source, cookie};
+use super::password::Attempt;
+use super::session::{self, Door, SignInError};
+use crate::operations::Platform;
+use crate::operations::problem::Problem;
+use crate::pages::{Fault, Page, PageResult, render_with};
+
+/// The cookie that binds a sign-in form to the browser it was shown in, before there is a session.
+const FORM_COOKIE: &str = "__Host-mapae-form";
+
+pub(super) fn portal_routes() -> OpenApiRouter<Arc<Platform>> {
+    OpenApiRouter::new()
+        .route("/portal/sign-in", get(portal_form).post(portal_sign_in))
+        .route("/portal/sign-out", post(portal_sign_out))
+}
+
+pub(super) fn console_routes() -> OpenApiRouter<Arc<Platform>> {
+    OpenApiRouter::new()
+        .route("/sign-in", get(console_form).post(console_sign_in))
+        .route("/sign-out", post(console_sign_out))
+}
+
+#[derive(Template)]
+#[template(path = "staff/sign_in.html")]
+struct SignInPage<'a> {
+    page: &'a Page,
+    door: Door,
+    csrf: &'a str,
+    login: &'a str,
+    refusal: Option<String>,
+    demo_accounts: &'static [super::demo::Account],
+}
+
+/// A cookie of the kind every sign-in uses.
+pub(super) fn host_cookie(name: &str, value: &str, max_age_s: i64) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!(
+        "{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={max_age_s}"
+    ))
+    .ok()
+}
+
+fn form(page: &Page, door: Door, status: StatusCode, login: &str, refusal: Option<String>) -> Response {
+    let csrf = keys::random::token();
+    let page = page.clone().of(door.area());
+    let demo_accounts = if page.demo { super::demo::accounts_at(door) } else { &[] };
+    let view = SignInPage { page: &page, door, csrf: &csrf, login, refusal, demo_accounts };
+    let mut response = render_with(status, &view);
+    if let Some(cookie) = host_cookie(FORM_COOKIE, &csrf, 3_600) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+async fn portal_form(page: Page) -> Response {
+    form(&page, Door::Portal, StatusCode::OK, "", None)
+}
+
+async fn console_form(page: Page) -> Response {
+    form(&page, Door::Console, StatusCode::OK, "", None)
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    login: String,
+    password: Attempt,
+    #[serde(default)]
+    csrf: String,
+}
+
+async fn portal_sign_in(
+    page: Page,
+    source: Source,
+    headers: HeaderMap,
+    State(platform): State<Arc<Platform>>,
+    Form(credentials): Form<Credentials>,
+) -> PageResult {
+    sign_in(&platform, Door::Portal, &page, source, &headers, credentials).await
+}
+
+async fn console_sign_in(
+    page: Page,
+    source: Source,
+    headers: HeaderMap,
+    State(platform): State<Arc<Platform>>,
+    Form(credentials): Form<Credentials>,
+) -> PageResult {
+    sign_in(&platform, Door::Console, &page, source, &headers, credentials).await
+}
+
+async fn sign_in(
+    platform: &Platform,
+    door: Door,
+    page: &Page,
+    source: Source,
+    headers: &HeaderMap,
+    credentials: Credentials,
+) -> PageResult {
+    // Signing somebody in as somebody else (login CSRF) needs the cookie of the form that was shown here.
+    let bound = cookie(headers, FORM_COOKIE).is_some_and(|cookie| {
+        !cookie.is_empty() && keys::mac::eq(cookie.as_bytes(), credentials.csrf.as_bytes())
+    });
+    if !bound {
+        let problem = Problem::new(StatusCode::FORBIDDEN, "csrf_refused");
+        return Ok(form(page, door, StatusCode::FORBIDDEN, &credentials.login, Some(problem.detail(page.lang))));
+    }
+    let earlier = cookie(headers, door.cookie());
+    let signed_in =
+        session::sign_in(platform, door, &credentials.login, credentials.password, source.0, earlier).await;
+    match signed_in {
+        Ok(signed_in) => {
+            let mut response = Redirect::to(door.home()).into_response();
+            let age = (signed_in.ends_at - platform.clock.now_ms()) / 1_000;
+            for cookie in [host_cookie(door.cookie(), &signed_in.token, age), host_cookie(FORM_COOKIE, "", 0)] {
+                if let Some(cookie) = cookie {
+                    response.headers_mut().append(SET_COOKIE, cookie);
+                }
+            }
+            Ok(response)
+        }
+        Err(error @ (SignInError::Refused | SignInError::Throttled { .. })) => {
+            let problem = Problem::from(error);
+            Ok(form(page, door, problem.status(), &credentials.login, Some(problem.detail(page.lang))))
+        }
+        Err(error) => Err(Fault::told(page, error)),
+    }
+}
+
+#[derive(Deserialize)]
+struct Nothing {}
+
+async fn portal_sign_out(
+    page: Page,
+    State(platform): State<Arc<Platform>>,
+    Posted(who, Nothing {}): Posted<Applicant, Nothing>,
+) -> PageResult {
+    who.session.end(&platform).await.map_err(|error| Fault::told(&page, error))?;
+    Ok(signed_out(Door::Portal))
+}
+
+async fn console_sign_out(
+    page: Page,
+    State(platform): State<Arc<Platform>>,
+    Posted(who, Nothing {}): Posted<Actor, Nothing>,
+) -> PageResult {
+    who.session.end(&platform).await.map_err(|error| Fault::told(&page, error))?;
+    Ok(signed_out(Door::Console))
+}
+
+fn signed_out(door: Door) -> Response {
+    let mut response = Redirect::to(door.sign_in()).into_response();
+    if let Some(cookie) = host_cookie(door.cookie(), "", 0) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}

@@ -1,0 +1,262 @@
+//! Signing in and staying signed in.
+//!
+//! The session token is 256 random bits that live in the browser only; the database has its SHA-256. A new token is made
+//! at every sign-in and the one the browser came with is ended, so a planted cookie is worth nothing. The CSRF token is
+//! HMAC(session token), so it needs no store and dies with the session.
+
+use std::net::IpAddr;
+
+use zeroize::Zeroizing;
+
+use super::password::{self, Attempt, HashingFailed};
+use super::throttle::{Charge, Subjects};
+use crate::audit;
+use crate::operations::Platform;
+use crate::operations::limits;
+use crate::operations::store::{StoreError, Tx, params};
+
+/// Which listener a session is for; a session of one door does not open the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    Portal,
+    Console,
+}
+
+impl Door {
+    /// The word in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Portal => "portal",
+            Self::Console => "console",
+        }
+    }
+
+    /// The cookie's name. Cookies know no ports, so each door has its own; `__Host-` keeps it to this host, TLS (or
+    /// loopback, which browsers trust alike) and every path.
+    pub const fn cookie(self) -> &'static str {
+        match self {
+            Self::Portal => "__Host-mapae-portal",
+            Self::Console => "__Host-mapae-console",
+        }
+    }
+
+    /// Where somebody signs in.
+    pub const fn sign_in(self) -> &'static str {
+        match self {
+            Self::Portal => "/portal/sign-in",
+            Self::Console => "/sign-in",
+        }
+    }
+
+    /// Where somebody goes then.
+    pub const fn home(self) -> &'static str {
+        match self {
+            Self::Portal => "/portal",
+            Self::Console => "/",
+        }
+    }
+}
+
+/// A new session, to be given to the browser once.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub token: Zeroizing<String>,
+    pub csrf: String,
+    pub ends_at: i64,
+}
+
+/// Whose session it is.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub account_id: String,
+    pub employee_id: String,
+    pub csrf: String,
+    token_hash: String,
+}
+
+/// Why somebody is not signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// Unknown id, wrong password or closed account: one answer for all.
+    #[error("id or password is not right")]
+    Refused,
+    /// Too many attempts for this id or from this source, whether the id exists or not.
+    #[error("too many attempts")]
+    Throttled { retry_after_ms: i64 },
+    #[error(transparent)]
+    Hashing(#[from] HashingFailed),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What may be typed as an id: lower case, as stored. Anything else is an unknown id.
+pub(super) fn normal_login(typed: &str) -> String {
+    typed.trim().chars().take(limits::STAFF_LOGIN.size()).collect::<String>().to_lowercase()
+}
+
+fn token_hash(token: &str) -> String {
+    keys::encoding::hex_encode(&keys::sha256(token.as_bytes()))
+}
+
+/// The CSRF token that belongs to a session token.
+fn csrf_of(token: &str) -> String {
+    keys::encoding::b64url_encode(&keys::mac::hmac_sha256(token.as_bytes(), &[b"mapae csrf"]))
+}
+
+/// Signs in, ending the session the browser came with.
+pub async fn sign_in(
+    platform: &Platform,
+    door: Door,
+    typed_login: &str,
+    attempt: Attempt,
+    source: IpAddr,
+    earlier: Option<&str>,
+) -> Result<SignedIn, SignInError> {
+    let login = normal_login(typed_login);
+    let now = platform.clock.now_ms();
+    let subjects = Subjects::of(platform, &login, source);
+    let charged = subjects.clone();
+    let charge =
+        platform.store.write(move |tx| Box::pin(async move { charged.charge(tx, now).await })).await?;
+    if let Charge::Wait(retry_after_ms) = charge {
+        return Err(SignInError::Throttled { retry_after_ms });
+    }
+    let account = platform
+        .store
+        .fetch_optional(
+            "SELECT id, employee_id, password_hash FROM staff_account WHERE login = $1 AND state = 'open'",
+            params![login],
+        )
+        .await?;
+    let stored = account.as_ref().map(|row| row.text("password_hash")).transpose()?;
+    let opens = password::verify(&platform.local.staff.hashing, attempt, stored).await?;
+    let Some(account) = account.filter(|_| opens) else {
+        return Err(SignInError::Refused);
+    };
+    let (account_id, employee_id) = (account.text("id")?, account.text("employee_id")?);
+    let token = Zeroizing::new(keys::random::token());
+    let signed_in = SignedIn { csrf: csrf_of(&token), ends_at: now + limits::STAFF_SESSION.get(), token };
+    let (hash, earlier, ends_at) = (token_hash(&signed_in.token), earlier.map(token_hash), signed_in.ends_at);
+    platform
+        .store
+        .write::<_, SignInError, _>(move |tx| {
+            Box::pin(async move {
+                if let Some(earlier) = earlier {
+                    tx.execute("DELETE FROM staff_session WHERE token_hash = $1", params![earlier]).await?;
+                }
+                // The account may have been closed while the password was hashed.
+                let made = tx
+                    .execute(
+                        "INSERT INTO staff_session (token_hash, account_id, employee_id, door, created_at, seen_at, ends_at) \
+                         SELECT $1, id, employee_id, $2, $3, $3, $4 FROM staff_account WHERE id = $5 AND state = 'open'",
+                        params![hash, door.as_str(), now, ends_at, account_id.as_str()],
+                    )
+                    .await?;
+                if made != 1 {
+                    return Err(SignInError::Refused);
+                }
+                subjects.forgive(tx).await?;
+                audit::record(
+                    tx,
+                    audit::Record {
+                        actor: &employee_id,
+                        duty: "staff",
+                        act: "staff.sign_in",
+                        subject: &account_id,
+                        detail: serde_json::json!({ "door": door.as_str() }),
+                    },
+                )
+                .await?;
+                Ok(())
+            })
+        })
+        .await?;
+    Ok(signed_in)
+}
+
+/// The live session of `token` at `door`; tells the store that it was seen, at most once a minute.
+pub async fn of_token(platform: &Platform, door: Door, token: &str) -> Result<Option<Session>, StoreError> {
+    if token.len() > limits::STAFF_TOKEN.size() {
+        return Ok(None);
+    }
+    let now = platform.clock.now_ms();
+    let hash = token_hash(token);
+    let idle_since = now - limits::STAFF_IDLE.get();
+    let Some(row) = platform
+        .store
+        .fetch_optional(
+            "SELECT s.account_id, s.employee_id, s.seen_at FROM staff_session s JOIN staff_account a ON a.id = s.account_id \
+             WHERE s.token_hash = $1 AND s.door = $2 AND s.ends_at > $3 AND s.seen_at > $4 AND a.state = 'open'",
+            params![hash.as_str(), door.as_str(), now, idle_since],
+        )
+        .await?
+    else {
+        return Ok(None);
+    };
+    if row.int("seen_at")? < now - limits::STAFF_SEEN.get() {
+        let seen = hash.clone();
+        platform
+            .store
+            .write::<_, StoreError, _>(move |tx| {
+                Box::pin(async move {
+                    tx.execute(
+                        "UPDATE staff_session SET seen_at = $1 WHERE token_hash = $2 AND seen_at < $1",
+                        params![now, seen],
+                    )
+                    .await
+                })
+            })
+            .await?;
+    }
+    Ok(Some(Session {
+        account_id: row.text("account_id")?,
+        employee_id: row.text("employee_id")?,
+        csrf: csrf_of(token),
+        token_hash: hash,
+    }))
+}
+
+impl Session {
+    /// Whether a form or header carries this session's CSRF token.
+    pub fn owns(&self, csrf: &str) -> bool {
+        keys::mac::eq(self.csrf.as_bytes(), csrf.as_bytes())
+    }
+
+    /// Ends it.
+    pub async fn end(&self, platform: &Platform) -> Result<(), StoreError> {
+        let hash = self.token_hash.clone();
+        platform
+            .store
+            .write::<_, StoreError, _>(move |tx| {
+                Box::pin(async move {
+                    tx.execute("DELETE FROM staff_session WHERE token_hash = $1", params![hash]).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+/// Ends every session of an account.
+pub(super) async fn end_all(tx: &mut Tx, account_id: &str) -> Result<u64, StoreError> {
+    tx.execute("DELETE FROM staff_session WHERE account_id = $1", params![account_id]).await
+}
+
+/// Removes sessions and counters that have ended.
+pub(super) async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
+    let now = platform.clock.now_ms();
+    platform
+        .store
+        .write::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                let idle = now - limits::STAFF_IDLE.get();
+                let sessions = tx
+                    .execute("DELETE FROM staff_session WHERE ends_at <= $1 OR seen_at <= $2", params![now, idle])
+                    .await?;
+                let counters =
+                    tx.execute("DELETE FROM staff_throttle WHERE window_ends_at <= $1", params![now]).await?;
+                Ok(sessions + counters)
+            })
+        })
+        .await
+}
