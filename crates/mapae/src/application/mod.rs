@@ -1,12 +1,40 @@
-//! Applications: apply, head approval, identity check, issue approval, invitation.
+//! From "I need a badge" to an invitation on the phone: apply → 부서장 결재 → 신원확인 → 발급 승인 → message → issued.
+//!
+//! [`state`] is the table of what leads where; [`record`] holds the one way to change a state; [`apply`] is what the
+//! applicant does, [`decide`] what the duties do, [`invitation`] the way to the phone.
+
+mod api;
+mod apply;
+mod console;
+mod decide;
+mod delegation;
+mod invitation;
+mod people;
+mod portal;
+mod queue;
+mod record;
+mod state;
+mod view;
+
 
 use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::operations::Platform;
+pub use apply::{ApplyError, Request, apply, own, submit, withdraw};
+pub use decide::{DecideError, Decision, decide, invite_again};
+pub use delegation::{DelegateError, Delegation, DelegationKind, Lending, lend, take_back};
+pub(crate) use invitation::message_sent;
+pub use invitation::{
+    Activation, ActivationCode, CodeError, Invitation, activate, charge_proof, consume_invitation, frozen_phone,
+    install_address, invitation_by_handle, invitation_in, mark_issued, new_code, proof_failed, proof_passed,
+};
+pub use record::{Application, By, Event, events, find, of_employee};
+pub use state::{Act, Kind, State, Step};
+
 use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;
+use crate::operations::{Platform, limits};
 
 /// The `[application]` section of the configuration.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -21,24 +49,24 @@ impl Section for Settings {
 #[derive(Debug, Default)]
 pub struct Local {}
 
-/// Routes of the public listener.
+/// The portal.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    portal::routes().merge(api::portal_routes())
 }
 
-/// Routes of the console listener.
+/// The desks of the duties.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    console::routes().merge(api::console_routes())
 }
 
-/// Starts the workers of this folder.
-pub fn start(_platform: &Arc<Platform>, _tasks: &mut Tasks) {}
-
-/// Told by the outbox when an invitation's message was taken.
-pub(crate) fn message_sent<'t>(
-    _tx: &'t mut crate::operations::Tx,
-    _message_id: &'t str,
-    _now_ms: i64,
-) -> futures::future::BoxFuture<'t, Result<(), crate::operations::StoreError>> {
-    Box::pin(async { Ok(()) })
+/// Starts the workers of this folder: what nobody moves expires.
+pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
+    let platform = Arc::clone(platform);
+    tasks.spawn(move |mut stop| async move {
+        while stop.sleep(limits::APPLICATION_SWEEP.duration()).await {
+            if let Err(error) = invitation::expire(&platform).await {
+                tracing::warn!(%error, "applications that ended could not be expired");
+            }
+        }
+    });
 }

@@ -1,0 +1,272 @@
+//! The official's own pages: my badge as a timeline, apply, take back, the activation code.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State as Shared};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::apply::{self, ApplyError, Request};
+use super::invitation::{self, ActivationCode, Invitation};
+use super::record::{self, Application};
+use super::state::{Act, Kind, State};
+use super::view::{self, Station};
+use super::people;
+use crate::notification::{self, Fate};
+use crate::operations::problem::Problem;
+use crate::operations::{Platform, id, limits};
+use crate::pages::{Area, Fault, Page, PageResult, render, render_with};
+use crate::personnel::{self, Eligibility, Employee};
+use crate::staff::{Applicant, Posted};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
+    OpenApiRouter::new()
+        .route("/portal", get(home))
+        .route("/portal/apply", get(apply_form).post(apply_post))
+        .route("/portal/applications/{id}/submit", post(submit_post))
+        .route("/portal/applications/{id}/withdraw", post(withdraw_post))
+        .route("/portal/activation-code", post(code_post))
+        .route("/install", get(install))
+}
+
+/// The way to the phone, as the portal tells it.
+struct PhoneWay {
+    invitation: Option<Invitation>,
+    message: Option<Fate>,
+}
+
+#[derive(Template)]
+#[template(path = "application/portal.html")]
+struct Home {
+    page: Page,
+    me: Employee,
+    application: Option<Application>,
+    state: (&'static str, &'static str),
+    kind: &'static str,
+    stations: Vec<Station>,
+    way: Option<PhoneWay>,
+    may_withdraw: bool,
+    csrf: String,
+}
+
+impl Home {
+    fn is(&self, state: &str) -> bool {
+        self.application.as_ref().is_some_and(|application| application.state.as_str() == state)
+    }
+
+    fn is_open(&self) -> bool {
+        self.application.as_ref().is_some_and(|application| application.state.is_open())
+    }
+
+    /// Which face the card wears.
+    fn card(&self) -> &'static str {
+        if self.is("issued") { "" } else { "waiting" }
+    }
+}
+
+fn told<'p, E: Into<Problem>>(page: &'p Page) -> impl Fn(E) -> Fault + 'p {
+    move |error| Fault::told(page, error)
+}
+
+async fn home(page: Page, who: Applicant, Shared(platform): Shared<Arc<Platform>>) -> PageResult {
+    let page = page.signed_in(Area::Portal, who.who());
+    let me = people::employee(&platform, &who.employee_id).await.map_err(told(&page))?;
+    let newest = record::of_employee(&platform.store, &who.employee_id, 1).await.map_err(told(&page))?;
+    let application = newest.into_iter().next();
+    let (mut stations, mut way) = (Vec::new(), None);
+    if let Some(application) = &application {
+        stations = view::stations(&platform, application).await.map_err(told(&page))?;
+        if matches!(application.state, State::IssueApproved | State::Invited) {
+            way = Some(phone_way(&platform, &who.employee_id, application).await.map_err(told(&page))?);
+        }
+    }
+    let state = application.as_ref().map_or(("", ""), |application| view::state_words(application.state));
+    let kind = application.as_ref().map_or("", |application| view::kind_key(application.kind));
+    let may_withdraw =
+        application.as_ref().is_some_and(|application| application.state.after(Act::Withdraw).is_some());
+    let csrf = who.session.csrf.clone();
+    Ok(render(&Home { page, me, application, state, kind, stations, way, may_withdraw, csrf }))
+}
+
+async fn phone_way(
+    platform: &Platform,
+    employee_id: &str,
+    application: &Application,
+) -> Result<PhoneWay, crate::operations::StoreError> {
+    let now = platform.clock.now_ms();
+    let invitation = invitation::of_employee(&platform.store, employee_id, now).await?;
+    let message = match invitation::message_of(&platform.store, &application.id).await? {
+        Some(message_id) => notification::fate(&platform.store, &message_id).await?,
+        None => None,
+    };
+    Ok(PhoneWay { invitation, message })
+}
+
+#[derive(Template)]
+#[template(path = "application/apply.html")]
+struct ApplyPage {
+    page: Page,
+    me: Employee,
+    refusal: Option<String>,
+    open: bool,
+    kinds: Vec<(Kind, &'static str, &'static str)>,
+    chosen: &'static str,
+    note: String,
+    problem: Option<String>,
+    most: i64,
+    csrf: String,
+    request_key: String,
+}
+
+/// The kinds that fit: the first badge, or a re-issue once there was one.
+fn kinds(had_badge: bool) -> Vec<(Kind, &'static str, &'static str)> {
+    let all = [
+        (Kind::First, "application.kind.first", "application.kind.first.hint"),
+        (Kind::DeviceChange, "application.kind.device_change", "application.kind.device_change.hint"),
+        (Kind::Loss, "application.kind.loss", "application.kind.loss.hint"),
+        (Kind::Expiry, "application.kind.expiry", "application.kind.expiry.hint"),
+        (Kind::Recovery, "application.kind.recovery", "application.kind.recovery.hint"),
+    ];
+    all.into_iter().filter(|(kind, ..)| (*kind == Kind::First) != had_badge).collect()
+}
+
+async fn show_apply(
+    page: Page,
+    who: &Applicant,
+    platform: &Platform,
+    note: String,
+    problem: Option<Problem>,
+) -> PageResult {
+    let me = people::employee(platform, &who.employee_id).await.map_err(told(&page))?;
+    let eligibility =
+        personnel::eligibility(platform, &who.employee_id, platform.clock.now_ms()).await.map_err(told(&page))?;
+    let refusal = match eligibility {
+        Eligibility::Allowed => None,
+        Eligibility::Refused(refused) => Some(page.pick(&refused.reason.ko, &refused.reason.en).to_owned()),
+    };
+    let newest = record::of_employee(&platform.store, &who.employee_id, 1).await.map_err(told(&page))?;
+    let open = newest.first().is_some_and(|application| application.state.is_open());
+    let kinds = kinds(people::had_badge(platform, &who.employee_id).await.map_err(told(&page))?);
+    let status = problem.as_ref().map_or(StatusCode::OK, Problem::status);
+    let view = ApplyPage {
+        chosen: kinds.first().map_or("", |(kind, ..)| kind.as_str()),
+        problem: problem.map(|problem| problem.detail(page.lang)),
+        page,
+        me,
+        refusal,
+        open,
+        kinds,
+        note,
+        most: limits::APPLICATION_NOTE.get(),
+        csrf: who.session.csrf.clone(),
+        request_key: id::new(),
+    };
+    Ok(render_with(status, &view))
+}
+
+async fn apply_form(page: Page, who: Applicant, Shared(platform): Shared<Arc<Platform>>) -> PageResult {
+    let page = page.signed_in(Area::Portal, who.who());
+    show_apply(page, &who, &platform, String::new(), None).await
+}
+
+#[derive(Deserialize)]
+struct ApplyForm {
+    kind: String,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    draft: String,
+    request_key: String,
+}
+
+async fn apply_post(
+    page: Page,
+    Shared(platform): Shared<Arc<Platform>>,
+    Posted(who, form): Posted<Applicant, ApplyForm>,
+) -> PageResult {
+    let page = page.signed_in(Area::Portal, who.who());
+    let Some(kind) = Kind::parse(&form.kind) else {
+        return Err(Fault::told(&page, Problem::of_status(StatusCode::BAD_REQUEST)));
+    };
+    let request =
+        Request { kind, note: form.note.clone(), key: Some(form.request_key), submit: form.draft.is_empty() };
+    match apply::apply(&platform, &who.employee_id, request).await {
+        Ok(_) => Ok(Redirect::to("/portal").into_response()),
+        Err(error @ ApplyError::Store(_)) => Err(Fault::told(&page, error)),
+        Err(error) => show_apply(page, &who, &platform, form.note, Some(error.into())).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct NoteForm {
+    #[serde(default)]
+    note: String,
+}
+
+async fn submit_post(
+    page: Page,
+    Path(application_id): Path<String>,
+    Shared(platform): Shared<Arc<Platform>>,
+    Posted(who, form): Posted<Applicant, NoteForm>,
+) -> PageResult {
+    let page = page.signed_in(Area::Portal, who.who());
+    apply::submit(&platform, &who.employee_id, &application_id, &form.note).await.map_err(told(&page))?;
+    Ok(Redirect::to("/portal").into_response())
+}
+
+async fn withdraw_post(
+    page: Page,
+    Path(application_id): Path<String>,
+    Shared(platform): Shared<Arc<Platform>>,
+    Posted(who, _): Posted<Applicant, NoteForm>,
+) -> PageResult {
+    let page = page.signed_in(Area::Portal, who.who());
+    apply::withdraw(&platform, &who.employee_id, &application_id).await.map_err(told(&page))?;
+    Ok(Redirect::to("/portal").into_response())
+}
+
+#[derive(Template)]
+#[template(path = "application/code.html")]
+struct CodePage {
+    page: Page,
+    code: ActivationCode,
+    first: String,
+    last: String,
+    minutes: i64,
+    csrf: String,
+}
+
+/// Shown in the answer itself and stored nowhere: going back shows no old code, asking again makes a new one.
+async fn code_post(
+    page: Page,
+    Shared(platform): Shared<Arc<Platform>>,
+    Posted(who, _): Posted<Applicant, NoteForm>,
+) -> PageResult {
+    let page = page.signed_in(Area::Portal, who.who());
+    let code = invitation::new_code(&platform, &who.employee_id).await.map_err(told(&page))?;
+    let (first, last) = code.code.split_at(code.code.len() / 2);
+    let view = CodePage {
+        first: first.to_owned(),
+        last: last.to_owned(),
+        minutes: limits::ACTIVATION_CODE.get() / 60_000,
+        csrf: who.session.csrf.clone(),
+        page,
+        code,
+    };
+    Ok(render(&view))
+}
+
+#[derive(Template)]
+#[template(path = "application/install.html")]
+struct InstallPage {
+    page: Page,
+}
+
+/// Where the message leads. The handle is in the fragment, so this page knows nobody.
+async fn install(page: Page) -> Response {
+    render(&InstallPage { page: page.of(Area::Public) })
+}
