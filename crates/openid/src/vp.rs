@@ -22,7 +22,7 @@ pub use response::{
     VpToken,
 };
 pub use transaction_data::TransactionData;
-pub use verified::{Expected, Refusal, VerifiedRequest, Verifier};
+pub use verified::{DidKeys, Expected, Refusal, VerifiedRequest, Verifier};
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,9 @@ const MAX_REQUEST: usize = 128 * 1024;
 /// Clock difference tolerated, in seconds.
 const SKEW_S: i64 = 30;
 
+/// Finds the public key that a DID URL leads to.
+pub type DidKeys<'a> = &'a dyn Fn(&str) -> Option<PublicKey>;
+
 /// What a wallet expects of a request.
 #[derive(Clone, Copy)]
 pub struct Expected<'a> {
@@ -29,7 +32,7 @@ pub struct Expected<'a> {
     /// Roots under which verifiers are certified.
     pub anchors: &'a [Certificate],
     /// Finds the key of a verifier's DID URL, or says that there is none.
-    pub did_key: Option<&'a dyn Fn(&str) -> Option<PublicKey>>,
+    pub did_key: Option<DidKeys<'a>>,
     /// This wallet's issuer identifier where it has one; the symbolic audience is always taken.
     pub audience: Option<&'a str>,
     /// Transaction data types that this wallet understands.
@@ -134,7 +137,7 @@ impl From<Refusal> for OAuthError {
 #[derive(Clone, Debug)]
 pub enum Verifier {
     /// By a certificate under a trusted root.
-    Certified(Certificate),
+    Certified(Box<Certificate>),
     /// By a DID whose key signed.
     Did(String),
     /// Not at all: only the address is known, and the person must be told.
@@ -345,7 +348,7 @@ fn certified(x5c: &[Vec<u8>], expected: &Expected<'_>) -> Result<(Verifier, Publ
     let leaf = x509::verify_chain(x5c, expected.anchors, expected.now, Purpose::Verifier)
         .map_err(|_| Refusal::Untrusted)?;
     let key = leaf.public_key().clone();
-    Ok((Verifier::Certified(leaf), key))
+    Ok((Verifier::Certified(Box::new(leaf)), key))
 }
 
 fn judge(
