@@ -5,7 +5,7 @@ use wallet::account::messages::{DEVICE_SCHEME, MAX_CLOCK_SKEW_S, MAX_DEVICE_JWS,
 
 use super::error::DeviceRefusal;
 use super::record::Account;
-use crate::operations::{Platform, limits};
+use crate::operations::{Platform, id, limits};
 
 /// A message whose device signature holds, with the account that sent it.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) async fn verify_bounded<M: Message>(
     // The account id only finds the key; nothing is believed before the signature holds.
     let claimed: Signed<serde::de::IgnoredAny> =
         unverified.dangerous_claims().map_err(|_| DeviceRefusal::Malformed("claims"))?;
-    if claimed.account.len() > limits::ONCE_ID.size() {
+    if !id::is_id(&claimed.account) {
         return Err(DeviceRefusal::Device);
     }
     let account = Account::find(&platform.store, &claimed.account).await?.ok_or(DeviceRefusal::Device)?;

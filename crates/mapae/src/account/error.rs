@@ -17,6 +17,12 @@ pub enum OnboardingError {
         /// Tries left, where the invitation exists.
         tries_left: Option<u32>,
     },
+    /// No activation code is alive: the portal makes one.
+    #[error("no activation code is alive")]
+    NoCode,
+    /// The phone number changed since the identity check, which has to be done again.
+    #[error("the phone number changed")]
+    PhoneChanged,
     /// The token is over or was replaced by a newer activation.
     #[error("the enrolment is over")]
     Over,
@@ -53,7 +59,6 @@ pub enum OnboardingError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
     /// Another folder or a key of ours failed; the text names no person.
     #[error("{0}")]
     Internal(String),
@@ -70,6 +75,8 @@ impl From<OnboardingError> for Problem {
                     None => problem,
                 }
             }
+            E::NoCode => Problem::new(StatusCode::CONFLICT, "activation_no_code"),
+            E::PhoneChanged => Problem::new(StatusCode::CONFLICT, "enrolment_phone_changed"),
             E::Over => Problem::new(StatusCode::UNAUTHORIZED, code::ONBOARDING_OVER),
             E::WrongStep => Problem::new(StatusCode::CONFLICT, code::WRONG_STEP),
             E::Identity { tries_left } => {
@@ -146,13 +153,15 @@ pub enum DeviceRefusal {
     /// No offer can be made now.
     #[error("no offer")]
     NoOffer,
+    /// The last right PIN is too long ago: the next batch of copies needs one.
+    #[error("the PIN comes first")]
+    PinFirst,
     /// This message was used before.
     #[error("replayed")]
     Replayed,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
     /// A key of ours failed; the text names no person.
     #[error("{0}")]
     Internal(String),
@@ -199,6 +208,7 @@ impl From<DeviceRefusal> for Problem {
                 Problem::new(StatusCode::FORBIDDEN, code::UNLOCK_CODE_WRONG).with("tries_left", tries_left)
             }
             E::NoOffer => Problem::new(StatusCode::CONFLICT, code::NO_OFFER),
+            E::PinFirst => Problem::new(StatusCode::FORBIDDEN, code::PIN_FIRST),
             E::Replayed => Problem::new(StatusCode::CONFLICT, "replayed"),
             E::Store(error) => error.into(),
             E::Internal(cause) => Problem::internal(cause),

@@ -19,14 +19,13 @@ use keys::{PublicKey, sha256};
 use serde::{Deserialize, Serialize};
 use wallet::account::messages::{
     Answer, ChallengeGiven, ChallengeRequest, Instruct, Instruction, InstructionResult, MAX_DEVICE_JWS,
-    PIN_INSTRUCTION_TYP, PinInstruction, RESULT_TYP, ResultRequest, Verdict, code,
+    PIN_INSTRUCTION_TYP, PinInstruction, RESULT_TYP, ResultRequest, Verdict,
 };
 
 use super::device::{self, FromDevice};
 use super::effect::{self, Effect};
 use super::error::DeviceRefusal;
 use super::record::{Account, tries_left};
-use crate::audit;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::{KeyName, Platform, limits};
 
@@ -82,7 +81,7 @@ pub(super) async fn instruct(platform: &Platform, text: &str) -> Result<Answer, 
     let result = if right {
         settle_right(platform, &account, judged, effect).await?
     } else {
-        settle_wrong(platform, &account, judged, tries).await?
+        settle_wrong(platform, judged, tries).await?
     };
     Ok(Answer { result })
 }
@@ -135,7 +134,12 @@ fn check_challenge(platform: &Platform, account: &Account, outer: &Instruct) -> 
     if challenge.account != account.id || challenge.device != account.device_thumbprint {
         return Err(DeviceRefusal::Challenge);
     }
-    let newer = i64::try_from(outer.sequence).is_ok_and(|sequence| sequence > account.sequence);
+    // A jump to the end of the numbers would leave an account that can never be instructed again.
+    let most = account.sequence.saturating_add(limits::PIN_SEQUENCE_STEP.get());
+    if outer.sequence > most.unsigned_abs() {
+        return Err(DeviceRefusal::Malformed("sequence"));
+    }
+    let newer = outer.sequence > account.sequence.unsigned_abs();
     if challenge.sequence != account.sequence || !newer {
         return Err(DeviceRefusal::Stale { sequence: account.sequence });
     }
@@ -246,8 +250,6 @@ enum Settle {
     Abandoned,
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
-    Audit(#[from] audit::AuditError),
 }
 
 async fn settle_right(
@@ -294,21 +296,19 @@ async fn settle_right(
 
 async fn settle_wrong(
     platform: &Platform,
-    account: &Account,
     judged: Judged,
     tries: i64,
 ) -> Result<String, DeviceRefusal> {
     let left = tries_left(tries);
     let wrong = judged.sign(platform, Verdict::WrongPin { tries_left: left })?;
     let result = wrong.clone();
-    let employee = account.employee_id.clone();
     platform
         .store
         .write(move |tx| {
             Box::pin(async move {
                 keep(tx, &judged, &result).await?;
                 if left == 0 {
-                    effect::record_lock(tx, &judged.account, &employee).await?;
+                    effect::record_lock(tx, &judged.account).await?;
                 }
                 Ok(())
             })
@@ -323,7 +323,6 @@ fn refusal(error: Settle) -> DeviceRefusal {
         Settle::Cannot(code) => DeviceRefusal::Internal(code.to_owned()),
         Settle::Abandoned => DeviceRefusal::NotJudged { tries_left: 0 },
         Settle::Store(error) => error.into(),
-        Settle::Audit(error) => error.into(),
     }
 }
 
@@ -373,7 +372,3 @@ async fn stored_result(platform: &Platform, account: &str, sequence: i64) -> Res
         .await?;
     Ok(row.map(|row| row.text("result")).transpose()?)
 }
-
-/// Codes of refusals that an effect may give.
-pub(super) const REFUSALS: [&str; 4] =
-    [code::SUSPENDED, code::NO_BADGE, code::ALREADY_APPROVED, code::NO_PIN_CHANGE];

@@ -1,6 +1,39 @@
 //! How an account stands is changed here: by the badge's life, by operators.
 
-use crate::operations::store::{StoreError, Tx, params};
+use wallet::account::messages::AccountState;
+
+use super::record::Account;
+use crate::operations::store::{Store, StoreError, Tx, params};
+
+/// An account as operators and consoles see it.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Account id.
+    pub id: String,
+    /// Whose it is.
+    pub employee_id: String,
+    /// How it stands.
+    pub state: AccountState,
+    /// PIN tries left.
+    pub tries_left: u32,
+    /// When the PIN was last right, or set (ms).
+    pub pin_right_at: i64,
+    /// Thumbprint (RFC 7638) of the device key.
+    pub device: String,
+}
+
+/// How an account stands.
+pub async fn standing(store: &Store, account_id: &str) -> Result<Option<Standing>, StoreError> {
+    let account = Account::find(store, account_id).await?;
+    Ok(account.map(|account| Standing {
+        state: account.state(),
+        tries_left: account.tries_left(),
+        id: account.id,
+        employee_id: account.employee_id,
+        pin_right_at: account.pin_right_at,
+        device: account.device_thumbprint,
+    }))
+}
 
 /// Suspends the account that holds a badge: from this commit on its device gets neither challenge nor approval, and
 /// approvals given before are void. Only [`resume`] undoes it. Suspending twice changes nothing.

@@ -164,4 +164,26 @@ limits! {
         OUTBOX_KEEP = 30 * DAY, Milliseconds, "How long the fact that a message was sent is kept; number and text go at once.";
         SMS_TIME = 10 * SECOND, Milliseconds, "One call to the SMS gateway.";
     }
+    "account" {
+        ONBOARDING_LIFE = HOUR, Milliseconds, "An enrolment from its activation to the registration of the phone.";
+        NAME_BYTES = 200, Bytes, "A name as typed in the identity proof.";
+        RRN_BYTES = 32, Bytes, "A resident registration number as typed in the identity proof.";
+        OTP_DIGITS = 6, Count, "Digits of a one-time password.";
+        OTP_LIFE = 3 * MINUTE, Milliseconds, "A one-time password.";
+        OTP_TRIES = 5, Count, "Wrong one-time passwords; then a new one has to be asked for.";
+        OTP_SENDS = 5, Count, "One-time passwords sent in one enrolment.";
+        PIN_TRIES = 5, Count, "Wrong PINs; then the account is locked until two persons unlock it.";
+        PIN_CHALLENGE_LIFE = MINUTE, Milliseconds, "A challenge for one PIN instruction.";
+        PIN_SEQUENCE_STEP = 1_000, Count, "How far an instruction's sequence number may jump.";
+        PIN_JUDGE_TIME = 10 * SECOND, Milliseconds, "After this time a charged instruction without verdict is closed as never judged.";
+        PIN_RESULTS_KEPT = 16, Count, "Results of instructions kept for phones whose reply was lost.";
+        APPROVAL_LIFE = 2 * MINUTE, Milliseconds, "An approval waits so long for the login that it is for.";
+        DEVICE_MESSAGE_LIFE = 10 * MINUTE, Milliseconds, "How long the id of a device-signed message is remembered; its own time is refused sooner.";
+        KEY_ATTESTATION_LIFE = 10 * MINUTE, Milliseconds, "A key attestation of the wallet provider.";
+        BATCH_WITHOUT_PIN = 30 * DAY, Milliseconds, "So long after the last right PIN copies are renewed by the device key alone.";
+        UNLOCK_DIGITS = 8, Count, "Digits of an unlock code.";
+        UNLOCK_LIFE = 24 * HOUR, Milliseconds, "An unlock code, handed to the holder by the two persons who unlocked.";
+        UNLOCK_TRIES = 5, Count, "Wrong unlock codes; then the two persons make another.";
+        ACCOUNT_SWEEP = MINUTE, Milliseconds, "How often ended enrolments and approvals are removed.";
+    }
 }

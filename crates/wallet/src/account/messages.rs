@@ -567,6 +567,8 @@ pub mod code {
     pub const WRONG_STEP: &str = "wrong_step";
     /// Wrong unlock code.
     pub const UNLOCK_CODE_WRONG: &str = "unlock_code_wrong";
+    /// The last right PIN is too long ago: give it before the next batch.
+    pub const PIN_FIRST: &str = "pin_first";
     /// No offer can be made for this account now.
     pub const NO_OFFER: &str = "no_offer";
 }
