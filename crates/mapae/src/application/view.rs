@@ -197,11 +197,3 @@ async fn complete_current(
     }
     Ok(())
 }
-
-/// `010-0000-0000`, for reading aloud.
-pub(super) fn phone(digits: &str) -> String {
-    match (digits.get(..3), digits.get(3..digits.len().saturating_sub(4)), digits.get(digits.len().saturating_sub(4)..)) {
-        (Some(first), Some(middle), Some(last)) if digits.len() >= 10 => format!("{first}-{middle}-{last}"),
-        _ => digits.to_owned(),
-    }
-}

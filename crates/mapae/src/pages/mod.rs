@@ -139,7 +139,7 @@ impl Page {
     /// A moment: the full date, and how long ago beside it.
     pub fn moment(&self, at_ms: &i64) -> Safe<String> {
         Safe(format!(
-            "<time datetime=\"{}\">{}</time> <span class=\"soft small\">({})</span>",
+            "<time datetime=\"{}\">{}</time> <span class=\"soft small ago\">({})</span>",
             iso(*at_ms),
             full(*at_ms),
             ago(self.lang, *at_ms, self.now_ms)
@@ -273,4 +273,13 @@ pub fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+/// `010-0000-0000`, as people read a number aloud.
+pub fn phone(digits: &str) -> String {
+    let tail = digits.len().saturating_sub(4);
+    match (digits.get(..3), digits.get(3..tail), digits.get(tail..)) {
+        (Some(first), Some(middle), Some(last)) if digits.len() >= 10 => format!("{first}-{middle}-{last}"),
+        _ => digits.to_owned(),
+    }
 }
