@@ -101,7 +101,7 @@ macro_rules! catalogue {
 
 catalogue! {
     "operations", "audit", "personnel", "staff", "application", "notification",
-    "account", "issuance", "lifecycle", "verification", "login", "pages",
+    "account", "issuance", "lifecycle", "verification", "login", "pages", "refusal",
 }
 
 type Catalogue = HashMap<String, String>;
@@ -174,6 +174,13 @@ mod tests {
                 assert_eq!(names(korean), names(&en[key]), "{folder}: {key}");
                 assert!(!korean.is_empty() && !en[key].is_empty(), "{folder}: {key} is empty");
             }
+        }
+    }
+
+    #[test]
+    fn every_refusal_of_a_presentation_has_a_sentence() {
+        for code in credential::verify::Refusal::CODES {
+            assert!(knows(&format!("refusal.{code}")), "{code}");
         }
     }
 
