@@ -64,6 +64,7 @@ impl ClaimPath {
         Self::new(steps.iter().map(step).collect::<Result<_, _>>()?)
     }
 
+    /// The steps, at least one.
     pub fn steps(&self) -> &[Step] {
         &self.0
     }

@@ -273,7 +273,8 @@ fn check_binding(
     let bound = token.check_key_binding(holder).map_err(|error| match error {
         KeyBindingError::Missing => Refusal::HolderBindingMissing,
         KeyBindingError::Malformed => Refusal::Malformed,
-        KeyBindingError::Refused => Refusal::Algorithm,
+        KeyBindingError::Algorithm => Refusal::Algorithm,
+        KeyBindingError::Type => Refusal::TokenType,
         KeyBindingError::Signature => Refusal::HolderBindingSignature,
         KeyBindingError::Hash => Refusal::HolderBindingHash,
     })?;

@@ -32,8 +32,11 @@ pub struct Selection {
 /// The credentials that satisfy one credential query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Match {
+    /// The credential query's `id`.
     pub query_id: String,
+    /// Whether more than one candidate may be given.
     pub multiple: bool,
+    /// Whether the holder must prove to hold it.
     pub holder_binding: bool,
     /// Never empty.
     pub candidates: Vec<Candidate>,
@@ -51,6 +54,7 @@ pub struct Candidate {
 /// One credential set: which of its options the wallet can satisfy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SetChoice {
+    /// Whether the verifier insists on one of the options.
     pub required: bool,
     /// Ids of credential queries, the verifier's preference first; empty only where not `required`.
     pub options: Vec<Vec<String>>,
@@ -60,6 +64,7 @@ pub struct SetChoice {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("the wallet holds nothing that satisfies the query")]
 pub struct NoMatch {
+    /// The `id` of each credential query that nothing matches, and why.
     pub unmet: Vec<(String, Reason)>,
 }
 

@@ -15,6 +15,7 @@ const MAX_ENTRIES: usize = 100;
 /// A DCQL query that satisfies every rule of OpenID4VP 1.0 §6.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Query {
+    /// The credentials that may be asked for; never empty.
     pub credentials: Vec<CredentialQuery>,
     /// Empty when the query has none: then every credential is asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -24,13 +25,19 @@ pub struct Query {
 /// One credential asked for (§6.1).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CredentialQuery {
+    /// The name under which the answer comes back.
     pub id: String,
+    /// The credential format, such as `dc+sd-jwt`.
     pub format: String,
+    /// Whether more than one credential may come back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub multiple: bool,
+    /// What kind of credential.
     pub meta: Meta,
+    /// Authorities of which one must stand behind the issuer; empty when any may.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trusted_authorities: Vec<TrustedAuthority>,
+    /// Whether the holder must prove to hold it; true unless the query says otherwise.
     #[serde(skip_serializing_if = "Clone::clone")]
     pub require_cryptographic_holder_binding: bool,
     /// Empty when the query has none: then nothing that may be withheld is asked for.
@@ -55,8 +62,10 @@ pub struct Meta {
 /// Who must stand behind the issuer (§6.1.1).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrustedAuthority {
+    /// How the values name an authority.
     #[serde(rename = "type")]
     pub kind: AuthorityType,
+    /// The authorities; never empty.
     pub values: Vec<String>,
 }
 
@@ -77,7 +86,9 @@ pub enum AuthorityType {
 /// Alternatives of which one is wanted (§6.2).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CredentialSetQuery {
+    /// Sets of credential query `id`s, any one of which will do; never empty.
     pub options: Vec<Vec<String>>,
+    /// Whether one of the options must come back; true unless the query says otherwise.
     #[serde(skip_serializing_if = "Clone::clone")]
     pub required: bool,
 }
@@ -85,8 +96,10 @@ pub struct CredentialSetQuery {
 /// One claim asked for (§6.3).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClaimQuery {
+    /// The name by which claim sets refer to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Where the claim stands in the credential.
     pub path: ClaimPath,
     /// Empty when any value will do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -118,7 +131,9 @@ impl ExpectedValue {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{at}: {reason}")]
 pub struct QueryError {
+    /// The place in the query.
     pub at: String,
+    /// What is wrong there.
     pub reason: &'static str,
 }
 

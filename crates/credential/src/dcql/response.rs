@@ -7,7 +7,9 @@ use super::query::Query;
 /// What was presented for one credential query, after its presentation verified.
 #[derive(Debug, Clone)]
 pub struct Presented<'a> {
+    /// The credential query's `id`.
     pub query_id: &'a str,
+    /// The format that came back.
     pub format: &'a str,
     /// `vct` and `aka_vcts`, or the document type of an mdoc.
     pub types: Vec<&'a str>,

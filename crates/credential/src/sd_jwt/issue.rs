@@ -39,6 +39,7 @@ impl Issuer {
         Self { iss: iss.to_owned(), iss_json: json(iss), header: EncodedHeader::new(&header) }
     }
 
+    /// `iss` of its credentials.
     pub fn iss(&self) -> &str {
         &self.iss
     }
@@ -56,6 +57,7 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// No claims, and no decoys.
     pub fn new() -> Self {
         Self::default()
     }
@@ -97,20 +99,28 @@ impl Claims {
 /// Where the status of a credential is found (Token Status List §6.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StatusClaim {
+    /// The address of the status list.
     pub uri: String,
+    /// The entry in that list, from 0.
     pub index: u64,
 }
 
 /// One copy to issue. Times in seconds since 1970.
 #[derive(Debug, Clone, Copy)]
 pub struct Issuance<'a> {
+    /// Who issues.
     pub issuer: &'a Issuer,
+    /// The credential type.
     pub vct: &'a str,
+    /// What is said of the holder.
     pub claims: &'a Claims,
     /// The holder's key for this copy (`cnf`).
     pub holder: &'a PublicKey,
+    /// Where the status is found.
     pub status: Option<&'a StatusClaim>,
+    /// `iat`: the start of the ISO week, where copies must look alike.
     pub issued_at: i64,
+    /// `exp`: the first second at which it no longer holds.
     pub expires_at: i64,
 }
 

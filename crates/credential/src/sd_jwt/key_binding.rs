@@ -24,8 +24,10 @@ pub enum KeyBindingError {
     Missing,
     #[error("the key binding is malformed")]
     Malformed,
-    #[error("the key binding has another type or algorithm")]
-    Refused,
+    #[error("the key binding is another kind of token")]
+    Type,
+    #[error("the key binding is signed in another way than ES256")]
+    Algorithm,
     #[error("the key binding is not signed by the holder's key")]
     Signature,
     #[error("the key binding is for another presentation")]
@@ -58,7 +60,8 @@ impl SdJwt {
         let jwt = self.key_binding.as_deref().ok_or(KeyBindingError::Missing)?;
         let unverified = Unverified::parse(jwt, MAX_KEY_BINDING).map_err(|_| KeyBindingError::Malformed)?;
         let verified = unverified.verify(holder, Typ::Is(KEY_BINDING_TYP)).map_err(|error| match error {
-            JwsError::AlgorithmRefused | JwsError::TypeRefused => KeyBindingError::Refused,
+            JwsError::AlgorithmRefused => KeyBindingError::Algorithm,
+            JwsError::TypeRefused => KeyBindingError::Type,
             _ => KeyBindingError::Signature,
         })?;
         let claims: KeyBindingClaims = verified.claims().map_err(|_| KeyBindingError::Malformed)?;
@@ -72,13 +75,18 @@ impl SdJwt {
 /// The payload of a key binding JWT whose signature and hash are right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyBindingClaims {
+    /// When the holder signed, seconds since 1970.
     pub iat: i64,
+    /// The verifier it is for.
     pub aud: String,
+    /// The nonce of the request.
     pub nonce: String,
+    /// base64url of the SHA-256 of the presentation before it.
     pub sd_hash: String,
     /// base64url of the SHA-256 of each `transaction_data` string (OpenID4VP 1.0 §B.3.3.1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transaction_data_hashes: Vec<String>,
+    /// The algorithm of those hashes; `sha-256` where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction_data_hashes_alg: Option<String>,
 }
@@ -92,6 +100,7 @@ pub struct Presentation {
 /// What a presentation is bound to.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyBinding<'a> {
+    /// The nonce of the request.
     pub nonce: &'a str,
     /// The verifier's client id.
     pub audience: &'a str,

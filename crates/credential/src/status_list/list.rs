@@ -50,6 +50,7 @@ pub enum Bits {
 }
 
 impl Bits {
+    /// The width, if the draft allows it: 1, 2, 4 or 8.
     pub fn new(bits: u8) -> Option<Self> {
         match bits {
             1 => Some(Self::One),
@@ -60,6 +61,7 @@ impl Bits {
         }
     }
 
+    /// The width as a number.
     pub fn get(self) -> u8 {
         match self {
             Self::One => 1,
@@ -119,6 +121,7 @@ impl StatusList {
         Ok(Self { bits, bytes: vec![0; bytes] })
     }
 
+    /// How many bits an entry has.
     pub fn bits(&self) -> Bits {
         self.bits
     }
@@ -128,6 +131,7 @@ impl StatusList {
         self.bytes.len() << self.bits.shift()
     }
 
+    /// Whether the list has no entry.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }

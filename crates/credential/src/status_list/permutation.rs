@@ -47,6 +47,7 @@ impl Permutation {
         self.entries() / self.copies
     }
 
+    /// How many entries each badge has in the list.
     pub fn copies(&self) -> u32 {
         self.copies
     }

@@ -30,10 +30,12 @@ impl Week {
         self.next().start()
     }
 
+    /// The week after.
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
+    /// The week before.
     pub fn previous(self) -> Self {
         Self(self.0.saturating_sub(1))
     }

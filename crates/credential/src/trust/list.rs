@@ -136,14 +136,17 @@ impl TrustList {
         Self::new(payload.iss, payload.version, (payload.iat, payload.exp), roots, payload.entries)
     }
 
+    /// Who publishes the list.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
+    /// Counts up with every change.
     pub fn version(&self) -> u64 {
         self.version
     }
 
+    /// All entries, sorted by key.
     pub fn entries(&self) -> &[TrustEntry] {
         &self.entries
     }

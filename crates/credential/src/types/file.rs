@@ -24,6 +24,7 @@ const MAX_COPIES: u16 = 100;
 pub struct TypeFileError {
     /// Line in the file, from 1.
     pub line: usize,
+    /// What is wrong there.
     pub reason: String,
 }
 

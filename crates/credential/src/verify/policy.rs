@@ -5,10 +5,13 @@ use crate::path::ClaimPath;
 /// The checks that a verifier makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
+    /// Which credential types.
     pub types: AcceptedTypes,
     /// Claims that must be told.
     pub required: Vec<ClaimPath>,
+    /// Whether the presenter must prove to be the holder.
     pub holder_binding: HolderBinding,
+    /// What about suspension and revocation.
     pub status: StatusRule,
 }
 

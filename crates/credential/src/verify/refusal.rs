@@ -11,7 +11,7 @@ pub enum Refusal {
     TooLarge,
     #[error("the presentation is malformed or truncated")]
     Malformed,
-    #[error("the token is no SD-JWT VC")]
+    #[error("the token is of another kind than belongs here")]
     TokenType,
     #[error("the signature algorithm is not ES256")]
     Algorithm,

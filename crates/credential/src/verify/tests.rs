@@ -153,7 +153,7 @@ fn another_token_of_the_holder_is_no_key_binding() {
         format!("{shown}~{}", sign(&world.holder, &header, claims.as_bytes()).unwrap())
     };
     assert!(world.verify(&bound(Header::es256("kb+jwt"), &claims)).is_ok());
-    assert_eq!(refused(world.verify(&bound(Header::es256("dpop+jwt"), &claims))), Refusal::Algorithm);
+    assert_eq!(refused(world.verify(&bound(Header::es256("dpop+jwt"), &claims))), Refusal::TokenType);
     assert_eq!(refused(world.verify(&bound(Header::es256("kb+jwt"), "{}"))), Refusal::Malformed);
     let audiences = claims.replace(&format!("\"{AUDIENCE}\""), &format!("[\"{AUDIENCE}\"]"));
     assert_eq!(refused(world.verify(&bound(Header::es256("kb+jwt"), &audiences))), Refusal::Malformed);
