@@ -28,5 +28,5 @@ mod pin_change;
 
 pub use approve::request_hash;
 pub use client::AccountError;
-pub use enrol::{Enrolled, birth_date_of};
+pub use enrol::{Enrolled, InvitationLink, NotAnInvitation, birth_date_of};
 pub use instruct::Resumed;

@@ -22,7 +22,7 @@ mod tests;
 
 pub use approval::{ApprovalRecord, approval};
 pub use error::{DeviceRefusal, OnboardingError};
-pub use standing::{Standing, badge_issued, end, resume, standing, suspend};
+pub use standing::{Standing, badge_issued, end, of_employee, resume, standing, suspend};
 pub use unlock::{UnlockCode, UnlockError, unlock};
 
 use std::sync::Arc;

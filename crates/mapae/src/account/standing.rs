@@ -35,6 +35,21 @@ pub async fn standing(store: &Store, account_id: &str) -> Result<Option<Standing
     }))
 }
 
+/// The account of an employee that is not closed; the newest if a new phone waits beside the active one.
+pub async fn of_employee(store: &Store, employee_id: &str) -> Result<Option<Standing>, StoreError> {
+    let row = store
+        .fetch_optional(
+            "SELECT id FROM account WHERE employee_id = $1 AND state <> 'closed' ORDER BY created_at DESC, id DESC \
+             LIMIT 1",
+            params![employee_id],
+        )
+        .await?;
+    match row {
+        Some(row) => standing(store, &row.text("id")?).await,
+        None => Ok(None),
+    }
+}
+
 /// Suspends the account that holds a badge: from this commit on its device gets neither challenge nor approval, and
 /// approvals given before are void. Only [`resume`] undoes it. Suspending twice changes nothing.
 pub async fn suspend(tx: &mut Tx, account_id: &str) -> Result<(), StoreError> {

@@ -210,3 +210,15 @@ async fn record(
     )
     .await
 }
+
+/// The employee who signs in with an id, unless the account is closed.
+pub async fn employee_of(platform: &Platform, login: &Login) -> Result<Option<String>, StoreError> {
+    let row = platform
+        .store
+        .fetch_optional(
+            "SELECT employee_id FROM staff_account WHERE login = $1 AND state <> 'closed'",
+            params![login.as_str()],
+        )
+        .await?;
+    row.map(|row| row.text("employee_id")).transpose()
+}

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use account::{AccountError, Login, add, close, grant, set_password};
+pub use account::{AccountError, Login, add, close, employee_of, grant, set_password};
 pub use duty::{Duty, Held};
 pub use extract::{Actor, Applicant, Denied, Posted, Source, duties_of};
 pub use password::{Attempt, BadPassword, HashingFailed, Password};

@@ -15,6 +15,50 @@ use crate::state::{Account, Onboarding, PinRecord};
 use crate::usage::{self, Act};
 use crate::wallet::{Wallet, add_anchors};
 
+/// The install address from the message, `https://host/install#handle`: who invites, and the handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvitationLink {
+    /// Base URL of the wallet provider.
+    pub provider: String,
+    /// Handle of the invitation.
+    pub handle: String,
+}
+
+/// What was opened is not an install address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is not an install address from the message")]
+pub struct NotAnInvitation;
+
+impl InvitationLink {
+    /// Reads the address. Plain http is taken from this machine only.
+    pub fn parse(text: &str) -> Result<InvitationLink, NotAnInvitation> {
+        let text = text.trim();
+        if text.len() > 512 {
+            return Err(NotAnInvitation);
+        }
+        let url = url::Url::parse(text).map_err(|_| NotAnInvitation)?;
+        let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let secure = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+        let handle = url.fragment().unwrap_or_default();
+        let plain = handle.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        let base = url.path().strip_suffix("/install");
+        match base {
+            Some(base)
+                if secure
+                    && plain
+                    && (16..=128).contains(&handle.len())
+                    && url.query().is_none()
+                    && url.username().is_empty()
+                    && url.password().is_none() =>
+            {
+                let provider = format!("{}{base}", url.origin().ascii_serialization());
+                Ok(InvitationLink { provider, handle: handle.to_owned() })
+            }
+            _ => Err(NotAnInvitation),
+        }
+    }
+}
+
 /// The phone is enrolled; what comes next is the offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrolled {
@@ -196,5 +240,47 @@ impl<S: Shell> Wallet<S> {
 
     fn onboarding(&self) -> Result<&Onboarding, AccountError> {
         self.state().onboarding.as_ref().ok_or(AccountError::NoEnrolment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_in_the_message_names_who_invites_and_the_handle() {
+        let link = InvitationLink::parse(" https://mapae.example/install#AbC-_123456789012345 ").unwrap();
+        assert_eq!(link.provider, "https://mapae.example");
+        assert_eq!(link.handle, "AbC-_123456789012345");
+        let link = InvitationLink::parse("http://localhost:8600/install#abcdefghijklmnop").unwrap();
+        assert_eq!(link.provider, "http://localhost:8600");
+        let link = InvitationLink::parse("https://gov.example/badge/install#abcdefghijklmnop").unwrap();
+        assert_eq!(link.provider, "https://gov.example/badge");
+    }
+
+    #[test]
+    fn anything_else_is_no_invitation() {
+        for text in [
+            "",
+            "install",
+            "http://mapae.example/install#abcdefghijklmnop",
+            "ftp://mapae.example/install#abcdefghijklmnop",
+            "https://mapae.example/install",
+            "https://mapae.example/install#short",
+            "https://mapae.example/install?x=1#abcdefghijklmnop",
+            "https://a:b@mapae.example/install#abcdefghijklmnop",
+            "https://mapae.example/other#abcdefghijklmnop",
+            "https://mapae.example/install#abcdefghijklm%00p",
+        ] {
+            assert_eq!(InvitationLink::parse(text), Err(NotAnInvitation), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_birth_date_is_read_from_the_number_with_its_century() {
+        assert_eq!(&**birth_date_of("870314-1234567"), "19870314");
+        assert_eq!(&**birth_date_of("0203143234567"), "20020314");
+        assert_eq!(&**birth_date_of("870314-9234567"), "870314");
+        assert_eq!(&**birth_date_of("8703"), "");
     }
 }
