@@ -39,6 +39,9 @@ pub struct State {
     /// Roots under which issuers and requesters are known, base64url DER.
     #[serde(default)]
     pub trust_anchors: Vec<String>,
+    /// Hashes of the last requests that were answered: none is answered twice.
+    #[serde(default)]
+    pub answered: Vec<String>,
     /// The history.
     #[serde(default)]
     pub usage: Vec<UsageRecord>,
@@ -55,6 +58,7 @@ impl Default for State {
             issuing: None,
             holdings: Vec::new(),
             trust_anchors: Vec::new(),
+            answered: Vec::new(),
             usage: Vec::new(),
         }
     }

@@ -161,6 +161,20 @@ impl<S: Shell> Wallet<S> {
         Ok(Signing { keys: self.shell.keys(), handle: &device.handle, public_key })
     }
 
+    /// A key of the key store by its handle.
+    pub(crate) fn signing<'a>(&'a self, handle: &'a KeyHandle, public_key: PublicKey) -> Signing<'a, S> {
+        Signing { keys: self.shell.keys(), handle, public_key }
+    }
+
+    /// The roots under which issuers and requesters are known.
+    pub(crate) fn anchors(&self) -> Vec<keys::x509::Certificate> {
+        let parse = |text: &String| {
+            let der = keys::encoding::b64url_decode(text).ok()?;
+            keys::x509::Certificate::parse(&der).ok()
+        };
+        self.state.trust_anchors.iter().filter_map(parse).collect()
+    }
+
     pub(crate) fn usage_record(&self, party: impl Into<String>, verified: bool, act: Act) -> UsageRecord {
         UsageRecord { at_ms: self.shell.clock().now_ms(), party: party.into(), verified, act }
     }

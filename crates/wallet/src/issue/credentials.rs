@@ -1,0 +1,439 @@
+//! The credential request: keys, proofs, and the judgement of what came.
+
+use credential::sd_jwt::SdJwt;
+use credential::trust::TrustedRoots;
+use credential::types::Bilingual;
+use credential::verify::{AcceptedTypes, ChainCache, verify_received};
+use keys::jwe::Enc;
+use keys::{PublicKey, SecretKey};
+use openid::Code;
+use openid::metadata::{CredentialConfiguration, CredentialIssuer};
+use openid::vci::holder::{Authorized, PlanError};
+use openid::vci::proof::ProofRequest;
+use openid::vci::{
+    CredentialResponse, DeferredRequest, Event, NonceResponse, Proofs, ResponseEncryption, Target,
+};
+use serde_json::Value;
+
+use super::flow::{copies, protocol};
+use super::sending::{Binding, Nonces, error_code, refusal};
+use super::{
+    Copy, Deferred, HeldKey, Holding, IssueError, PendingRequest, StoredTarget, TypeInfo, name_of,
+};
+use crate::account::AccountError;
+use crate::ports::{Clock as _, DeviceKey as _, KeyError, KeyStore as _, KeyUse, Request, Response, Shell};
+use crate::secret::Secret;
+use crate::state::State;
+use crate::wallet::Wallet;
+
+/// Longest credential response that is read, in bytes.
+const MAX_RESPONSE: usize = 6 << 20;
+
+/// How often a nonce of the issuer may turn out stale before the request is given up.
+const MAX_NONCE_TRIES: usize = 3;
+
+impl<S: Shell> Wallet<S> {
+    /// Gets the copies of one part of the offer, unless they are stored already.
+    pub(super) async fn obtain(
+        &mut self,
+        authorized: &Authorized,
+        configuration_id: &str,
+        target: &Target,
+        client_id: Option<&str>,
+        nonces: &mut Nonces,
+    ) -> Result<(), IssueError> {
+        if self.is_stored(target) {
+            return Ok(());
+        }
+        let issuer = authorized.issuer();
+        let configuration =
+            issuer.credential_configurations_supported.get(configuration_id).ok_or(PlanError::NothingToHold)?;
+        let vct = configuration.vct.as_deref().ok_or(IssueError::Protocol("an SD-JWT VC without vct"))?;
+        let request = self.pending_request(issuer, configuration_id, target).await?;
+        let sealed = response_key(issuer)?;
+        let response = match &request.deferred {
+            Some(deferred) => self.request_deferred(authorized, deferred, sealed.as_ref(), nonces).await?,
+            None => {
+                let asked = Asked { configuration, target, client_id, keys: &request.keys };
+                self.request_copies(authorized, &asked, sealed.as_ref(), nonces).await?
+            }
+        };
+        let key = sealed.as_ref().map(|(key, _)| key);
+        match CredentialResponse::read(&response.body, key).map_err(protocol)? {
+            CredentialResponse::Deferred { transaction_id, interval } => {
+                let wait_ms = i64::try_from(interval).unwrap_or(i64::MAX).saturating_mul(1000);
+                let not_before_ms = self.shell().clock().now_ms().saturating_add(wait_ms);
+                self.update(|state| {
+                    if let Some(request) = state.issuing.as_mut().and_then(|issuing| issuing.request.as_mut()) {
+                        request.deferred = Some(Deferred { transaction_id, not_before_ms });
+                    }
+                })
+                .await?;
+                Err(IssueError::Later { seconds: interval })
+            }
+            CredentialResponse::Issued { credentials, notification_id } => {
+                let judged = self.judge(issuer, credentials, &request.keys, vct);
+                let copies = match judged {
+                    Ok(copies) => copies,
+                    Err(error) => {
+                        if let Some(id) = &notification_id {
+                            self.notify(authorized, id, Event::CredentialFailure, nonces).await;
+                        }
+                        return Err(error);
+                    }
+                };
+                let known = self.state().holdings.iter().find(|held| held.is_of(issuer, configuration_id, vct));
+                let info = match known.and_then(|held| held.type_info.clone()) {
+                    Some(info) => Some(info),
+                    None => self.type_info(TypeInfo::from_configuration(configuration), vct).await,
+                };
+                let arrived = Arrived {
+                    issuer: issuer.credential_issuer.clone(),
+                    configuration: configuration_id.to_owned(),
+                    vct: vct.to_owned(),
+                    info,
+                    copies,
+                };
+                self.store(arrived, name_of(target).to_owned(), notification_id, request.keys).await
+            }
+        }
+    }
+
+    /// The keys that were noted for this part, or new ones, noted before anything is sent.
+    async fn pending_request(
+        &mut self,
+        issuer: &CredentialIssuer,
+        configuration: &str,
+        target: &Target,
+    ) -> Result<PendingRequest, IssueError> {
+        let issuing = self.state().issuing.as_ref().ok_or(IssueError::NoOffer)?;
+        if let Some(request) = issuing.request.as_ref().filter(|request| request.name == name_of(target)) {
+            return Ok(request.clone());
+        }
+        let count = copies(issuer, issuing.copies);
+        let mut keys = Vec::with_capacity(count);
+        for _ in 0..count {
+            let made = self.shell().keys().generate(KeyUse::Credential).await?;
+            keys.push(HeldKey { handle: made.handle, public_key: made.public_key.to_jwk() });
+        }
+        let request = PendingRequest {
+            configuration: configuration.to_owned(),
+            name: name_of(target).to_owned(),
+            keys,
+            deferred: None,
+        };
+        let noted = request.clone();
+        self.update(|state| {
+            if let Some(issuing) = &mut state.issuing {
+                issuing.request = Some(noted);
+            }
+        })
+        .await?;
+        Ok(request)
+    }
+
+    /// The credential request (§8.2), with a fresh nonce where the first was stale.
+    async fn request_copies(
+        &self,
+        authorized: &Authorized,
+        asked: &Asked<'_>,
+        sealed: Option<&(SecretKey, Enc)>,
+        nonces: &mut Nonces,
+    ) -> Result<Response, IssueError> {
+        let issuer = authorized.issuer();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let nonce = self.nonce(issuer, nonces).await?;
+            let proofs = self.proofs(issuer, asked, nonce.as_deref()).await?;
+            let encryption = sealed.map(|(key, enc)| ResponseEncryption::new(key.public_key(), "response", *enc));
+            let request = authorized.request(asked.target.clone(), Some(proofs), encryption)?;
+            let (body, kind) = match &issuer.credential_request_encryption {
+                Some(support) if support.encryption_required => {
+                    let enc = support.enc_values_supported.iter().find_map(|name| Enc::from_name(name));
+                    let key = support.jwks.keys.iter().find(|jwk| PublicKey::from_jwk(jwk).is_ok());
+                    let (Some(enc), Some(key)) = (enc, key) else {
+                        return Err(IssueError::Protocol("an encryption that this wallet does not know"));
+                    };
+                    (request.to_jwe(key, enc).map_err(protocol)?.into_bytes(), "application/jwt")
+                }
+                _ => (request.to_json(), "application/json"),
+            };
+            let response = self.post_bound(authorized, &issuer.credential_endpoint, body, kind, nonces).await?;
+            match response.status {
+                200 | 202 => return Ok(response),
+                _ if error_code(&response) == Code::InvalidNonce.as_str() && tries < MAX_NONCE_TRIES => {}
+                _ => return Err(credential_refusal(&response)),
+            }
+        }
+    }
+
+    /// The deferred credential request (§9.1).
+    async fn request_deferred(
+        &self,
+        authorized: &Authorized,
+        deferred: &Deferred,
+        sealed: Option<&(SecretKey, Enc)>,
+        nonces: &mut Nonces,
+    ) -> Result<Response, IssueError> {
+        let left_ms = deferred.not_before_ms.saturating_sub(self.shell().clock().now_ms());
+        if left_ms > 0 {
+            return Err(IssueError::Later { seconds: left_ms.unsigned_abs().div_ceil(1000) });
+        }
+        let endpoint = authorized
+            .issuer()
+            .deferred_credential_endpoint
+            .as_ref()
+            .ok_or(IssueError::Protocol("a deferred answer without a deferred endpoint"))?;
+        let body = DeferredRequest {
+            transaction_id: deferred.transaction_id.clone(),
+            response_encryption: sealed
+                .map(|(key, enc)| ResponseEncryption::new(key.public_key(), "response", *enc)),
+        };
+        let response = self.post_bound(authorized, endpoint, body.to_json(), "application/json", nonces).await?;
+        if response.is_success() { Ok(response) } else { Err(credential_refusal(&response)) }
+    }
+
+    async fn post_bound(
+        &self,
+        authorized: &Authorized,
+        endpoint: &str,
+        body: Vec<u8>,
+        kind: &str,
+        nonces: &mut Nonces,
+    ) -> Result<Response, IssueError> {
+        let issuing = self.state().issuing.as_ref().ok_or(IssueError::NoOffer)?;
+        let binding = Binding {
+            scheme: authorized.scheme(),
+            key: issuing.dpop.as_ref(),
+            token: Some(authorized.access_token()),
+        };
+        let mut request = Request::json_bytes(endpoint, body);
+        for (name, value) in &mut request.headers {
+            if *name == "content-type" {
+                kind.clone_into(value);
+            }
+        }
+        self.send_bound(nonces, Request { max_response: MAX_RESPONSE, ..request }, binding).await
+    }
+
+    /// A fresh `c_nonce` (§7), where the issuer gives any.
+    async fn nonce(&self, issuer: &CredentialIssuer, nonces: &mut Nonces) -> Result<Option<String>, IssueError> {
+        let Some(endpoint) = &issuer.nonce_endpoint else { return Ok(None) };
+        let request = Request { max_response: openid::json::SMALL, ..Request::json_bytes(endpoint, Vec::new()) };
+        let response = self.send_open(nonces, request).await?;
+        if !response.is_success() {
+            return Err(refusal(&response));
+        }
+        Ok(Some(NonceResponse::parse(&response.body).map_err(protocol)?.c_nonce))
+    }
+
+    /// Proofs of the noted keys: one attestation by the own wallet provider towards itself, else a JWT by each key.
+    async fn proofs(
+        &self,
+        issuer: &CredentialIssuer,
+        asked: &Asked<'_>,
+        nonce: Option<&str>,
+    ) -> Result<Proofs, IssueError> {
+        let kinds = &asked.configuration.proof_types_supported;
+        let own = self.is_provider(&issuer.credential_issuer);
+        if own && kinds.contains_key("attestation") {
+            let public = asked.keys.iter().map(|key| key.public_key.clone()).collect();
+            match self.attest_keys(public, nonce).await {
+                Ok(attestation) => return Ok(Proofs::Attestation(attestation)),
+                // A provider that attests no keys: each key speaks for itself.
+                Err(AccountError::Refused { status: 404 | 405 | 501, .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let jwt = kinds.get("jwt").ok_or(IssueError::Protocol("no kind of proof that this wallet can give"))?;
+        if !jwt.proof_signing_alg_values_supported.iter().any(|alg| alg == "ES256") {
+            return Err(IssueError::Protocol("no signature algorithm that this wallet knows"));
+        }
+        if jwt.key_attestations_required.is_some() {
+            return Err(IssueError::Protocol("a key attestation that this wallet can't get for a foreign issuer"));
+        }
+        let made_for = ProofRequest {
+            issuer: &issuer.credential_issuer,
+            nonce,
+            client_id: asked.client_id,
+            key_attestation: None,
+            now: self.shell().clock().now_s(),
+        };
+        let mut proofs = Vec::with_capacity(asked.keys.len());
+        for held in asked.keys {
+            let public = PublicKey::from_jwk(&held.public_key).map_err(|_| KeyError::Missing)?;
+            let input = made_for.signing_input(&public);
+            let signature = self.signing(&held.handle, public).sign(input.as_bytes()).await?;
+            proofs.push(input.finish(&signature));
+        }
+        Ok(Proofs::Jwt(proofs))
+    }
+
+    /// Verifies every copy that came: issuer under a known root, type, dates, and that it is for a key of ours that no
+    /// other copy is for.
+    fn judge(
+        &self,
+        issuer: &CredentialIssuer,
+        credentials: Vec<String>,
+        held: &[HeldKey],
+        vct: &str,
+    ) -> Result<Vec<Copy>, IssueError> {
+        let now = self.shell().clock().now_s();
+        let name = issuer.display.first().and_then(|display| display.name.clone());
+        let name = name.unwrap_or_else(|| issuer.credential_issuer.clone());
+        let trust = TrustedRoots::new(
+            self.anchors(),
+            Bilingual { ko: name.clone(), en: name },
+            vec![vct.to_owned()],
+        );
+        let (chains, types) = (ChainCache::new(2), AcceptedTypes::OneOf(vec![vct.to_owned()]));
+        let mut free: Vec<(PublicKey, &HeldKey)> = held
+            .iter()
+            .map(|key| Ok((PublicKey::from_jwk(&key.public_key).map_err(|_| KeyError::Missing)?, key)))
+            .collect::<Result<_, IssueError>>()?;
+        if credentials.len() > free.len() {
+            return Err(IssueError::Protocol("more copies than keys"));
+        }
+        let mut copies: Vec<Copy> = Vec::with_capacity(credentials.len());
+        let mut places = Vec::new();
+        for credential in credentials {
+            let at = named_key(&credential, &free);
+            let (public, key) = free.swap_remove(at);
+            let verified = verify_received(&credential, &public, &types, &trust, &chains, now)?;
+            if let Some(place) = verified.status_claim {
+                if places.contains(&place) && self.is_provider(&issuer.credential_issuer) {
+                    return Err(IssueError::Protocol("two copies with one place on the status list"));
+                }
+                places.push(place);
+            }
+            copies.push(Copy {
+                credential: Secret::new(credential),
+                key: key.handle.clone(),
+                shown: 0,
+                expires_at: verified.expires_at,
+            });
+        }
+        Ok(copies)
+    }
+
+    /// Stores the copies and notes that they are stored, in one write.
+    async fn store(
+        &mut self,
+        arrived: Arrived,
+        name: String,
+        notification_id: Option<String>,
+        keys: Vec<HeldKey>,
+    ) -> Result<(), IssueError> {
+        let now_s = self.shell().clock().now_s();
+        let count = arrived.copies.len();
+        let used: Vec<_> = arrived.copies.iter().map(|copy| copy.key.clone()).collect();
+        let dropped = self
+            .update(|state| {
+                let (holding, mut dropped) = merge(state, arrived, now_s);
+                if let Some(issuing) = &mut state.issuing {
+                    issuing.request = None;
+                    issuing.stored.push(StoredTarget { name, holding, copies: count, notification_id });
+                }
+                dropped.extend(keys.into_iter().map(|key| key.handle).filter(|handle| !used.contains(handle)));
+                dropped
+            })
+            .await?;
+        self.delete_keys(dropped).await;
+        Ok(())
+    }
+}
+
+/// One credential request, before its nonce.
+struct Asked<'a> {
+    configuration: &'a CredentialConfiguration,
+    target: &'a Target,
+    client_id: Option<&'a str>,
+    keys: &'a [HeldKey],
+}
+
+/// Copies that verified.
+struct Arrived {
+    issuer: String,
+    configuration: String,
+    vct: String,
+    info: Option<TypeInfo>,
+    copies: Vec<Copy>,
+}
+
+impl Holding {
+    fn is_of(&self, issuer: &CredentialIssuer, configuration: &str, vct: &str) -> bool {
+        self.issuer == issuer.credential_issuer && self.configuration == configuration && self.vct == vct
+    }
+}
+
+/// Adds the copies to the holding they belong to. Shown and expired copies go; where the new ones say something else
+/// about the holder, all old ones do. Returns the holding's id and the keys that nothing needs any more.
+fn merge(state: &mut State, arrived: Arrived, now_s: i64) -> (String, Vec<crate::ports::KeyHandle>) {
+    let Arrived { issuer, configuration, vct, info, copies } = arrived;
+    let same = |held: &&mut Holding| held.issuer == issuer && held.configuration == configuration && held.vct == vct;
+    let Some(held) = state.holdings.iter_mut().find(same) else {
+        let id = keys::random::token();
+        let format = openid::vci::DC_SD_JWT.to_owned();
+        let holding = Holding { id: id.clone(), issuer, configuration, format, vct, copies, type_info: info };
+        state.holdings.push(holding);
+        return (id, Vec::new());
+    };
+    let says = |copies: &[Copy]| copies.first().and_then(|copy| about_holder(&copy.credential));
+    let changed = says(&held.copies) != says(&copies);
+    let mut dropped = Vec::new();
+    held.copies.retain(|copy| {
+        let keep = !changed && copy.shown == 0 && copy.is_current(now_s);
+        if !keep {
+            dropped.push(copy.key.clone());
+        }
+        keep
+    });
+    held.copies.extend(copies);
+    if info.is_some() {
+        held.type_info = info;
+    }
+    (held.id.clone(), dropped)
+}
+
+/// The claims of a copy without those that differ between copies of one credential.
+fn about_holder(credential: &str) -> Option<Value> {
+    let token = SdJwt::parse(credential).ok()?;
+    let mut claims = token.dangerous_claims().clone();
+    let members = claims.as_object_mut()?;
+    for name in ["iat", "nbf", "exp", "cnf", "status", "jti"] {
+        members.remove(name);
+    }
+    Some(claims)
+}
+
+/// Which of the free keys a credential names; the first where it names none, which [`verify_received`] then refuses.
+fn named_key(credential: &str, free: &[(PublicKey, &HeldKey)]) -> usize {
+    let jwk = SdJwt::parse(credential).ok().and_then(|token| {
+        let jwk = token.dangerous_claims().get("cnf")?.get("jwk")?.clone();
+        let jwk: keys::Jwk = serde_json::from_value(jwk).ok()?;
+        PublicKey::from_jwk(&jwk).ok()
+    });
+    jwk.and_then(|named| free.iter().position(|(key, _)| *key == named)).unwrap_or_default()
+}
+
+/// A key for the response, where the issuer demands encryption.
+fn response_key(issuer: &CredentialIssuer) -> Result<Option<(SecretKey, Enc)>, IssueError> {
+    let Some(support) = issuer.credential_response_encryption.as_ref().filter(|s| s.encryption_required) else {
+        return Ok(None);
+    };
+    let enc = support.enc_values_supported.iter().find_map(|name| Enc::from_name(name));
+    if !support.alg_values_supported.iter().any(|alg| alg == "ECDH-ES") {
+        return Err(IssueError::Protocol("an encryption that this wallet does not know"));
+    }
+    let enc = enc.ok_or(IssueError::Protocol("an encryption that this wallet does not know"))?;
+    Ok(Some((SecretKey::generate(), enc)))
+}
+
+/// A token that is no longer taken, or a request that was answered before, asks for a new offer.
+fn credential_refusal(response: &Response) -> IssueError {
+    match refusal(response) {
+        IssueError::Refused { code, .. } if code == Code::InvalidToken.as_str() => IssueError::OfferSpent,
+        other => other,
+    }
+}

@@ -1,0 +1,408 @@
+//! The flow, from a link to stored copies, and its continuation after a crash.
+
+use openid::error::ErrorResponse;
+use openid::metadata::{AuthorizationServer, CredentialIssuer};
+use openid::token::TokenResponse;
+use openid::vci::holder::{Authorized, Plan, PlanError};
+use openid::vci::{CredentialOffer, Event, Notification, OfferLink, Target};
+use openid::{Code, OAuthError};
+
+use super::sending::{Binding, Nonces, refusal};
+use super::{HeldKey, IssueError, Issuing, MAX_COPIES, OfferSummary, Received, name_of};
+use crate::ports::{Clock as _, Http as _, HttpError, KeyHandle, KeyStore as _, KeyUse, Request, Response, Shell};
+use crate::secret::Secret;
+use crate::usage::{self, Act};
+use crate::wallet::Wallet;
+
+/// `client_id` towards servers that take no anonymous pre-authorized code.
+const CLIENT_ID: &str = "mapae-wallet";
+
+/// Longest offer and error document that is read, in bytes.
+const SMALL: usize = 64 * 1024;
+
+/// What the holder adds to an offer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// What was typed, where the offer asks for a code. The account's own offer knows the activation code.
+    pub tx_code: Option<&'a str>,
+    /// Fewer copies than the issuer gives at once.
+    pub copies: Option<usize>,
+}
+
+/// An offer with the documents that belong to it.
+pub(super) struct Prepared {
+    pub(super) plan: Plan,
+    /// `client_id` for the token request and the proofs.
+    pub(super) client_id: Option<&'static str>,
+}
+
+impl<S: Shell> Wallet<S> {
+    /// Reads an offer without accepting it.
+    pub async fn look_at_offer(&self, link: &str, language: &str) -> Result<OfferSummary, IssueError> {
+        let offer = self.fetch_offer(link).await?;
+        let Prepared { plan, .. } = self.prepare(offer).await?;
+        let issuer = plan.issuer();
+        let credentials = plan.configurations().map(|(id, configuration)| {
+            let display = configuration.credential_metadata.as_ref().and_then(|metadata| metadata.display(language));
+            display.map_or_else(|| id.to_owned(), |display| display.name.clone())
+        });
+        Ok(OfferSummary {
+            credentials: credentials.collect(),
+            issuer: issuer.credential_issuer.clone(),
+            issuer_names: issuer
+                .display
+                .iter()
+                .filter_map(|display| Some((display.locale.clone().unwrap_or_default(), display.name.clone()?)))
+                .collect(),
+            tx_code: plan.tx_code().cloned(),
+            copies: copies(issuer, None),
+        })
+    }
+
+    /// Accepts an offer and stores what it holds. The same offer given again goes on where it stopped.
+    pub async fn receive(&mut self, link: &str, options: Options<'_>) -> Result<Received, IssueError> {
+        let offer = self.fetch_offer(link).await?;
+        let text = serde_json::to_string(&offer).map_err(|_| IssueError::Protocol("an offer that can't be kept"))?;
+        match &self.state().issuing {
+            Some(issuing) if *issuing.offer == *text => {}
+            Some(issuing) if issuing.token.is_some() => {
+                return Err(IssueError::Busy { issuer: issuing.issuer.clone() });
+            }
+            _ => {
+                self.drop_issuing().await?;
+                self.begin(&offer, text, options.copies).await?;
+            }
+        }
+        self.follow(options.tx_code).await
+    }
+
+    /// Receives the badge of this phone's account, or its next batch of copies: finishes what was begun, else takes
+    /// the offer that is there, else asks the wallet provider for one.
+    pub async fn receive_badge(&mut self, options: Options<'_>) -> Result<Received, IssueError> {
+        let account = self.state().account.as_ref().ok_or(IssueError::NoOffer)?;
+        let (known, provider) = (account.offer.clone(), account.provider.clone());
+        if let Some(issuing) = &self.state().issuing {
+            if !self.is_provider(&issuing.issuer) {
+                return Err(IssueError::Busy { issuer: issuing.issuer.clone() });
+            }
+            match self.follow(options.tx_code).await {
+                Err(IssueError::OfferSpent) => {}
+                other => return other,
+            }
+        } else if let Some(offer) = known {
+            match self.receive_own(&offer, &provider, options).await {
+                Err(IssueError::OfferSpent) => {}
+                other => return other,
+            }
+        }
+        let offer = self.request_offer().await?;
+        self.receive_own(&offer, &provider, options).await
+    }
+
+    /// Goes on with an issuance that a crash or a lost connection interrupted; `None` if there is none.
+    pub async fn resume_issuing(&mut self, tx_code: Option<&str>) -> Result<Option<Received>, IssueError> {
+        if self.state().issuing.is_none() {
+            return Ok(None);
+        }
+        self.follow(tx_code).await.map(Some)
+    }
+
+    /// Drops an issuance that is under way, with its keys.
+    pub async fn drop_issuing(&mut self) -> Result<(), IssueError> {
+        let Some(issuing) = self.state().issuing.clone() else { return Ok(()) };
+        self.update(|state| state.issuing = None).await?;
+        let request = issuing.request.into_iter().flat_map(|request| request.keys);
+        for key in issuing.dpop.into_iter().chain(request) {
+            // The vault no longer names the key: one that stays behind is of no use to anybody.
+            let _ = self.shell().keys().delete(&key.handle).await;
+        }
+        Ok(())
+    }
+
+    async fn receive_own(
+        &mut self,
+        offer: &str,
+        provider: &str,
+        options: Options<'_>,
+    ) -> Result<Received, IssueError> {
+        let parsed = self.fetch_offer(offer).await.map_err(spent_if_gone)?;
+        if parsed.credential_issuer.trim_end_matches('/') != provider.trim_end_matches('/') {
+            return Err(PlanError::ForeignIssuer.into());
+        }
+        let text = serde_json::to_string(&parsed).map_err(|_| IssueError::Protocol("an offer that can't be kept"))?;
+        self.begin(&parsed, text, options.copies).await?;
+        self.follow(options.tx_code).await
+    }
+
+    async fn fetch_offer(&self, link: &str) -> Result<CredentialOffer, IssueError> {
+        match OfferLink::parse(link).map_err(IssueError::Offer)? {
+            OfferLink::ByValue(offer) => Ok(offer),
+            OfferLink::ByReference(uri) => {
+                let response = self.fetch(&uri, SMALL).await?;
+                if !response.is_success() {
+                    return Err(refusal(&response));
+                }
+                CredentialOffer::parse(&response.body).map_err(IssueError::Offer)
+            }
+        }
+    }
+
+    async fn fetch(&self, url: &str, max_response: usize) -> Result<Response, HttpError> {
+        let request = Request { max_response, ..Request::get(url) }.header("accept", "application/json");
+        self.shell().http().send(request).await
+    }
+
+    async fn prepare(&self, offer: CredentialOffer) -> Result<Prepared, IssueError> {
+        let at = CredentialIssuer::location(&offer.credential_issuer)?;
+        let response = self.fetch(&at, openid::json::LARGE).await?;
+        if !response.is_success() {
+            return Err(refusal(&response));
+        }
+        let issuer = CredentialIssuer::read(&response.body, &offer.credential_issuer)?;
+        let server_id = Plan::authorization_server(&offer, &issuer)?.to_owned();
+        let response = self.fetch(&AuthorizationServer::location(&server_id)?, openid::json::LARGE).await?;
+        if !response.is_success() {
+            return Err(refusal(&response));
+        }
+        let server = AuthorizationServer::read(&response.body, &server_id)?;
+        let anonymous = server.pre_authorized_grant_anonymous_access_supported;
+        let plan = Plan::new(offer, issuer, &server)?;
+        Ok(Prepared { plan, client_id: (!anonymous).then_some(CLIENT_ID) })
+    }
+
+    /// Notes the offer before anything is sent. Towards the own wallet provider tokens are bound to the device key,
+    /// towards anybody else to a key made for this offer, by which two issuers can't recognise this phone.
+    async fn begin(
+        &mut self,
+        offer: &CredentialOffer,
+        text: String,
+        copies: Option<usize>,
+    ) -> Result<(), IssueError> {
+        let dpop = if self.is_provider(&offer.credential_issuer) {
+            None
+        } else {
+            let made = self.shell().keys().generate(KeyUse::Credential).await?;
+            Some(HeldKey { handle: made.handle, public_key: made.public_key.to_jwk() })
+        };
+        let issuing = Issuing {
+            offer: Secret::new(text),
+            issuer: offer.credential_issuer.clone(),
+            dpop,
+            copies,
+            token: None,
+            token_until_ms: None,
+            request: None,
+            stored: Vec::new(),
+        };
+        self.update(|state| state.issuing = Some(issuing)).await?;
+        Ok(())
+    }
+
+    /// Takes what is noted as far as it goes; drops it where going on is useless.
+    async fn follow(&mut self, tx_code: Option<&str>) -> Result<Received, IssueError> {
+        let followed = self.follow_noted(tx_code).await;
+        if let Err(error) = &followed
+            && !error.may_resume()
+        {
+            self.drop_issuing().await?;
+        }
+        followed
+    }
+
+    async fn follow_noted(&mut self, tx_code: Option<&str>) -> Result<Received, IssueError> {
+        if self.state().trust_anchors.is_empty() {
+            return Err(IssueError::NoTrust);
+        }
+        let issuing = self.issuing()?.clone();
+        let offer = CredentialOffer::parse(issuing.offer.as_bytes()).map_err(IssueError::Offer)?;
+        let own = self.is_provider(&issuing.issuer);
+        let kept_code = self.state().account.as_ref().filter(|_| own).and_then(|account| account.code.clone());
+        let tx_code = tx_code.or(kept_code.as_deref());
+        let Prepared { plan, client_id } = self.prepare(offer).await?;
+        let wanted: Vec<String> = plan
+            .configurations()
+            .filter(|(_, configuration)| configuration.format == openid::vci::DC_SD_JWT)
+            .map(|(id, _)| id.to_owned())
+            .collect();
+        if wanted.is_empty() {
+            return Err(PlanError::NothingToHold.into());
+        }
+
+        let mut nonces = Nonces::default();
+        let authorized = match &issuing.token {
+            Some(token) if issuing.token_until_ms.is_none_or(|until| self.shell().clock().now_ms() < until) => {
+                let token = TokenResponse::parse(token.as_bytes(), plan.scheme()).map_err(protocol)?;
+                plan.authorized(token)
+            }
+            Some(_) => return Err(IssueError::OfferSpent),
+            None => {
+                let tx_code = plan.tx_code().and(tx_code);
+                let token = self.token(&plan, tx_code, client_id, own, &mut nonces).await?;
+                plan.authorized(token)
+            }
+        };
+        for configuration in &wanted {
+            for target in authorized.targets(configuration) {
+                self.obtain(&authorized, configuration, &target, client_id, &mut nonces).await?;
+            }
+        }
+        self.finish(&authorized, own, &mut nonces).await
+    }
+
+    fn issuing(&self) -> Result<&Issuing, IssueError> {
+        self.state().issuing.as_ref().ok_or(IssueError::NoOffer)
+    }
+
+    /// The token request (§6.1). A code that was sent before is sent again: the same key may have it answered.
+    async fn token(
+        &mut self,
+        plan: &Plan,
+        tx_code: Option<&str>,
+        client_id: Option<&str>,
+        own: bool,
+        nonces: &mut Nonces,
+    ) -> Result<TokenResponse, IssueError> {
+        let form = match plan.token_request(tx_code, client_id) {
+            Ok(request) => request.to_form(),
+            Err(PlanError::TxCode) => {
+                let announced = plan.tx_code();
+                return Err(IssueError::TxCodeNeeded {
+                    length: announced.and_then(|code| code.length),
+                    description: announced.and_then(|code| code.description.clone()),
+                });
+            }
+            Err(other) => return Err(other.into()),
+        };
+        let issuing = self.issuing()?;
+        let binding = Binding { scheme: plan.scheme(), key: issuing.dpop.as_ref(), token: None };
+        let request = Request { max_response: SMALL, ..Request::form(plan.token_endpoint(), form.encode()) };
+        let response = self.send_bound(nonces, request.header("accept", "application/json"), binding).await?;
+        if !response.is_success() {
+            return Err(token_refusal(&response, tx_code.is_some(), own));
+        }
+        let token = TokenResponse::parse(&response.body, plan.scheme()).map_err(protocol)?;
+        let kept = serde_json::to_string(&token).map_err(|_| IssueError::Protocol("a token that can't be kept"))?;
+        let life_ms = token.expires_in.and_then(|s| i64::try_from(s).ok()).map(|s| s.saturating_mul(1000));
+        let until_ms = life_ms.map(|life| self.shell().clock().now_ms().saturating_add(life));
+        self.update(|state| {
+            if let Some(issuing) = &mut state.issuing {
+                issuing.token = Some(Secret::new(kept));
+                issuing.token_until_ms = until_ms;
+            }
+        })
+        .await?;
+        Ok(token)
+    }
+
+    /// Tells the issuer, forgets the offer, and writes the history.
+    async fn finish(
+        &mut self,
+        authorized: &Authorized,
+        own: bool,
+        nonces: &mut Nonces,
+    ) -> Result<Received, IssueError> {
+        let issuing = self.issuing()?.clone();
+        for stored in &issuing.stored {
+            if let Some(id) = &stored.notification_id {
+                self.notify(authorized, id, Event::CredentialAccepted, nonces).await;
+            }
+        }
+        let received = Received {
+            holdings: issuing.stored.iter().map(|stored| stored.holding.clone()).collect(),
+            copies: issuing.stored.iter().map(|stored| stored.copies).sum(),
+        };
+        let records: Vec<_> = issuing
+            .stored
+            .iter()
+            .filter_map(|stored| {
+                let vct = self.holding(&stored.holding)?.vct.clone();
+                let act = Act::Received { issuer: issuing.issuer.clone(), vct, copies: stored.copies };
+                Some(self.usage_record(issuing.issuer.clone(), true, act))
+            })
+            .collect();
+        self.update(|state| {
+            state.issuing = None;
+            for record in records {
+                usage::record(&mut state.usage, record);
+            }
+            if let (true, Some(account)) = (own, &mut state.account) {
+                account.offer = None;
+                account.code = None;
+            }
+        })
+        .await?;
+        if let Some(key) = &issuing.dpop {
+            let _ = self.shell().keys().delete(&key.handle).await;
+        }
+        Ok(received)
+    }
+
+    /// Tells the issuer what became of a credential (§11). Nothing hangs on its answer.
+    pub(super) async fn notify(&self, authorized: &Authorized, id: &str, event: Event, nonces: &mut Nonces) {
+        let Some(endpoint) = &authorized.issuer().notification_endpoint else { return };
+        let notification =
+            Notification { notification_id: id.to_owned(), event, event_description: None };
+        let (Ok(body), Ok(issuing)) = (serde_json::to_vec(&notification), self.issuing()) else { return };
+        let binding = Binding {
+            scheme: authorized.scheme(),
+            key: issuing.dpop.as_ref(),
+            token: Some(authorized.access_token()),
+        };
+        let request = Request { max_response: SMALL, ..Request::json_bytes(endpoint, body) };
+        let _ = self.send_bound(nonces, request, binding).await;
+    }
+
+    /// Whether a part of the offer is stored already.
+    pub(super) fn is_stored(&self, target: &Target) -> bool {
+        let name = name_of(target);
+        self.state().issuing.as_ref().is_some_and(|issuing| issuing.stored.iter().any(|s| s.name == name))
+    }
+
+    pub(super) async fn delete_keys(&self, handles: impl IntoIterator<Item = KeyHandle>) {
+        for handle in handles {
+            let _ = self.shell().keys().delete(&handle).await;
+        }
+    }
+}
+
+/// How many copies are asked for.
+pub(super) fn copies(issuer: &CredentialIssuer, wanted: Option<usize>) -> usize {
+    let batch = usize::try_from(issuer.batch_size()).unwrap_or(1).min(MAX_COPIES);
+    wanted.unwrap_or(batch).clamp(1, batch.max(1))
+}
+
+pub(super) fn protocol(error: OAuthError) -> IssueError {
+    match error.error {
+        Code::InvalidToken => IssueError::Protocol("a token of another type"),
+        Code::InvalidEncryptionParameters => IssueError::Protocol("a response that does not decrypt"),
+        _ => IssueError::Protocol("a message of another shape"),
+    }
+}
+
+/// An offer of the own provider that is no longer there has been redeemed or has expired.
+fn spent_if_gone(error: IssueError) -> IssueError {
+    match error {
+        IssueError::Refused { status: 404 | 410, .. } => IssueError::OfferSpent,
+        other => other,
+    }
+}
+
+fn token_refusal(response: &Response, code_sent: bool, own: bool) -> IssueError {
+    #[derive(serde::Deserialize)]
+    struct Tries {
+        #[serde(default)]
+        tx_code_tries_left: Option<u32>,
+    }
+    let code = ErrorResponse::parse(&response.body).and_then(|error| error.code());
+    if code != Some(Code::InvalidGrant) {
+        return refusal(response);
+    }
+    let tries: Option<Tries> = openid::json::parse(&response.body, openid::json::SMALL).ok();
+    match tries.and_then(|tries| tries.tx_code_tries_left) {
+        Some(left) => IssueError::TxCodeWrong { tries_left: Some(left) },
+        // Other issuers don't tell which of the two it was.
+        None if code_sent && !own => IssueError::TxCodeWrong { tries_left: None },
+        None => IssueError::OfferSpent,
+    }
+}
+

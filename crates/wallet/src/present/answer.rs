@@ -1,0 +1,274 @@
+//! The answer: approval, presentation, post.
+
+use credential::path::ClaimPath;
+use credential::sd_jwt::{KeyBinding, SdJwt};
+use keys::{PublicKey, sha256};
+use openid::Code;
+use openid::approval::Level;
+use openid::vp::{Acknowledgement, DirectPost, VpToken};
+use serde_json::Value;
+
+use super::{Asked, AskedCredential, MAX_ANSWERED, PresentError};
+use crate::issue::{TOP_UP_BELOW, error_code};
+use crate::pin::Pin;
+use crate::ports::{Clock as _, DeviceKey as _, Http as _, HttpError, KeyError, Request, Shell};
+use crate::usage::{self, Act};
+use crate::wallet::Wallet;
+
+/// Longest answer of a verifier that is read, in bytes.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// What the person decided.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Choice<'a> {
+    /// Optional claims that were turned on, by path text (`rank`, `address.street`).
+    pub claims: &'a [String],
+    /// Everything that was asked for, optional or not.
+    pub everything: bool,
+    /// Optional credential queries that were turned on.
+    pub credentials: &'a [String],
+    /// Another holding for a query: `(query, holding)`.
+    pub holdings: &'a [(String, String)],
+    /// Whether a copy that was shown before may be shown again when no unused one is left.
+    pub allow_reuse: bool,
+    /// The number that the browser shows.
+    pub number: Option<&'a str>,
+    /// The PIN, where the login asks for it (or the holder wants the higher level).
+    pub pin: Option<&'a Pin>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// Where the browser on this same device goes on, if anywhere; holds a secret.
+    pub redirect_uri: Option<String>,
+    /// Claims that were told.
+    pub claims: Vec<String>,
+    /// Whether a copy was shown a second time.
+    pub reused_copy: bool,
+    /// Holdings that want a new batch of copies.
+    pub top_up: Vec<String>,
+}
+
+/// One presentation about to be made.
+struct Showing {
+    query: String,
+    holding: String,
+    copy: usize,
+    paths: Vec<ClaimPath>,
+}
+
+impl<S: Shell> Wallet<S> {
+    /// Answers a request as the person chose.
+    pub async fn answer(&mut self, asked: &Asked, choice: Choice<'_>) -> Result<Answered, PresentError> {
+        if self.state().answered.contains(&asked.hash) {
+            return Err(PresentError::AlreadyAnswered);
+        }
+        let showing = self.choose(asked, &choice)?;
+        if showing.is_empty() {
+            return Err(PresentError::Choice);
+        }
+        let mut token = VpToken::default();
+        for one in &showing {
+            token.push(&one.query, self.presentation(asked, one).await?);
+        }
+        let post = asked.request.respond(&token).map_err(|_| PresentError::Protocol("encryption failed"))?;
+        self.approve_login(asked, &choice).await?;
+
+        let claims: Vec<String> = showing.iter().flat_map(|one| one.paths.iter().map(ToString::to_string)).collect();
+        let reused_copy = self.note_shown(asked, &showing, &claims).await?;
+        let response = match self.send(post).await {
+            Ok(response) => response,
+            Err(HttpError::Unreachable | HttpError::Address) => {
+                self.take_back(asked, &showing).await?;
+                return Err(PresentError::Http(HttpError::Unreachable));
+            }
+            Err(_) => return Err(PresentError::AnswerLost),
+        };
+        if !response.is_success() {
+            return Err(PresentError::Refused { status: response.status, code: error_code(&response) });
+        }
+        // The verifier has the presentation: an acknowledgement of another shape can't undo that.
+        let acknowledged = Acknowledgement::parse(&response.body).unwrap_or_default();
+        let now = self.shell().clock().now_s();
+        let scarce = |holding: &&crate::issue::Holding| {
+            self.is_provider(&holding.issuer) && holding.unused(now) < TOP_UP_BELOW
+        };
+        let top_up = showing.iter().filter_map(|one| self.holding(&one.holding)).filter(scarce);
+        Ok(Answered {
+            redirect_uri: acknowledged.redirect_uri,
+            claims,
+            reused_copy,
+            top_up: top_up.map(|holding| holding.id.clone()).collect(),
+        })
+    }
+
+    /// Tells the verifier that the person said no, and remembers it.
+    pub async fn decline(&mut self, asked: &Asked) -> Result<(), PresentError> {
+        let party = self.party(asked);
+        let verified = asked.consent.requester.verified;
+        let act = Act::Declined { reason: Code::AccessDenied.as_str().to_owned() };
+        self.remember(self.usage_record(party, verified, act)).await?;
+        let response = self.send(asked.request.refuse(Code::AccessDenied)).await.map_err(PresentError::Http)?;
+        if response.is_success() {
+            return Ok(());
+        }
+        Err(PresentError::Refused { status: response.status, code: error_code(&response) })
+    }
+
+    async fn send(&self, post: DirectPost) -> Result<crate::ports::Response, HttpError> {
+        let request = Request { max_response: MAX_ANSWER, ..Request::form(post.url, post.form.encode()) };
+        self.shell().http().send(request.header("accept", "application/json")).await
+    }
+
+    /// Which copy of which holding tells which claims for which query.
+    fn choose(&self, asked: &Asked, choice: &Choice<'_>) -> Result<Vec<Showing>, PresentError> {
+        let asked_for = |query: &String| asked.consent.credentials.iter().any(|c| c.query == *query);
+        if !choice.credentials.iter().all(asked_for) {
+            return Err(PresentError::Choice);
+        }
+        let wanted = |credential: &&AskedCredential| {
+            credential.required || choice.everything || choice.credentials.contains(&credential.query)
+        };
+        asked.consent.credentials.iter().filter(wanted).map(|credential| self.showing(asked, credential, choice)).collect()
+    }
+
+    fn showing(
+        &self,
+        asked: &Asked,
+        credential: &AskedCredential,
+        choice: &Choice<'_>,
+    ) -> Result<Showing, PresentError> {
+        let chosen = choice.holdings.iter().find(|(query, _)| *query == credential.query);
+        let id = chosen.map_or(&credential.holding, |(_, holding)| holding);
+        if *id != credential.holding && !credential.others.contains(id) {
+            return Err(PresentError::Choice);
+        }
+        let holding = self.holding(id).ok_or(PresentError::Choice)?;
+        let on = |path: &ClaimPath| {
+            let told = credential.claims.iter().find(|claim| claim.path == *path);
+            choice.everything
+                || told.is_some_and(|claim| claim.required)
+                || choice.claims.iter().any(|text| *text == path.to_string())
+        };
+        let alternatives = asked.alternatives.iter().find(|(query, _)| *query == credential.query);
+        let alternatives = alternatives.map(|(_, sets)| sets.as_slice()).unwrap_or_default();
+        // Without `claims` in the query there is one alternative that names none.
+        let paths = alternatives.iter().find(|paths| paths.iter().all(on)).cloned().ok_or(PresentError::Choice)?;
+        let now = self.shell().clock().now_s();
+        let copy = holding.next_copy(now).ok_or(PresentError::Expired)?;
+        let shown = holding.copies.get(copy).map_or(0, |copy| copy.shown);
+        if shown > 0 && !choice.allow_reuse {
+            return Err(PresentError::NoFreshCopy);
+        }
+        Ok(Showing { query: credential.query.clone(), holding: id.clone(), copy, paths })
+    }
+
+    /// The presentation, bound to this verifier and this request.
+    async fn presentation(&self, asked: &Asked, one: &Showing) -> Result<String, PresentError> {
+        let broken = PresentError::Protocol("a copy that can't be shown");
+        let holding = self.holding(&one.holding).ok_or(PresentError::Choice)?;
+        let copy = holding.copies.get(one.copy).ok_or(PresentError::Expired)?;
+        let token = SdJwt::parse(&copy.credential).map_err(|_| broken.clone())?;
+        let holder = holder_key(token.dangerous_claims()).ok_or(KeyError::Missing)?;
+        let presentation = token.select(&one.paths).map_err(|_| broken)?;
+        let query = asked.request.query().credential(&one.query).ok_or(PresentError::Choice)?;
+        if !query.require_cryptographic_holder_binding && asked.request.transaction_data().is_empty() {
+            return Ok(presentation.as_str().to_owned());
+        }
+        let hashes: Vec<[u8; 32]> = asked
+            .request
+            .transaction_data()
+            .iter()
+            .filter(|data| data.credential_ids.contains(&one.query))
+            .map(|data| sha256(data.encoded().as_bytes()))
+            .collect();
+        let bound = presentation.key_binding(&KeyBinding {
+            nonce: asked.request.nonce(),
+            audience: asked.request.client_id(),
+            issued_at: self.shell().clock().now_s(),
+            transaction_data_hashes: &hashes,
+        });
+        let signature = self.signing(&copy.key, holder).sign(bound.as_bytes()).await?;
+        Ok(bound.finish(&signature))
+    }
+
+    /// For a login of our own provider: says so to the account role, which alone grants a level.
+    async fn approve_login(&mut self, asked: &Asked, choice: &Choice<'_>) -> Result<(), PresentError> {
+        let Some(login) = &asked.consent.login else { return Ok(()) };
+        let number = if login.number_digits == 0 { None } else { choice.number };
+        let fits = |text: &str| {
+            text.len() == usize::from(login.number_digits) && text.bytes().all(|b| b.is_ascii_digit())
+        };
+        if login.number_digits > 0 && !number.is_some_and(fits) {
+            return Err(PresentError::NumberNeeded { digits: login.number_digits });
+        }
+        if login.level == Level::Pin && choice.pin.is_none() {
+            return Err(PresentError::PinNeeded);
+        }
+        match self.approve(&asked.hash, number, choice.pin).await {
+            // Our own earlier word, after which the answer did not get through.
+            Err(error) if error.is(crate::account::messages::code::ALREADY_APPROVED) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// Notes copies and request before the answer leaves.
+    async fn note_shown(
+        &mut self,
+        asked: &Asked,
+        showing: &[Showing],
+        claims: &[String],
+    ) -> Result<bool, PresentError> {
+        let reused = showing.iter().any(|one| {
+            let copy = self.holding(&one.holding).and_then(|holding| holding.copies.get(one.copy));
+            copy.is_some_and(|copy| copy.shown > 0)
+        });
+        let act =
+            Act::Presented { claims: claims.to_vec(), reused_copy: reused, login: asked.consent.login.is_some() };
+        let record = self.usage_record(self.party(asked), asked.consent.requester.verified, act);
+        self.update(|state| {
+            for one in showing {
+                for holding in state.holdings.iter_mut().filter(|holding| holding.id == one.holding) {
+                    if let Some(copy) = holding.copies.get_mut(one.copy) {
+                        copy.shown = copy.shown.saturating_add(1);
+                    }
+                }
+            }
+            state.answered.push(asked.hash.clone());
+            let surplus = state.answered.len().saturating_sub(MAX_ANSWERED);
+            state.answered.drain(..surplus);
+            usage::record(&mut state.usage, record);
+        })
+        .await?;
+        Ok(reused)
+    }
+
+    /// The answer certainly did not leave: nothing was shown.
+    async fn take_back(&mut self, asked: &Asked, showing: &[Showing]) -> Result<(), PresentError> {
+        self.update(|state| {
+            for one in showing {
+                for holding in state.holdings.iter_mut().filter(|holding| holding.id == one.holding) {
+                    if let Some(copy) = holding.copies.get_mut(one.copy) {
+                        copy.shown = copy.shown.saturating_sub(1);
+                    }
+                }
+            }
+            state.answered.retain(|hash| *hash != asked.hash);
+            state.usage.pop();
+        })
+        .await?;
+        Ok(())
+    }
+
+    fn party(&self, asked: &Asked) -> String {
+        let login = asked.consent.login.as_ref().map(|login| login.name_ko.clone());
+        login.unwrap_or_else(|| asked.consent.requester.name.clone())
+    }
+}
+
+/// The key that a copy is bound to.
+fn holder_key(claims: &Value) -> Option<PublicKey> {
+    let jwk: keys::Jwk = serde_json::from_value(claims.get("cnf")?.get("jwk")?.clone()).ok()?;
+    PublicKey::from_jwk(&jwk).ok()
+}

@@ -1,0 +1,294 @@
+//! From a link to a verified request and what it means for this wallet.
+
+use credential::dcql::{Candidate, ClaimQuery, HeldCredential, Selection};
+use credential::path::ClaimPath;
+use credential::sd_jwt::SdJwt;
+use credential::trust::authority_key_ids;
+use keys::encoding::b64url_encode;
+use openid::approval::{self, LoginContext};
+use openid::vp::{Expected, FetchMethod, Fetched, RequestLink, Verifier, VerifiedRequest};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{AskedClaim, AskedCredential, Consent, Login, PresentError, Requester};
+use crate::account::request_hash;
+use crate::issue::{Holding, TypeInfo, error_code, is_reserved};
+use crate::ports::{Clock as _, Http as _, Method, Request, Shell};
+use crate::wallet::Wallet;
+
+/// Longest request object that is read, in bytes.
+const MAX_REQUEST: usize = 192 * 1024;
+
+/// What the shell allows beyond the profile.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Policy<'a> {
+    /// Transaction data types that the shell can show.
+    pub transaction_types: &'a [&'a str],
+    /// Whether unsigned requests may be shown at all, with the warning that nobody knows who asks.
+    pub allow_unsigned: bool,
+}
+
+/// A verified request and what it means here. It stays in memory and can be answered once.
+#[derive(Debug)]
+pub struct Asked {
+    pub(super) request: VerifiedRequest,
+    pub(super) consent: Consent,
+    pub(super) selection: Selection,
+    /// The holding for each place that the selection names.
+    pub(super) held: Vec<String>,
+    /// For each credential query, the sets of claims that the verifier takes and this wallet has, by preference.
+    pub(super) alternatives: Vec<(String, Vec<Vec<ClaimPath>>)>,
+    /// Names this request in the list of answered ones and, for a login, in the approval.
+    pub(super) hash: String,
+}
+
+impl Asked {
+    /// What the person has to be shown.
+    pub fn consent(&self) -> &Consent {
+        &self.consent
+    }
+
+    /// The verified request.
+    pub fn request(&self) -> &VerifiedRequest {
+        &self.request
+    }
+}
+
+impl<S: Shell> Wallet<S> {
+    /// Fetches and verifies the request behind a link or QR code, and finds what here would answer it.
+    pub async fn ask(&mut self, link: &str, policy: Policy<'_>) -> Result<Asked, PresentError> {
+        let link = RequestLink::parse(link).map_err(PresentError::Link)?;
+        let anchors = self.anchors();
+        let expected = |fetched| Expected {
+            fetched,
+            anchors: &anchors,
+            did_key: None,
+            audience: None,
+            transaction_types: policy.transaction_types,
+            allow_unsigned: policy.allow_unsigned,
+            now: self.shell().clock().now_s(),
+        };
+        let request = match &link {
+            RequestLink::ByValue { client_id, request } => {
+                VerifiedRequest::verify(request, &expected(Fetched { client_id, wallet_nonce: None }))?
+            }
+            RequestLink::Unsigned(form) => VerifiedRequest::from_unsigned(form, &expected(Fetched::default()))?,
+            RequestLink::ByReference { client_id, request_uri, method } => {
+                let nonce = (*method == FetchMethod::Post).then(FetchMethod::fresh_wallet_nonce);
+                let text = self.fetch_request(request_uri, nonce.as_deref()).await?;
+                let fetched = Fetched { client_id, wallet_nonce: nonce.as_deref() };
+                VerifiedRequest::verify(&text, &expected(fetched))?
+            }
+        };
+        let hash = match request.signed_text().and_then(request_hash) {
+            Some(hash) => hash,
+            None => b64url_encode(&keys::sha256(format!("{}\n{}", request.client_id(), request.nonce()).as_bytes())),
+        };
+        if self.state().answered.contains(&hash) {
+            return Err(PresentError::AlreadyAnswered);
+        }
+        let login = self.login_of(&request);
+        let (selection, held) = self.select(&request)?;
+        self.learn_types(&held).await?;
+        let mut asked = Asked {
+            consent: Consent {
+                requester: requester(&request),
+                login,
+                credentials: Vec::new(),
+                transactions: request
+                    .transaction_data()
+                    .iter()
+                    .map(|data| json!({ "type": data.kind, "members": data.members }))
+                    .collect(),
+            },
+            request,
+            selection,
+            held,
+            alternatives: Vec::new(),
+            hash,
+        };
+        self.describe(&mut asked)?;
+        Ok(asked)
+    }
+
+    async fn fetch_request(&self, uri: &str, nonce: Option<&str>) -> Result<String, PresentError> {
+        let request = match nonce {
+            Some(nonce) => Request::form(uri, FetchMethod::post_body(nonce)),
+            None => Request::get(uri),
+        };
+        debug_assert_eq!(request.method == Method::Post, nonce.is_some());
+        let request = Request { max_response: MAX_REQUEST, ..request };
+        let request = request.header("accept", "application/oauth-authz-req+jwt");
+        let response = self.shell().http().send(request).await.map_err(PresentError::Http)?;
+        if !response.is_success() {
+            return Err(PresentError::Fetch { status: response.status, code: error_code(&response) });
+        }
+        String::from_utf8(response.body).map_err(|_| openid::vp::Refusal::Malformed.into())
+    }
+
+    /// The login context, believed only from a certified requester that wants its answer at our own provider: from
+    /// anybody else it is one more unknown parameter.
+    fn login_of(&self, request: &VerifiedRequest) -> Option<Login> {
+        let account = self.state().account.as_ref()?;
+        let certified = matches!(request.verifier(), Verifier::Certified(_));
+        if !certified || origin_of(request.response_uri()) != origin_of(&account.provider) {
+            return None;
+        }
+        let context = request.parameters().extra.get(approval::PARAMETER)?;
+        let context: LoginContext = serde_json::from_value(context.clone()).ok()?;
+        let LoginContext { name_ko, name_en, origin, place, number_digits, level } = context;
+        Some(Login { name_ko, name_en, origin, place, number_digits, level })
+    }
+
+    /// What of the holdings answers the query.
+    fn select(&self, request: &VerifiedRequest) -> Result<(Selection, Vec<String>), PresentError> {
+        let now = self.shell().clock().now_s();
+        let mut parsed = Vec::new();
+        for holding in &self.state().holdings {
+            let copy = holding.next_copy(now).and_then(|at| holding.copies.get(at));
+            if let Some(token) = copy.and_then(|copy| SdJwt::parse(&copy.credential).ok()) {
+                let authorities = authority_key_ids(token.header().x5c.as_deref().unwrap_or_default());
+                parsed.push((holding, token, authorities));
+            }
+        }
+        if parsed.is_empty() && !self.state().holdings.is_empty() {
+            return Err(PresentError::Expired);
+        }
+        let held: Vec<HeldCredential<'_>> = parsed
+            .iter()
+            .map(|(holding, token, authorities)| {
+                let claims = token.dangerous_claims();
+                let also = claims.get("aka_vcts").and_then(Value::as_array).into_iter().flatten();
+                let types = std::iter::once(holding.vct.as_str()).chain(also.filter_map(Value::as_str));
+                HeldCredential {
+                    format: &holding.format,
+                    types: types.collect(),
+                    claims,
+                    authority_key_ids: authorities.iter().map(String::as_str).collect(),
+                    holder_bound: claims.get("cnf").is_some(),
+                }
+            })
+            .collect();
+        let selection = request.query().matches(&held)?;
+        Ok((selection, parsed.iter().map(|(holding, ..)| holding.id.clone()).collect()))
+    }
+
+    /// Learns the rules of types that were not known when their copies came.
+    async fn learn_types(&mut self, held: &[String]) -> Result<(), PresentError> {
+        for id in held {
+            let Some(holding) = self.holding(id).filter(|holding| holding.type_info.is_none()) else { continue };
+            let vct = holding.vct.clone();
+            let info = self.type_info(TypeInfo::default(), &vct).await.ok_or(PresentError::TypeUnknown)?;
+            self.update(|state| {
+                for holding in state.holdings.iter_mut().filter(|holding| holding.vct == vct) {
+                    holding.type_info = Some(info.clone());
+                }
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Fills in credentials and claims, and refuses what nobody but the login provider may ask.
+    fn describe(&self, asked: &mut Asked) -> Result<(), PresentError> {
+        let now = self.shell().clock().now_s();
+        let wanted: Vec<&str> = asked.selection.preferred().into_iter().map(|(id, _)| id).collect();
+        let mut credentials = Vec::new();
+        for matched in &asked.selection.matches {
+            let query = asked.request.query().credential(&matched.query_id).ok_or(PresentError::Choice)?;
+            let holding_of = |candidate: &Candidate| asked.held.get(candidate.held).map(String::as_str);
+            let mut ids = matched.candidates.iter().filter_map(holding_of);
+            let Some(holding) = ids.next().and_then(|id| self.holding(id)) else { continue };
+            let others = ids.map(str::to_owned).collect();
+            let claims = self.claims_of(holding)?;
+            let mut alternatives: Vec<Vec<ClaimPath>> =
+                query.alternatives().iter().filter(|wanted| has_all(wanted, &claims)).map(|w| distinct(w)).collect();
+            if asked.consent.login.is_none() {
+                // Without the reserved claims another alternative may still do.
+                let reserved = |paths: &Vec<ClaimPath>| paths.iter().find(|path| is_reserved(holding, path)).cloned();
+                let first = alternatives.iter().find_map(reserved);
+                alternatives.retain(|paths| reserved(paths).is_none());
+                if let (true, Some(path)) = (alternatives.is_empty(), first) {
+                    return Err(PresentError::ReservedClaim(path.to_string()));
+                }
+            }
+            let least = alternatives.iter().min_by_key(|paths| paths.len()).cloned().unwrap_or_default();
+            let mut paths = least.clone();
+            for path in alternatives.iter().flatten() {
+                if !paths.contains(path) {
+                    paths.push(path.clone());
+                }
+            }
+            let described = paths.into_iter().map(|path| {
+                let label = |language: &str| match &holding.type_info {
+                    Some(info) => info.label(&path, language),
+                    None => path.to_string(),
+                };
+                let value = path.select(&claims).ok().and_then(|found| found.first().map(|v| (*v).clone()));
+                AskedClaim {
+                    label_ko: label("ko"),
+                    label_en: label("en"),
+                    value: value.unwrap_or_default(),
+                    required: least.contains(&path),
+                    path,
+                }
+            });
+            credentials.push(AskedCredential {
+                query: matched.query_id.clone(),
+                holding: holding.id.clone(),
+                others,
+                vct: holding.vct.clone(),
+                required: wanted.contains(&matched.query_id.as_str()),
+                unused_copies: holding.unused(now),
+                claims: described.collect(),
+            });
+            asked.alternatives.push((matched.query_id.clone(), alternatives));
+        }
+        asked.consent.credentials = credentials;
+        Ok(())
+    }
+
+    /// The claims of a holding, as its next copy says them.
+    pub(crate) fn claims_of(&self, holding: &Holding) -> Result<Value, PresentError> {
+        let now = self.shell().clock().now_s();
+        let copy = holding.next_copy(now).and_then(|at| holding.copies.get(at)).ok_or(PresentError::Expired)?;
+        let token =
+            SdJwt::parse(&copy.credential).map_err(|_| PresentError::Protocol("a copy that does not parse"))?;
+        Ok(token.dangerous_claims().clone())
+    }
+}
+
+fn has_all(wanted: &[&ClaimQuery], claims: &Value) -> bool {
+    wanted.iter().all(|claim| match claim.path.select(claims) {
+        Ok(found) => claim.values.is_empty() || found.iter().any(|v| claim.values.iter().any(|w| w.is(v))),
+        Err(_) => false,
+    })
+}
+
+fn distinct(wanted: &[&ClaimQuery]) -> Vec<ClaimPath> {
+    let mut paths: Vec<ClaimPath> = Vec::with_capacity(wanted.len());
+    for claim in wanted {
+        if !paths.contains(&claim.path) {
+            paths.push(claim.path.clone());
+        }
+    }
+    paths
+}
+
+fn requester(request: &VerifiedRequest) -> Requester {
+    let client_id = request.client_id().to_owned();
+    let (name, verified) = match request.verifier() {
+        Verifier::Certified(certificate) => {
+            let dns = || certificate.dns_names().first().cloned();
+            let name = certificate.subject_common_name().map(str::to_owned).or_else(dns);
+            (name.unwrap_or_else(|| client_id.clone()), true)
+        }
+        Verifier::Did(did) => (did.clone(), true),
+        Verifier::Unproven => (client_id.clone(), false),
+    };
+    Requester { name, verified, client_id, origin: origin_of(request.response_uri()) }
+}
+
+pub(super) fn origin_of(address: &str) -> String {
+    Url::parse(address).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+}
