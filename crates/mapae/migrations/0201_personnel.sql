@@ -83,3 +83,10 @@ CREATE TABLE personnel_import (
     finished_at BIGINT,
     updated_at  BIGINT NOT NULL
 );
+
+-- Held for the length of a group of imported lines: two imports write one group after the other.
+CREATE TABLE personnel_import_turn (
+    id       BIGINT NOT NULL PRIMARY KEY,
+    taken_at BIGINT NOT NULL
+);
+INSERT INTO personnel_import_turn (id, taken_at) VALUES (1, 0);
