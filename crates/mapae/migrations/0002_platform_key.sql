@@ -1,5 +1,5 @@
 -- The platform's own keys, each sealed under the KEK (associated data: table, column, name and number).
--- state: active (used for new work), retired (still opens or verifies), revoked.
+-- state: next (opens already, not yet used for new work), active (used for new work), retired (still opens or verifies), revoked.
 CREATE TABLE platform_key (
     name        TEXT   NOT NULL,
     key_id      BIGINT NOT NULL,

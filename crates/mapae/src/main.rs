@@ -29,6 +29,9 @@ enum Command {
     /// Accounts and duties of staff and applicants.
     #[command(subcommand)]
     Staff(mapae::staff::cli::Command),
+    /// The platform's own keys: list, rotate.
+    #[command(subcommand)]
+    Keys(mapae::operations::cli::KeysCommand),
     /// HR data: import, demo data.
     #[command(subcommand)]
     Personnel(mapae::personnel::cli::Command),
@@ -49,6 +52,8 @@ enum ConfigCommand {
     Example,
     /// Read the configuration and say whether it can be used.
     Check,
+    /// Print the table of every timeout, attempt limit and size bound (docs/limits.md).
+    Limits,
 }
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -65,9 +70,16 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), AnyError> {
-    if let Command::Config(ConfigCommand::Example) = arguments.command {
-        print!("{}", Config::example());
-        return Ok(());
+    match arguments.command {
+        Command::Config(ConfigCommand::Example) => {
+            print!("{}", Config::example());
+            return Ok(());
+        }
+        Command::Config(ConfigCommand::Limits) => {
+            print!("{}", mapae::operations::limits::document());
+            return Ok(());
+        }
+        _ => {}
     }
     let config = Config::load(arguments.config.as_deref(), std::env::vars())?;
     log::start(&config.log.level);
@@ -78,6 +90,7 @@ async fn run(arguments: Arguments) -> Result<(), AnyError> {
             Ok(())
         }
         Command::Staff(command) => mapae::staff::cli::run(command, config).await,
+        Command::Keys(command) => mapae::operations::cli::keys(command, config).await,
         Command::Personnel(command) => mapae::personnel::cli::run(command, config).await,
         Command::Account(command) => mapae::account::cli::run(command, config).await,
         Command::Wallet(command) => mapae::phone::cli::run(command, config).await,

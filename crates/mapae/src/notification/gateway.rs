@@ -86,15 +86,22 @@ impl HttpGateway {
         };
         let mut headers = Vec::with_capacity(settings.headers.len());
         for line in &settings.headers {
-            let (name, value) = line.split_once(':').ok_or_else(|| GatewayConfigError::Header(name_of(line)))?;
+            let (name, value) =
+                line.split_once(':').ok_or_else(|| GatewayConfigError::Header(name_of(line)))?;
             let name = name.trim().parse().map_err(|_| GatewayConfigError::Header(name_of(line)))?;
             let mut value =
                 HeaderValue::from_str(value.trim()).map_err(|_| GatewayConfigError::Header(name_of(line)))?;
             value.set_sensitive(true);
             headers.push((name, value));
         }
-        let gateway =
-            Self { client, url, method, body: settings.body.clone(), sender: settings.sender.clone(), headers };
+        let gateway = Self {
+            client,
+            url,
+            method,
+            body: settings.body.clone(),
+            sender: settings.sender.clone(),
+            headers,
+        };
         let sample = gateway.filled(&Sms { id: "id", to: "01000000000", text: "줄\n\"따옴표\"" });
         serde_json::from_str::<serde_json::Value>(&sample)
             .map_err(|error| GatewayConfigError::Body(error.to_string()))?;
@@ -107,9 +114,10 @@ impl HttpGateway {
         let mut rest = self.body.as_str();
         while let Some((before, after)) = rest.split_once('{') {
             out.push_str(before);
-            let blank = [("to}", sms.to), ("text}", sms.text), ("id}", sms.id), ("sender}", self.sender.as_str())]
-                .into_iter()
-                .find_map(|(name, value)| after.strip_prefix(name).map(|rest| (value, rest)));
+            let blank =
+                [("to}", sms.to), ("text}", sms.text), ("id}", sms.id), ("sender}", self.sender.as_str())]
+                    .into_iter()
+                    .find_map(|(name, value)| after.strip_prefix(name).map(|rest| (value, rest)));
             match blank {
                 Some((value, after)) => {
                     let quoted = serde_json::Value::from(value).to_string();
@@ -147,10 +155,19 @@ impl SmsGateway for HttpGateway {
             if self.method != Method::GET {
                 request = request.body(self.filled(&sms));
             } else {
-                request = request.query(&[("to", sms.to), ("text", sms.text), ("id", sms.id), ("from", &self.sender)]);
+                request = request.query(&[
+                    ("to", sms.to),
+                    ("text", sms.text),
+                    ("id", sms.id),
+                    ("from", &self.sender),
+                ]);
             }
             let response = request.send().await.map_err(|error| {
-                GatewayError::Later(if error.is_timeout() { "gateway_timeout" } else { "gateway_unreachable" })
+                GatewayError::Later(if error.is_timeout() {
+                    "gateway_timeout"
+                } else {
+                    "gateway_unreachable"
+                })
             })?;
             match response.status().as_u16() {
                 200..=299 => Ok(()),
@@ -234,7 +251,8 @@ pub(super) async fn received(platform: &Platform, to: Option<&str>) -> Result<Ve
         .await?;
     let mut messages = Vec::with_capacity(rows.len());
     for row in rows {
-        let Ok(plain) = platform.sealer.open(INBOX, "payload", &row.text("id")?, &row.bytes("payload")?) else {
+        let Ok(plain) = platform.sealer.open(INBOX, "payload", &row.text("id")?, &row.bytes("payload")?)
+        else {
             continue;
         };
         let Ok(payload) = serde_json::from_slice::<Payload>(&plain) else { continue };

@@ -7,8 +7,6 @@ mod outbox;
 mod pages;
 mod worker;
 
-
-
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -47,7 +45,10 @@ impl Default for Settings {
 
 impl Section for Settings {
     const NOTES: &'static [(&'static str, &'static str)] = &[
-        ("url", "The SMS gateway's address; empty means that messages wait. Who runs it reads every install address and one-time code. Demo mode sends nothing and fills the message box instead."),
+        (
+            "url",
+            "The SMS gateway's address; empty means that messages wait. Who runs it reads every install address and one-time code. Demo mode sends nothing and fills the message box instead.",
+        ),
         ("method", "POST, PUT or GET. With GET the blanks go as query parameters to, text, id and from."),
         ("headers", "Further headers as \"Name: value\", such as the gateway's API key."),
         ("body", "The JSON the gateway expects; {to}, {text}, {id} and {sender} are filled in."),
@@ -84,7 +85,9 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     let gateway: Arc<dyn SmsGateway> = if platform.config.demo.enabled {
         Arc::new(DemoGateway::new(Arc::clone(platform)))
     } else if platform.config.notification.url.is_empty() {
-        tracing::warn!("no SMS gateway is configured (notification.url): messages wait until they are too late");
+        tracing::warn!(
+            "no SMS gateway is configured (notification.url): messages wait until they are too late"
+        );
         return;
     } else {
         match HttpGateway::new(&platform.config.notification, platform.http.clone()) {

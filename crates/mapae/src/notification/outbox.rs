@@ -220,7 +220,12 @@ pub(super) enum Outcome {
 pub type Subscriber = for<'t> fn(&'t mut Tx, &'t str, i64) -> BoxFuture<'t, Result<(), StoreError>>;
 
 /// Writes down how a try ended. `false` if the lease had run out and somebody else has the message now.
-pub(super) async fn settle(tx: &mut Tx, claimed: &Claimed, outcome: Outcome, now: i64) -> Result<bool, StoreError> {
+pub(super) async fn settle(
+    tx: &mut Tx,
+    claimed: &Claimed,
+    outcome: Outcome,
+    now: i64,
+) -> Result<bool, StoreError> {
     let rows = match outcome {
         Outcome::Sent => {
             tx.execute(

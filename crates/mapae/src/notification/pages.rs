@@ -59,11 +59,16 @@ fn closed() -> Problem {
     Problem::new(http::StatusCode::NOT_FOUND, "not_found")
 }
 
-async fn messages(page: Page, State(platform): State<Arc<Platform>>, Query(filter): Query<Filter>) -> PageResult {
+async fn messages(
+    page: Page,
+    State(platform): State<Arc<Platform>>,
+    Query(filter): Query<Filter>,
+) -> PageResult {
     if !platform.config.demo.enabled {
         return Err(Fault::told(&page, closed()));
     }
-    let received = gateway::received(&platform, filter.to.as_deref()).await.map_err(|e| Fault::told(&page, e))?;
+    let received =
+        gateway::received(&platform, filter.to.as_deref()).await.map_err(|e| Fault::told(&page, e))?;
     let origin = platform.config.public.origin();
     let bubbles = received.into_iter().map(|message| Bubble::of(message, origin)).collect();
     Ok(render(&Messages { page, bubbles }))

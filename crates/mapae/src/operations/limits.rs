@@ -87,6 +87,9 @@ limits! {
         PAGE_ROWS = 100, Count, "Rows of one page of a list.";
         JSON_DEPTH = 32, Count, "Nesting of JSON that is walked through recursively.";
     }
+    "keys" {
+        KEYS_REFRESH = 5 * SECOND, Milliseconds, "How often a process looks for rotated keys.";
+    }
     "tokens" {
         TOKEN_BYTES = 4 * KIB, Bytes, "A sealed token as text.";
         ONCE_ID = 128, Bytes, "The id of a single-use mark.";
@@ -185,5 +188,64 @@ limits! {
         UNLOCK_LIFE = 24 * HOUR, Milliseconds, "An unlock code, handed to the holder by the two persons who unlocked.";
         UNLOCK_TRIES = 5, Count, "Wrong unlock codes; then the two persons make another.";
         ACCOUNT_SWEEP = MINUTE, Milliseconds, "How often ended enrolments and approvals are removed.";
+    }
+}
+
+/// The documentation of the table, `docs/limits.md`.
+pub fn document() -> String {
+    use std::fmt::Write as _;
+
+    let mut out = String::from(
+        "# Limits\n\nEvery timeout, attempt limit and size bound of the server. `mapae config limits` prints this page from \
+         `operations/limits.rs`; a test compares the two.\n",
+    );
+    let mut section = "";
+    for limit in LIMITS {
+        if limit.section != section {
+            section = limit.section;
+            let _ = write!(out, "\n## {section}\n\n| Name | Value | Why |\n|---|---:|---|\n");
+        }
+        let _ = writeln!(out, "| `{}` | {} | {} |", limit.name, limit.readable(), limit.why);
+    }
+    out
+}
+
+impl Limit {
+    /// The value as people read it: `15 s`, `256 KiB`, `64`.
+    pub fn readable(&self) -> String {
+        let scaled = |steps: &[(i64, &str)]| {
+            let step = steps.iter().find(|(size, _)| self.value % size == 0 && self.value >= *size);
+            step.map_or_else(
+                || self.value.to_string(),
+                |(size, name)| format!("{} {name}", self.value / size),
+            )
+        };
+        match self.unit {
+            Unit::Milliseconds => {
+                scaled(&[(DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"), (1, "ms")])
+            }
+            Unit::Bytes => scaled(&[(MIB, "MiB"), (KIB, "KiB"), (1, "bytes")]),
+            Unit::Count => self.value.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_says_what_the_code_does() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/limits.md");
+        let written = std::fs::read_to_string(path).expect("docs/limits.md");
+        assert_eq!(written, document(), "run: cargo run -p mapae -- config limits > docs/limits.md");
+    }
+
+    #[test]
+    fn every_limit_is_named_once_is_positive_and_gives_a_reason() {
+        let mut names: Vec<&str> = LIMITS.iter().map(|limit| limit.name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+        assert!(LIMITS.iter().all(|limit| limit.value > 0 && limit.why.len() > 10));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A folder receives `Arc<Platform>` as the state of its handlers and finds everything there; there is no global state.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod edge;

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::listener::{ListenError, Listener, tls};
 use super::tasks::Tasks;
-use super::{Platform, edge, limits, once, openapi};
+use super::{Platform, edge, limits, once, openapi, sealer};
 
 macro_rules! merge {
     ($routes:ident) => {
@@ -181,6 +181,8 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
             recorder().run_upkeep();
         }
     });
+    let follower = Arc::clone(platform);
+    tasks.spawn(move |stop| sealer::rotation::follow(follower, stop));
     crate::personnel::start(platform, tasks);
     crate::staff::start(platform, tasks);
     crate::application::start(platform, tasks);

@@ -226,11 +226,7 @@ impl ServerKeys {
         let mut secrets = BTreeMap::new();
         for name in SecretName::ALL {
             let active = active(rows, name.as_str())?.secret(&kek)?;
-            let older = rows
-                .iter()
-                .filter(|row| row.name == name.as_str() && row.state == "retired")
-                .map(|row| row.secret(&kek))
-                .collect::<Result<_, _>>()?;
+            let older = others(rows, name, &kek)?;
             secrets.insert(name, Secrets { active, older });
         }
         let missing = |name: KeyName| KeysError::Unusable(name.as_str().to_owned(), "is missing".into());
@@ -295,37 +291,105 @@ impl ServerKeys {
         std::iter::once(&secrets.active).chain(&secrets.older).find(|secret| secret.id == id)
     }
 
-    /// The ring of a sealing secret.
+    /// The ring of a sealing secret as it was when the keys were opened.
     pub(super) fn ring(&self, name: SecretName) -> Result<KeyRing, KeysError> {
         let active = self.secret(name)?;
-        let ring = KeyRing::new(active.id, SealKey::from_bytes(&active.bytes));
         let older = self.secrets.get(&name).map(|secrets| secrets.older.as_slice()).unwrap_or_default();
-        Ok(older.iter().fold(ring, |ring, key| ring.with_older(key.id, SealKey::from_bytes(&key.bytes))))
+        Ok(ring(active, older))
     }
 
-    /// Makes a new active secret of this name and retires the present one; takes effect at the next start.
-    pub async fn rotate_secret(
+    /// The ring of a sealing secret as the database has it now.
+    pub(super) async fn fresh_ring(&self, store: &Store, name: SecretName) -> Result<KeyRing, KeysError> {
+        let rows = read(store).await?;
+        let active = active(&rows, name.as_str())?.secret(&self.kek)?;
+        Ok(ring(&active, &others(&rows, name, &self.kek)?))
+    }
+
+    /// Adds the next key of a secret: every process opens with it from its next look at the table, none seals yet.
+    /// Returns the number of the one that is there already, if an earlier rotation stopped here.
+    pub(super) async fn prepare(
         &self,
         store: &Store,
         name: SecretName,
         now_ms: i64,
     ) -> Result<u32, KeysError> {
-        let id = self.secret(name)?.id + 1;
-        let row = sealed_row(&self.kek, name.as_str(), id, &keys::random::bytes::<32>(), None, now_ms);
-        store
+        let rows = read(store).await?;
+        let of_name = || rows.iter().filter(|row| row.name == name.as_str());
+        if let Some(next) = of_name().find(|row| row.state == "next") {
+            return Ok(next.key_id);
+        }
+        let id = of_name().map(|row| row.key_id).max().unwrap_or(0) + 1;
+        let mut row = sealed_row(&self.kek, name.as_str(), id, &keys::random::bytes::<32>(), None, now_ms);
+        row.state = "next".into();
+        store.write(move |tx| Box::pin(async move { insert(tx, vec![row]).await })).await?;
+        Ok(id)
+    }
+
+    /// Makes the prepared key the active one and retires the present one.
+    pub(super) async fn switch(
+        &self,
+        store: &Store,
+        name: SecretName,
+        id: u32,
+        now_ms: i64,
+    ) -> Result<(), KeysError> {
+        let switched: Result<u64, StoreError> = store
             .write(move |tx| {
                 Box::pin(async move {
                     tx.execute(
                         "UPDATE platform_key SET state = 'retired', retired_at = $1 WHERE name = $2 AND state = 'active'",
-                        params![now_ms, row.name.as_str()],
+                        params![now_ms, name.as_str()],
                     )
                     .await?;
-                    insert(tx, vec![row]).await
+                    let rows = tx
+                        .execute(
+                            "UPDATE platform_key SET state = 'active' WHERE name = $1 AND key_id = $2 AND state = 'next'",
+                            params![name.as_str(), id],
+                        )
+                        .await?;
+                    // Somebody else finished this rotation: leave theirs as it is.
+                    if rows == 1 { Ok(rows) } else { Err(StoreError::NotFound) }
                 })
             })
-            .await?;
-        Ok(id)
+            .await;
+        switched?;
+        Ok(())
     }
+}
+
+fn ring(active: &Secret, older: &[Secret]) -> KeyRing {
+    let ring = KeyRing::new(active.id, SealKey::from_bytes(&active.bytes));
+    older.iter().fold(ring, |ring, key| ring.with_older(key.id, SealKey::from_bytes(&key.bytes)))
+}
+
+/// Every key of a secret that opens but does not seal.
+fn others(rows: &[KeyRow], name: SecretName, kek: &KeyRing) -> Result<Vec<Secret>, KeysError> {
+    let others = rows.iter().filter(|row| row.name == name.as_str() && row.state != "active");
+    others.map(|row| row.secret(kek)).collect()
+}
+
+/// A key as it may be shown.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ListedKey {
+    pub name: String,
+    pub key_id: i64,
+    pub state: String,
+    pub created_at: i64,
+}
+
+/// Every key, without itself.
+pub async fn list(store: &Store) -> Result<Vec<ListedKey>, StoreError> {
+    let sql = "SELECT name, key_id, state, created_at FROM platform_key ORDER BY name, key_id LIMIT 1000";
+    let rows = store.fetch_all(sql, params![]).await?;
+    let listed = rows.iter().map(|row| {
+        Ok(ListedKey {
+            name: row.text("name")?,
+            key_id: row.int("key_id")?,
+            state: row.text("state")?,
+            created_at: row.int("created_at")?,
+        })
+    });
+    listed.collect()
 }
 
 struct KeyRow {
@@ -395,8 +459,8 @@ async fn insert(tx: &mut Tx, rows: Vec<KeyRow>) -> Result<(), StoreError> {
     for row in rows {
         tx.execute(
             "INSERT INTO platform_key (name, key_id, state, sealed, certificate, created_at) \
-             VALUES ($1, $2, 'active', $3, $4, $5) ON CONFLICT DO NOTHING",
-            params![row.name, row.key_id, row.sealed, row.certificate, row.created_at],
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+            params![row.name, row.key_id, row.state, row.sealed, row.certificate, row.created_at],
         )
         .await?;
     }
@@ -478,3 +542,6 @@ fn make(
     }
     Ok(rows)
 }
+
+#[cfg(test)]
+mod tests;

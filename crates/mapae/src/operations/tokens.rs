@@ -3,6 +3,8 @@
 //! A token is `b64url(seal(aad = "token" ‖ purpose, expiry (i64, big-endian) ‖ JSON))` under the platform's token keys.
 //! The purpose is bound: a token for one purpose never opens as another.
 
+use std::sync::{PoisonError, RwLock};
+
 use keys::seal::KeyRing;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,12 +25,20 @@ pub enum TokenError {
 /// Makes and opens sealed tokens.
 #[derive(Debug)]
 pub struct Tokens {
-    ring: KeyRing,
+    ring: RwLock<KeyRing>,
 }
 
 impl Tokens {
     pub(super) fn new(ring: KeyRing) -> Self {
-        Self { ring }
+        Self { ring: RwLock::new(ring) }
+    }
+
+    fn ring(&self) -> std::sync::RwLockReadGuard<'_, KeyRing> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn replace_ring(&self, ring: KeyRing) {
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
     }
 
     /// Seals `value` for `purpose` until `expires_ms`.
@@ -40,7 +50,7 @@ impl Tokens {
     ) -> Result<String, TokenError> {
         let mut plain = keys::Zeroizing::new(expires_ms.to_be_bytes().to_vec());
         serde_json::to_writer(&mut *plain, value).map_err(|_| TokenError::Invalid)?;
-        let token = self.ring.seal_token(&aad(purpose), &plain);
+        let token = self.ring().seal_token(&aad(purpose), &plain);
         if token.len() > limits::TOKEN_BYTES.size() { Err(TokenError::Invalid) } else { Ok(token) }
     }
 
@@ -54,7 +64,7 @@ impl Tokens {
         if token.len() > limits::TOKEN_BYTES.size() {
             return Err(TokenError::Invalid);
         }
-        let plain = self.ring.open_token(&aad(purpose), token).map_err(|_| TokenError::Invalid)?;
+        let plain = self.ring().open_token(&aad(purpose), token).map_err(|_| TokenError::Invalid)?;
         let (expiry, json) = plain.split_first_chunk::<8>().ok_or(TokenError::Invalid)?;
         if i64::from_be_bytes(*expiry) <= now_ms {
             return Err(TokenError::Expired);

@@ -31,7 +31,10 @@ pub(super) fn stylesheet_address() -> &'static str {
 /// The assets and the language switch; both listeners carry them.
 pub fn routes() -> Router<Arc<Platform>> {
     Router::new()
-        .route("/assets/mapae.css", get(|| async { asset("text/css; charset=utf-8", STYLESHEET, "max-age=31536000, immutable") }))
+        .route(
+            "/assets/mapae.css",
+            get(|| async { asset("text/css; charset=utf-8", STYLESHEET, "max-age=31536000, immutable") }),
+        )
         .route("/assets/emblem.svg", get(|| async { asset("image/svg+xml", EMBLEM, "max-age=86400") }))
         .route("/assets/mark.svg", get(|| async { asset("image/svg+xml", MARK, "max-age=86400") }))
         .route("/assets/icons.svg", get(|| async { asset("image/svg+xml", ICONS, "max-age=86400") }))

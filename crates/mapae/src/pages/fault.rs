@@ -50,8 +50,12 @@ impl IntoResponse for Fault {
             status if status.is_server_error() => ("pages.fault.server", "pages.fault.server.next"),
             _ => ("pages.fault.refused", "pages.fault.refused.next"),
         };
-        let view =
-            FaultPage { page: &page, title: page.t(title), detail: problem.detail(page.lang), next: page.t(next) };
+        let view = FaultPage {
+            page: &page,
+            title: page.t(title),
+            detail: problem.detail(page.lang),
+            next: page.t(next),
+        };
         render_with(status, &view)
     }
 }

@@ -46,8 +46,10 @@ pub struct Link {
     pub key: &'static str,
 }
 
-const PORTAL_LINKS: &[Link] =
-    &[Link { href: "/portal", key: "portal.nav.badge" }, Link { href: "/portal/apply", key: "portal.nav.apply" }];
+const PORTAL_LINKS: &[Link] = &[
+    Link { href: "/portal", key: "portal.nav.badge" },
+    Link { href: "/portal/apply", key: "portal.nav.apply" },
+];
 const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/", key: "console.nav.queue" },
     Link { href: "/applications", key: "console.nav.all" },
@@ -210,7 +212,10 @@ impl Page {
 impl FromRequestParts<Arc<Platform>> for Page {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, platform: &Arc<Platform>) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        platform: &Arc<Platform>,
+    ) -> Result<Self, Self::Rejection> {
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         // After a form the address is not one to come back to with GET.
         let path = if parts.method == http::Method::GET {

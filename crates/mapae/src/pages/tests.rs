@@ -35,7 +35,8 @@ const PAIRS: &[(&str, &str)] = &[
 ];
 
 /// Edges of controls: 3 : 1 (WCAG 2.2 §1.4.11).
-const EDGES: &[(&str, &str)] = &[("line-strong", "surface"), ("line-strong", "paper"), ("jade", "surface"), ("amber", "amber-tint")];
+const EDGES: &[(&str, &str)] =
+    &[("line-strong", "surface"), ("line-strong", "paper"), ("jade", "surface"), ("amber", "amber-tint")];
 
 fn token_sets() -> Vec<HashMap<String, u32>> {
     let mut sets: Vec<HashMap<String, u32>> = Vec::new();
@@ -85,7 +86,15 @@ fn every_text_can_be_read_on_its_ground_in_light_dark_and_high_contrast() {
 #[test]
 fn the_language_switch_never_leads_to_another_server() {
     assert_eq!(local("/portal?x=1"), "/portal?x=1");
-    for bad in ["//evil.example", "https://evil.example", "/\\evil.example", "", "portal", "/a\r\nSet-Cookie: x", "/a b"] {
+    for bad in [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "",
+        "portal",
+        "/a\r\nSet-Cookie: x",
+        "/a b",
+    ] {
         assert_eq!(local(bad), "/", "{bad:?}");
     }
 }

@@ -8,7 +8,8 @@ use crate::operations::language::Language;
 const KOREA_SECONDS: i32 = 9 * 3_600;
 
 fn korean(at_ms: i64) -> OffsetDateTime {
-    let at = OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1_000)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let at =
+        OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1_000)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     UtcOffset::from_whole_seconds(KOREA_SECONDS).map_or(at, |offset| at.to_offset(offset))
 }
 

@@ -4,25 +4,64 @@
 //! whole value, and of the two-syllable pieces of a name. They tell who holds the database which rows are equal (and, for
 //! pieces, which names share one), never the value; the key for it is not in the database in the clear.
 
+pub mod rotation;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{PoisonError, RwLock};
+
 use keys::seal::{KeyRing, SealError};
 use keys::{Zeroizing, mac};
 use unicode_normalization::UnicodeNormalization as _;
 
+/// A sealed column, as rotation has to know it. The list is [`rotation::SEALED`].
+#[derive(Clone, Copy, Debug)]
+pub struct SealedColumn {
+    pub table: &'static str,
+    pub column: &'static str,
+    /// The primary key, one TEXT column.
+    pub key: &'static str,
+    /// SQL for the row id the value was sealed with; mostly the key itself.
+    pub place: &'static str,
+}
+
+impl SealedColumn {
+    /// A column sealed to its primary key.
+    pub const fn new(table: &'static str, column: &'static str, key: &'static str) -> Self {
+        Self { table, column, key, place: key }
+    }
+}
+
 /// Seals and opens personal columns, and makes blind indexes.
 #[derive(Debug)]
 pub struct Sealer {
-    ring: KeyRing,
+    /// Replaced while running when a data key is rotated.
+    ring: RwLock<KeyRing>,
     index_key: Zeroizing<[u8; 32]>,
 }
 
 impl Sealer {
     pub(super) fn new(ring: KeyRing, index_key: Zeroizing<[u8; 32]>) -> Self {
-        Self { ring, index_key }
+        Self { ring: RwLock::new(ring), index_key }
+    }
+
+    fn ring(&self) -> std::sync::RwLockReadGuard<'_, KeyRing> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes over to another ring of keys; it must open what the present one opens.
+    pub(super) fn replace_ring(&self, ring: KeyRing) {
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
+    }
+
+    /// The number of the key that seals now.
+    pub fn current_key(&self) -> u32 {
+        self.ring().current_id()
     }
 
     /// Seals a value for one place.
     pub fn seal(&self, table: &str, column: &str, row_id: &str, plain: &[u8]) -> Vec<u8> {
-        self.ring.seal(&place(table, column, row_id), plain)
+        self.ring().seal(&place(table, column, row_id), plain)
     }
 
     /// Opens a value at the place it was sealed for.
@@ -33,7 +72,7 @@ impl Sealer {
         row_id: &str,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        self.ring.open(&place(table, column, row_id), sealed)
+        self.ring().open(&place(table, column, row_id), sealed)
     }
 
     /// Opens a value that is text.
@@ -50,7 +89,7 @@ impl Sealer {
 
     /// Whether a value is sealed under the current data key; if not, rotation seals it again.
     pub fn is_current(&self, sealed: &[u8]) -> bool {
-        self.ring.is_current(sealed)
+        self.ring().is_current(sealed)
     }
 
     /// The keyed hash by which a value is found (`kind` keeps a name from matching a number). NFC, spaces removed,

@@ -272,7 +272,8 @@ struct SomeLines {
 
 impl SomeLines {
     async fn save(self, tx: &mut Tx) -> Result<Done, Unit> {
-        tx.execute("UPDATE personnel_import_turn SET taken_at = $1 WHERE id = 1", params![tx.now_ms()]).await?;
+        tx.execute("UPDATE personnel_import_turn SET taken_at = $1 WHERE id = 1", params![tx.now_ms()])
+            .await?;
         let begun = Instant::now();
         let mut done = Done { saved: Vec::new(), departments: self.departments, time: Duration::ZERO };
         for line in self.lines.iter().skip(self.from) {
