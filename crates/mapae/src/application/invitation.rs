@@ -272,6 +272,19 @@ pub async fn consume_invitation(tx: &mut Tx, invitation_id: &str, now_ms: i64) -
     Ok(rows == 1)
 }
 
+/// Too many wrong transaction codes were typed for an offer to another wallet: the invitation is void too, and the
+/// timeline tells the HR desk, who sends a new one after a look.
+pub async fn offer_void(tx: &mut Tx, application_id: &str) -> Result<(), StoreError> {
+    void_of(tx, application_id, "tx_code_tries").await?;
+    let row = tx.fetch_optional("SELECT state FROM application WHERE id = $1", params![application_id]).await?;
+    let state = row.map(|row| row.text("state")).transpose()?;
+    if let Some(state @ (State::IssueApproved | State::Invited)) = state.as_deref().and_then(State::parse) {
+        let now_ms = tx.now_ms();
+        Entry::bare(Act::VoidInvitation, By::system()).write(tx, application_id, state, now_ms).await?;
+    }
+    Ok(())
+}
+
 async fn void(tx: &mut Tx, invitation_id: &str, application_id: &str, why: &str, now_ms: i64) -> Result<(), StoreError> {
     let voided = tx
         .execute(

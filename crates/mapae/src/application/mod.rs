@@ -27,7 +27,7 @@ pub use delegation::{DelegateError, Delegation, DelegationKind, Lending, lend, t
 pub(crate) use invitation::message_sent;
 pub use invitation::{
     Activation, ActivationCode, CodeError, Invitation, activate, charge_proof, consume_invitation, frozen_phone,
-    install_address, invitation_by_handle, invitation_in, mark_issued, new_code, proof_failed, proof_passed,
+    install_address, invitation_by_handle, invitation_in, mark_issued, new_code, offer_void, proof_failed, proof_passed,
 };
 pub use record::{Application, By, Event, events, find, of_employee};
 pub use state::{Act, Kind, State, Step};

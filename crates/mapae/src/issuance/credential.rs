@@ -28,7 +28,7 @@ use crate::lifecycle::{self, Badge, BadgeState, By, ChangeError, NewBadge};
 use crate::operations::server_keys::KeyName;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::{Platform, once};
-use crate::personnel;
+use crate::{application, personnel};
 
 /// What is about to be issued, with everything the commit has to find unchanged.
 struct Batch {
@@ -301,7 +301,12 @@ async fn enter(
                     NotIssued::Overtaken
                 }
             })?;
-            let _ = badge;
+            if let Some(application_id) = &badge.application_id {
+                let now_ms = tx.now_ms();
+                if !application::mark_issued(tx, application_id, &badge.id, now_ms).await? {
+                    return Err(NotIssued::Overtaken);
+                }
+            }
         }
     }
     Ok(())

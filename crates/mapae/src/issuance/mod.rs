@@ -20,6 +20,8 @@ mod paths;
 mod refusal;
 mod routes;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::path::PathBuf;
@@ -30,7 +32,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use desk::{BADGE, Desk, DeskError};
 pub use offer::{
-    Offer, OfferError, Order, offer_for_account, offer_for_application, renewal_for_account, void_offers,
+    Offer, OfferError, Order, by_value as offer_by_value, offer_for_account, offer_for_application,
+    renewal_for_account, void_offers,
 };
 pub use refusal::Refused;
 

@@ -93,7 +93,6 @@ pub(super) struct OfferRow {
     pub(super) configurations: Vec<String>,
     pub(super) tx_code_hash: Option<Vec<u8>>,
     pub(super) tries: i64,
-    pub(super) dpop_jkt: Option<String>,
     pub(super) state: OfferState,
     pub(super) badge_id: Option<String>,
     pub(super) issuing_did: Option<String>,
@@ -103,7 +102,7 @@ pub(super) struct OfferRow {
 }
 
 pub(super) const BY_ID: &str = "SELECT id, kind, employee_id, application_id, reason, account_id, credential_type, \
-    configurations, tx_code_hash, tries, dpop_jkt, state, badge_id, issuing_did, slot, replaces, expires_at \
+    configurations, tx_code_hash, tries, state, badge_id, issuing_did, slot, replaces, expires_at \
     FROM issuance_offer WHERE id = $1";
 
 impl OfferRow {
@@ -120,7 +119,6 @@ impl OfferRow {
             configurations: row.json("configurations")?,
             tx_code_hash: row.opt_bytes("tx_code_hash")?,
             tries: row.int("tries")?,
-            dpop_jkt: row.opt_text("dpop_jkt")?,
             state: OfferState::parse(&state)
                 .ok_or_else(|| StoreError::Column("state".to_owned(), format!("unknown word {state}")))?,
             badge_id: row.opt_text("badge_id")?,
