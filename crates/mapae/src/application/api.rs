@@ -31,6 +31,7 @@ pub(super) fn portal_routes() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(submit))
         .routes(routes!(withdraw))
         .routes(routes!(activation_code))
+        .routes(routes!(wallet_offer))
 }
 
 pub(super) fn console_routes() -> OpenApiRouter<Arc<Platform>> {
@@ -278,6 +279,36 @@ async fn activation_code(
 ) -> Result<(StatusCode, Json<CodeBody>), Problem> {
     let made = invitation::new_code(&platform, &who.employee_id).await?;
     Ok((StatusCode::CREATED, Json(CodeBody { code: made.code, ends_at: made.ends_at, tries_left: made.tries_left })))
+}
+
+/// An offer for a wallet of another maker (OpenID4VCI 1.0 §4).
+#[derive(Serialize, ToSchema)]
+struct WalletOfferBody {
+    /// `openid-credential-offer://?credential_offer_uri=…`, to be shown as a QR code.
+    link: String,
+    /// Where the wallet fetches the offer.
+    credential_offer_uri: String,
+    /// What the wallet asks the holder for.
+    tx_code: String,
+    /// When the offer ends, epoch milliseconds.
+    ends_at: i64,
+}
+
+/// Offer the approved badge to a wallet of another maker, where the agency allows it.
+#[utoipa::path(post, path = "/api/v1/portal/wallet-offer", tag = "application", security(("session" = [])),
+    responses((status = 201, body = WalletOfferBody)))]
+async fn wallet_offer(
+    who: Applicant,
+    Shared(platform): Shared<Arc<Platform>>,
+) -> Result<(StatusCode, Json<WalletOfferBody>), Problem> {
+    let (offer, tx_code) = super::wallet_offer::offer_to_other_wallet(&platform, &who.employee_id).await?;
+    let body = WalletOfferBody {
+        link: offer.link,
+        credential_offer_uri: offer.uri,
+        tx_code,
+        ends_at: offer.expires_at,
+    };
+    Ok((StatusCode::CREATED, Json(body)))
 }
 
 /// What waits for me in one step, oldest first.

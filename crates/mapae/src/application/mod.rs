@@ -15,6 +15,7 @@ mod queue;
 mod record;
 mod state;
 mod view;
+mod wallet_offer;
 
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use invitation::{
 };
 pub use record::{Application, By, Event, events, find, of_employee};
 pub use state::{Act, Kind, State, Step};
+pub use wallet_offer::{WalletOfferError, offer_to_other_wallet};
 
 use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;
@@ -39,10 +41,15 @@ use crate::operations::{Platform, limits};
 /// The `[application]` section of the configuration.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {}
+pub struct Settings {
+    pub other_wallets: Vec<String>,
+}
 
 impl Section for Settings {
-    const NOTES: &'static [(&'static str, &'static str)] = &[];
+    const NOTES: &'static [(&'static str, &'static str)] = &[(
+        "other_wallets",
+        "Agencies (행정표준코드, or \"*\") whose officials may be issued to any wallet that speaks OpenID4VCI. We know nothing of such a wallet's keys or PIN. Demo mode allows all.",
+    )];
 }
 
 /// What this process remembers for speed; nothing another replica would miss.

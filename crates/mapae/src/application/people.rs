@@ -1,5 +1,6 @@
 //! What applications ask of personnel and of the badge's life, in one place.
 
+use crate::lifecycle::Badge;
 use crate::operations::store::{StoreError, params};
 use crate::operations::{Platform, limits};
 use crate::personnel::{self, Employee, PersonnelError};
@@ -44,8 +45,11 @@ pub(super) fn record_digest(platform: &Platform, employee: &Employee) -> String 
     keys::encoding::b64url_encode(&platform.sealer.blind_index("application-record", &text))
 }
 
-/// Whether the employee was issued a badge through an application before.
+/// Whether the employee has a live badge, or was issued one through an application before.
 pub(super) async fn had_badge(platform: &Platform, employee_id: &str) -> Result<bool, StoreError> {
+    if Badge::live_of_employee(&platform.store, employee_id).await?.is_some() {
+        return Ok(true);
+    }
     let row = platform
         .store
         .fetch_optional(

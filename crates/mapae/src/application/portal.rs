@@ -16,6 +16,9 @@ use super::record::{self, Application};
 use super::state::{Act, Kind, State};
 use super::view::{self, Station};
 use super::people;
+use super::wallet_offer;
+use crate::issuance::Offer;
+use crate::lifecycle::{Badge, BadgeState};
 use crate::notification::{self, Fate};
 use crate::operations::problem::Problem;
 use crate::operations::{Platform, id, limits};
@@ -30,11 +33,13 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/portal/applications/{id}/submit", post(submit_post))
         .route("/portal/applications/{id}/withdraw", post(withdraw_post))
         .route("/portal/activation-code", post(code_post))
+        .route("/portal/wallet-offer", post(wallet_offer_post))
         .route("/install", get(install))
 }
 
 /// The way to the phone, as the portal tells it.
 struct PhoneWay {
+    other_wallets: bool,
     invitation: Option<Invitation>,
     message: Option<Fate>,
 }
@@ -49,6 +54,7 @@ struct Home {
     kind: &'static str,
     stations: Vec<Station>,
     way: Option<PhoneWay>,
+    badge: Option<Badge>,
     may_withdraw: bool,
     csrf: String,
 }
@@ -64,7 +70,20 @@ impl Home {
 
     /// Which face the card wears.
     fn card(&self) -> &'static str {
-        if self.is("issued") { "" } else { "waiting" }
+        match self.badge.as_ref().map(|badge| badge.state) {
+            Some(BadgeState::Active) => "",
+            Some(_) => "stopped",
+            None => "waiting",
+        }
+    }
+
+    /// The key of the word on it.
+    fn card_word(&self) -> &'static str {
+        match self.badge.as_ref().map(|badge| badge.state) {
+            Some(BadgeState::Active) => "portal.card.active",
+            Some(_) => "portal.card.suspended",
+            None => "portal.card.none",
+        }
     }
 }
 
@@ -89,7 +108,8 @@ async fn home(page: Page, who: Applicant, Shared(platform): Shared<Arc<Platform>
     let may_withdraw =
         application.as_ref().is_some_and(|application| application.state.after(Act::Withdraw).is_some());
     let csrf = who.session.csrf.clone();
-    Ok(render(&Home { page, me, application, state, kind, stations, way, may_withdraw, csrf }))
+    let badge = Badge::live_of_employee(&platform.store, &who.employee_id).await.map_err(told(&page))?;
+    Ok(render(&Home { page, me, application, state, kind, stations, way, badge, may_withdraw, csrf }))
 }
 
 async fn phone_way(
@@ -103,7 +123,8 @@ async fn phone_way(
         Some(message_id) => notification::fate(&platform.store, &message_id).await?,
         None => None,
     };
-    Ok(PhoneWay { invitation, message })
+    let other_wallets = wallet_offer::allowed(platform, &application.agency_code);
+    Ok(PhoneWay { other_wallets, invitation, message })
 }
 
 #[derive(Template)]
@@ -258,6 +279,27 @@ async fn code_post(
         code,
     };
     Ok(render(&view))
+}
+
+#[derive(Template)]
+#[template(path = "application/wallet_offer.html")]
+struct WalletOfferPage {
+    page: Page,
+    offer: Offer,
+    code: String,
+    qr: String,
+}
+
+async fn wallet_offer_post(
+    page: Page,
+    Shared(platform): Shared<Arc<Platform>>,
+    Posted(who, _): Posted<Applicant, NoteForm>,
+) -> PageResult {
+    let page = page.signed_in(Area::Portal, who.who());
+    let (offer, code) =
+        wallet_offer::offer_to_other_wallet(&platform, &who.employee_id).await.map_err(told(&page))?;
+    let qr = crate::pages::qr(&offer.link).map_err(|error| Fault::told(&page, Problem::internal(error)))?;
+    Ok(render(&WalletOfferPage { page, offer, code, qr }))
 }
 
 #[derive(Template)]
