@@ -38,7 +38,8 @@ pub struct AuthorizationServer {
     /// Scopes offered.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes_supported: Vec<String>,
-    /// Response types offered; may be empty where only the pre-authorized code is (OpenID4VCI §12.2.4).
+    /// Response types offered; left out where only the pre-authorized code is (OpenID4VCI §12.2.4, RFC 8414 §3.2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub response_types_supported: Vec<String>,
     /// Response modes offered.
     #[serde(skip_serializing_if = "Vec::is_empty")]

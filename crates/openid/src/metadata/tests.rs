@@ -187,6 +187,12 @@ fn an_authorization_server_document_is_read_and_judged() {
         MetadataError::ForeignIssuer
     );
     assert_eq!(read(document(id, "http://server.example.com/token")).unwrap_err(), MetadataError::Endpoint);
+    let empty =
+        serde_json::to_string(&AuthorizationServer { issuer: id.into(), ..Default::default() }).unwrap();
+    assert_eq!(
+        empty, r#"{"issuer":"https://server.example.com"}"#,
+        "RFC 8414 §3.2: nothing empty is written"
+    );
     let text = serde_json::to_string(&server).unwrap();
     assert!(text.contains("\"pre-authorized_grant_anonymous_access_supported\":true"), "{text}");
     assert_eq!(

@@ -42,8 +42,6 @@ struct RequestBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     proofs: Option<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    proof: Option<serde_json::Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     credential_response_encryption: Option<serde_json::Value>,
 }
 
@@ -81,9 +79,6 @@ impl CredentialRequest {
             }
             _ => return Err(refused("the credential is named by an empty or too long text")),
         };
-        if body.proof.is_some() {
-            return Err(refused("proof is not a parameter of version 1.0: use proofs"));
-        }
         let proofs = body.proofs.map(Proofs::from_value).transpose()?;
         let response_encryption =
             body.credential_response_encryption.map(ResponseEncryption::from_value).transpose()?;
@@ -109,7 +104,6 @@ impl CredentialRequest {
             credential_configuration_id: configuration,
             credential_identifier: identifier,
             proofs: self.proofs.as_ref().map(Proofs::to_value),
-            proof: None,
             credential_response_encryption: self
                 .response_encryption
                 .as_ref()

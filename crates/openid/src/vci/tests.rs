@@ -151,8 +151,6 @@ fn each_broken_part_of_a_credential_request_has_its_own_code() {
         request_code(&json!({ "credential_identifier": "x".repeat(600) })),
         Code::InvalidCredentialRequest
     );
-    let draft = json!({ "credential_configuration_id": "a", "proof": { "proof_type": "jwt", "jwt": "x" } });
-    assert_eq!(request_code(&draft), Code::InvalidCredentialRequest);
     let proofs = json!({ "credential_configuration_id": "a", "proofs": {} });
     assert_eq!(request_code(&proofs), Code::InvalidProof);
     let deep = format!("{}1{}", "[".repeat(60), "]".repeat(60));
@@ -166,6 +164,14 @@ fn each_broken_part_of_a_credential_request_has_its_own_code() {
     assert_eq!(CredentialRequest::parse(repeated).unwrap_err().error, Code::InvalidCredentialRequest);
     let huge = vec![b' '; crate::json::LARGE + 1];
     assert_eq!(CredentialRequest::parse(&huge).unwrap_err().error, Code::InvalidCredentialRequest);
+}
+
+#[test]
+fn what_the_standard_does_not_name_is_ignored_even_the_proof_of_its_drafts() {
+    let draft =
+        br#"{"credential_configuration_id":"a","proof":{"proof_type":"jwt","jwt":"x"},"format":"dc+sd-jwt"}"#;
+    let request = CredentialRequest::parse(draft).unwrap();
+    assert_eq!(request.proofs, None, "so that the issuer asks for proofs with invalid_proof");
 }
 
 #[test]
