@@ -217,6 +217,14 @@ pub(super) async fn insert(tx: &mut Tx, new: &NewBadge) -> Result<Option<Badge>,
     Badge::find_in(tx, &new.id).await
 }
 
+/// The state of a badge, held as it is until the transaction ends: a change of it that comes meanwhile waits, and then
+/// finds what this transaction wrote. `None` for an unknown badge.
+pub async fn hold(tx: &mut Tx, id: &str) -> Result<Option<BadgeState>, StoreError> {
+    // An update that changes nothing takes the row's lock on PostgreSQL; on SQLite there is one writer anyhow.
+    tx.execute("UPDATE badge SET state = state WHERE id = $1", params![id]).await?;
+    Ok(Badge::find_in(tx, id).await?.map(|badge| badge.state))
+}
+
 /// Takes the next copy numbers of a badge, if it is still active and nobody took any since it was read.
 ///
 /// The copies are signed before this runs; when it says no, their signatures are thrown away unseen. A week earlier

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
-pub use badge::{Badge, NewBadge, number, take_copies};
+pub use badge::{Badge, NewBadge, hold, number, take_copies};
 pub use change::{By, ChangeError, create, resume, revoke, suspend, suspend_employee};
 pub use party::reserve_slot;
 pub use state::{BadgeState, Reason};
