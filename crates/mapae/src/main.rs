@@ -38,6 +38,9 @@ enum Command {
     /// Wallet accounts: suspend, resume, unlock.
     #[command(subcommand)]
     Account(mapae::account::cli::Command),
+    /// Relying parties (이용기관): register, renew secrets, list.
+    #[command(subcommand)]
+    RelyingParty(mapae::verification::cli::Command),
     /// A phone in the terminal.
     #[command(subcommand)]
     Wallet(mapae::phone::cli::Command),
@@ -93,6 +96,7 @@ async fn run(arguments: Arguments) -> Result<(), AnyError> {
         Command::Keys(command) => mapae::operations::cli::keys(command, config).await,
         Command::Personnel(command) => mapae::personnel::cli::run(command, config).await,
         Command::Account(command) => mapae::account::cli::run(command, config).await,
+        Command::RelyingParty(command) => mapae::verification::cli::run(command, config).await,
         Command::Wallet(command) => mapae::phone::cli::run(command, config).await,
         Command::Demo(command) => mapae::demo::cli::run(command, config).await,
     }

@@ -189,6 +189,29 @@ limits! {
         UNLOCK_TRIES = 5, Count, "Wrong unlock codes; then the two persons make another.";
         ACCOUNT_SWEEP = MINUTE, Milliseconds, "How often ended enrolments and approvals are removed.";
     }
+    "verification" {
+        VERIFICATION_REQUEST = 5 * MINUTE, Milliseconds, "How long a relying party's verification waits for a wallet.";
+        VERIFICATION_ANSWER = 5 * MINUTE, Milliseconds, "How long a wallet has to answer after it fetched the request: reading, consenting, PIN.";
+        VERIFICATION_RESULT = 5 * MINUTE, Milliseconds, "A result that nobody picks up is deleted.";
+        VERIFICATION_STATUS_AGE = 10 * MINUTE, Milliseconds, "The oldest status list that proves anything to our own verifier.";
+        VERIFICATION_TICKET = 1_536, Bytes, "The sealed query in a request link: it has to fit into a QR.";
+        VERIFICATION_CHAINS = 1_000, Count, "Issuer certificates whose chain is remembered as checked.";
+        VERIFICATION_SWEEP = 30 * SECOND, Milliseconds, "How often expired results are deleted.";
+        VERIFICATION_SWEEP_ROWS = 1_000, Count, "Expired results deleted in one commit.";
+    }
+    "login" {
+        LOGIN_PAGE = 5 * MINUTE, Milliseconds, "How long a login page works.";
+        LOGIN_PAGE_KEPT = HOUR, Milliseconds, "How long an expired page can still begin anew.";
+        LOGIN_QR = 20 * SECOND, Milliseconds, "A QR: fetched later than this it is refused, so that a photograph is worth nothing.";
+        LOGIN_QR_REDRAW = 10 * SECOND, Milliseconds, "How often a page draws a new QR.";
+        LOGIN_GRANT = 6 * MINUTE, Milliseconds, "How long an approved login waits for its browser to go on.";
+        LOGIN_CODE = MINUTE, Milliseconds, "An authorization code after it was handed out (RFC 6749 section 4.1.2).";
+        LOGIN_ID_TOKEN = 5 * MINUTE, Milliseconds, "An ID token.";
+        LOGIN_SESSION = HOUR, Milliseconds, "An access token, and with it the session at the provider.";
+        LOGIN_KEPT = DAY, Milliseconds, "How long ended logins are kept, so that a replay is recognised.";
+        LOGIN_SWEEP = MINUTE, Milliseconds, "How often ended logins are removed.";
+        LOGIN_SWEEP_ROWS = 1_000, Count, "Ended logins removed in one commit.";
+    }
 }
 
 /// The documentation of the table, `docs/limits.md`.

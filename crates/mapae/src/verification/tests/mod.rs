@@ -1,0 +1,4 @@
+//! Relying parties and their verification API.
+
+mod pick_up;
+mod registry;
