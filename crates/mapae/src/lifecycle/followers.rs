@@ -3,8 +3,8 @@
 
 use super::badge::{Badge, NewBadge};
 use super::change::ChangeError;
-use crate::account;
 use crate::operations::store::{StoreError, Tx};
+use crate::{account, login};
 
 /// The badge was entered: its account becomes the employee's active one. It may not have been closed or suspended
 /// since its offer was made.
@@ -20,7 +20,7 @@ pub(super) async fn suspend(tx: &mut Tx, badge: &Badge) -> Result<(), StoreError
     if let Some(account_id) = &badge.account_id {
         account::suspend(tx, account_id).await?;
     }
-    Ok(())
+    login::suspend(tx, &badge.id).await
 }
 
 /// The badge was resumed. Sessions that ended stay ended.
@@ -36,15 +36,15 @@ pub(super) async fn end(tx: &mut Tx, badge: &Badge) -> Result<(), StoreError> {
     if let Some(account_id) = &badge.account_id {
         account::end(tx, account_id).await?;
     }
-    Ok(())
+    login::suspend(tx, &badge.id).await
 }
 
-/// The badge was replaced by a new one: the former phone's account ends. The same account goes on as it is: if it is
+/// The badge was replaced by a new one: its sessions end, and the former phone's account. The same account goes on as it is: if it is
 /// suspended, the new badge is not issued to it.
 pub(super) async fn replaced(tx: &mut Tx, old: &Badge, new: &NewBadge) -> Result<(), StoreError> {
     match &old.account_id {
         Some(account_id) if old.account_id != new.account_id => account::end(tx, account_id).await?,
         _ => {}
     }
-    Ok(())
+    login::suspend(tx, &old.id).await
 }

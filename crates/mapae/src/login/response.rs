@@ -1,0 +1,419 @@
+//! The phone's side of a login: the request object it fetches, and the answer that decides.
+//!
+//! The answer is judged outside any transaction; what is decided in the one commit is decided there and nowhere else:
+//! that nobody answered before, that the badge is active *now*, that the account role has an approval of this very
+//! request by this badge, with the number on the page and at the level asked for.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use credential::verify::{HolderBinding, Policy, Refusal, StatusRule, Unproven};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use openid::approval::{Level, LoginContext};
+use openid::vp::{Acknowledgement, FetchMethod};
+use serde_json::{Map, Value, json};
+
+use super::session::{self, Grant, Outcome};
+use super::ticket::{self, Draw, Exchange, Return, Ticket};
+use super::{CODE_CLAIMS, claims, page};
+use crate::account;
+use crate::lifecycle::{self, Badge, BadgeState};
+use crate::operations::problem::Problem;
+use crate::operations::server_keys::SecretName;
+use crate::operations::store::{StoreError, Tx};
+use crate::operations::tokens::TokenError;
+use crate::operations::{Platform, limits};
+use crate::verification::relying_party::{self, RelyingParty, level_text};
+use crate::verification::{self, Answer, AnswerRefused, Ask, RequestError, Seed};
+
+/// Why an answer did not lead to a login.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoginRefused {
+    /// The link or the exchange has run out.
+    #[error("the request has expired")]
+    Expired,
+    /// The ticket is none of ours.
+    #[error("the ticket is not one of ours")]
+    Invalid,
+    /// The relying party is no longer registered.
+    #[error("the relying party is not registered")]
+    Party,
+    /// This login was answered before.
+    #[error("the login was answered before")]
+    Answered,
+    /// The presentation or its protocol is refused.
+    #[error(transparent)]
+    Answer(#[from] AnswerRefused),
+    /// The badge is not in our register.
+    #[error("the badge is not in the register")]
+    BadgeUnknown,
+    /// The badge is suspended.
+    #[error("the badge is suspended")]
+    BadgeSuspended,
+    /// The badge has ended.
+    #[error("the badge has ended")]
+    BadgeRevoked,
+    /// The account role has no approval of this request.
+    #[error("the request was not approved")]
+    ApprovalMissing,
+    /// The approval is of another badge.
+    #[error("the request was approved by another badge")]
+    ApprovalForeign,
+    /// The approval is weaker than this login demands.
+    #[error("the request needs a stronger approval")]
+    LevelTooLow,
+    /// The number typed is not the one on the page.
+    #[error("the number does not match")]
+    NumberWrong,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something of ours is broken.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+impl From<TokenError> for LoginRefused {
+    fn from(error: TokenError) -> LoginRefused {
+        match error {
+            TokenError::Expired => LoginRefused::Expired,
+            TokenError::Invalid => LoginRefused::Invalid,
+        }
+    }
+}
+
+impl From<RequestError> for LoginRefused {
+    fn from(_: RequestError) -> LoginRefused {
+        LoginRefused::Internal("a request object can't be made")
+    }
+}
+
+impl LoginRefused {
+    /// The stable code and its HTTP status.
+    pub(super) fn code(&self) -> (StatusCode, &'static str) {
+        match self {
+            LoginRefused::Expired => (StatusCode::GONE, "login_request_expired"),
+            LoginRefused::Invalid => (StatusCode::BAD_REQUEST, "login_invalid"),
+            LoginRefused::Party => (StatusCode::BAD_REQUEST, "login_party_unknown"),
+            LoginRefused::Answered => (StatusCode::CONFLICT, "login_answered"),
+            LoginRefused::Answer(_) => (StatusCode::BAD_REQUEST, "presentation_refused"),
+            LoginRefused::BadgeUnknown => (StatusCode::FORBIDDEN, "login_badge_unknown"),
+            LoginRefused::BadgeSuspended => (StatusCode::FORBIDDEN, "login_badge_suspended"),
+            LoginRefused::BadgeRevoked => (StatusCode::FORBIDDEN, "login_badge_revoked"),
+            LoginRefused::ApprovalMissing => (StatusCode::FORBIDDEN, "login_approval_missing"),
+            LoginRefused::ApprovalForeign => (StatusCode::FORBIDDEN, "login_approval_foreign"),
+            LoginRefused::LevelTooLow => (StatusCode::FORBIDDEN, "login_level_too_low"),
+            LoginRefused::NumberWrong => (StatusCode::FORBIDDEN, "login_number_wrong"),
+            LoginRefused::Store(_) | LoginRefused::Internal(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
+            }
+        }
+    }
+}
+
+impl From<LoginRefused> for Problem {
+    fn from(refused: LoginRefused) -> Problem {
+        let (status, code) = refused.code();
+        match refused {
+            LoginRefused::Store(error) => error.into(),
+            LoginRefused::Internal(cause) => Problem::internal(cause),
+            LoginRefused::Answer(refused) => refused.into(),
+            _ => Problem::new(status, code),
+        }
+    }
+}
+
+/// The link that opens a request.
+pub(super) fn link(platform: &Platform, ticket: &str) -> Result<String, RequestError> {
+    verification::link(platform, format!("{}/login/requests/{ticket}", platform.config.public.origin()))
+}
+
+/// The request object, fetched without the wallet's nonce.
+pub(super) async fn request_by_get(
+    State(platform): State<Arc<Platform>>,
+    Path(ticket): Path<String>,
+) -> Result<Response, Problem> {
+    Ok(request(&platform, &ticket, None).await?)
+}
+
+/// The request object, fetched with the wallet's nonce (OpenID4VP 1.0 §5.10).
+pub(super) async fn request_by_post(
+    State(platform): State<Arc<Platform>>,
+    Path(ticket): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let wallet_nonce = FetchMethod::read_wallet_nonce(&body).map_err(AnswerRefused::from)?;
+    Ok(request(&platform, &ticket, wallet_nonce).await?)
+}
+
+async fn request(
+    platform: &Platform,
+    ticket: &str,
+    wallet_nonce: Option<String>,
+) -> Result<Response, LoginRefused> {
+    let draw = Draw::open(platform, ticket)?;
+    let party = party(platform, &draw).await?;
+    if session::concluded(&platform.store, &draw.seed().id()).await?.is_some() {
+        return Err(LoginRefused::Answered);
+    }
+    let now_ms = platform.now_ms();
+    let salt = keys::encoding::b64url_encode(&keys::random::bytes::<12>());
+    let exchange = Exchange { draw, salt, at_s: now_ms.div_euclid(1_000), wallet_nonce };
+    let ticket = exchange.seal(platform, now_ms.saturating_add(limits::VERIFICATION_ANSWER.get()))?;
+    let secret = exchange.draw.seed().exchange(&exchange.salt);
+    let response_uri = response_uri(platform, &ticket);
+    let ask = ask(platform, &party, &exchange.draw)?;
+    let text = verification::request_object(platform, &ask, parts(&exchange, &secret, &response_uri))?;
+    let head = [(CONTENT_TYPE, "application/oauth-authz-req+jwt"), (CACHE_CONTROL, "no-store")];
+    Ok((head, text).into_response())
+}
+
+fn response_uri(platform: &Platform, ticket: &str) -> String {
+    format!("{}/login/responses/{ticket}", platform.config.public.origin())
+}
+
+fn parts<'a>(exchange: &'a Exchange, secret: &'a Seed, response_uri: &'a str) -> verification::Exchange<'a> {
+    verification::Exchange {
+        seed: secret,
+        response_uri,
+        at_s: exchange.at_s,
+        wallet_nonce: exchange.wallet_nonce.as_deref(),
+    }
+}
+
+async fn party(platform: &Platform, draw: &Draw) -> Result<RelyingParty, LoginRefused> {
+    relying_party::find(&platform.store, draw.client_id()).await?.ok_or(LoginRefused::Party)
+}
+
+/// What the phone is asked: the link identifier, and what the relying party may know. Claims that a badge need not have
+/// are asked for in a first choice and left out of a second.
+fn ask(platform: &Platform, party: &RelyingParty, draw: &Draw) -> Result<Ask, RequestError> {
+    let badge = verification::badge(platform)?;
+    let names = claims::asked(party, draw.scopes());
+    let wanted = std::iter::once(claims::LINK_ID).chain(names.iter().copied());
+    let queries: Vec<Value> = wanted.map(|name| json!({ "id": name, "path": [name] })).collect();
+    let must = |name: &&str| badge.claims.iter().any(|claim| claim.name() == *name && claim.mandatory);
+    let all: Vec<&str> = std::iter::once(claims::LINK_ID).chain(names.iter().copied()).collect();
+    let least: Vec<&str> = all.iter().copied().filter(must).collect();
+    let mut credential = json!({
+        "id": "badge",
+        "format": "dc+sd-jwt",
+        "meta": { "vct_values": [badge.vct] },
+        "claims": queries,
+    });
+    if least.len() < all.len()
+        && let Some(members) = credential.as_object_mut()
+    {
+        members.insert("claim_sets".to_owned(), json!([all, least]));
+    }
+    Ok(Ask {
+        dcql: json!({ "credentials": [credential] }),
+        context: Some(LoginContext {
+            name_ko: party.name_ko.clone(),
+            name_en: party.name_en.clone(),
+            origin: draw.redirect_uri(party).map(page::origin).unwrap_or_default(),
+            place: None,
+            number_digits: if draw.same_device() { 0 } else { 2 },
+            level: draw.level(),
+        }),
+    })
+}
+
+/// Every check is made; nothing is waived.
+fn policy(platform: &Platform) -> Result<Policy, RequestError> {
+    Ok(Policy {
+        types: credential::verify::AcceptedTypes::OneOf(vec![verification::badge(platform)?.vct.clone()]),
+        required: credential::verify::required_claims(&[claims::LINK_ID]),
+        holder_binding: HolderBinding::Required { max_age: limits::VERIFICATION_ANSWER.get() / 1_000 },
+        status: StatusRule::Checked {
+            max_age: limits::VERIFICATION_STATUS_AGE.get() / 1_000,
+            unknown: Unproven::Refuse,
+            absent: Unproven::Refuse,
+        },
+    })
+}
+
+/// The phone's answer.
+pub(super) async fn respond(
+    State(platform): State<Arc<Platform>>,
+    Path(ticket): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let acknowledgement = answer(&platform, &ticket, &body).await?;
+    Ok(([(CACHE_CONTROL, "no-store")], Json(acknowledgement)).into_response())
+}
+
+async fn answer(platform: &Platform, ticket: &str, body: &[u8]) -> Result<Acknowledgement, LoginRefused> {
+    let exchange = Exchange::open(platform, ticket)?;
+    let party = party(platform, &exchange.draw).await?;
+    let secret = exchange.draw.seed().exchange(&exchange.salt);
+    let response_uri = response_uri(platform, ticket);
+    let ask = ask(platform, &party, &exchange.draw)?;
+    let parts = parts(&exchange, &secret, &response_uri);
+    let judged = verification::judge(platform, &ask, &policy(platform)?, parts, body).await;
+    let presented = match judged {
+        Ok(Answer::Presented(presented)) => presented,
+        Ok(Answer::Declined) => {
+            conclude(platform, &exchange.draw, Outcome::Denied).await?;
+            return Ok(Acknowledgement::default());
+        }
+        Err(AnswerRefused::Presentation(Refusal::Suspended)) => {
+            conclude(platform, &exchange.draw, Outcome::BadgeSuspended).await?;
+            return Err(LoginRefused::BadgeSuspended);
+        }
+        Err(AnswerRefused::Presentation(Refusal::Revoked)) => {
+            conclude(platform, &exchange.draw, Outcome::BadgeRevoked).await?;
+            return Err(LoginRefused::BadgeRevoked);
+        }
+        Err(refused) => return Err(refused.into()),
+    };
+    let status = presented.verified.status_claim.as_ref().ok_or(LoginRefused::BadgeUnknown)?;
+    let badge =
+        lifecycle::badge_of(platform, &status.uri, status.index).await?.ok_or(LoginRefused::BadgeUnknown)?;
+    let disclosed = presented.verified.claims.as_object().ok_or(LoginRefused::BadgeUnknown)?;
+    let decision =
+        Decision::new(platform, &party, &exchange.draw, &badge, disclosed, presented.request_hash)?;
+    match platform.store.write(move |tx| Box::pin(decide(tx, decision))).await? {
+        Outcome::Granted => {}
+        Outcome::NumberWrong => return Err(LoginRefused::NumberWrong),
+        Outcome::BadgeSuspended => return Err(LoginRefused::BadgeSuspended),
+        Outcome::BadgeRevoked | Outcome::Denied => return Err(LoginRefused::BadgeRevoked),
+    }
+    match exchange.draw {
+        Draw::Scanned(..) => Ok(Acknowledgement::default()),
+        Draw::Tapped(start) => {
+            let until = platform.now_ms().saturating_add(limits::LOGIN_GRANT.get());
+            let code = Return(*start).seal(platform, until)?;
+            let address = format!("{}/login/return", platform.config.public.origin());
+            Ok(Acknowledgement::with_response_code(&address, &code))
+        }
+    }
+}
+
+/// Ends a login without a grant.
+async fn conclude(platform: &Platform, draw: &Draw, outcome: Outcome) -> Result<(), LoginRefused> {
+    let (id, party, same_device) = (draw.seed().id(), draw.client_id().to_owned(), draw.same_device());
+    let concluded = platform
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let now_ms = tx.now_ms();
+                session::conclude(tx, &id, &party, outcome, same_device, None, now_ms).await
+            })
+        })
+        .await?;
+    if concluded { Ok(()) } else { Err(LoginRefused::Answered) }
+}
+
+/// All that the one transaction needs, made ready outside of it.
+struct Decision {
+    id: String,
+    party: String,
+    same_device: bool,
+    number: Option<String>,
+    level: Level,
+    badge: String,
+    subject: String,
+    claims: Vec<u8>,
+    request_hash: String,
+}
+
+impl Decision {
+    fn new(
+        platform: &Platform,
+        party: &RelyingParty,
+        draw: &Draw,
+        badge: &Badge,
+        disclosed: &Map<String, Value>,
+        request_hash: String,
+    ) -> Result<Decision, LoginRefused> {
+        let link_id =
+            disclosed.get(claims::LINK_ID).and_then(Value::as_str).ok_or(LoginRefused::BadgeUnknown)?;
+        let key = platform
+            .keys
+            .secret(SecretName::PairwiseSub)
+            .map_err(|_| LoginRefused::Internal("the key of pairwise subjects is missing"))?;
+        let granted = claims::userinfo(disclosed, &claims::asked(party, draw.scopes()));
+        let plain =
+            serde_json::to_vec(&granted).map_err(|_| LoginRefused::Internal("claims can't be written"))?;
+        Ok(Decision {
+            id: draw.seed().id(),
+            party: party.id.clone(),
+            same_device: draw.same_device(),
+            number: (!draw.same_device()).then(|| ticket::number(draw.seed())),
+            level: draw.level(),
+            badge: badge.id.clone(),
+            subject: claims::subject(&*key.bytes, party, link_id),
+            claims: verification::seal_under(&*draw.seed().derive("claims"), CODE_CLAIMS, &plain),
+            request_hash,
+        })
+    }
+}
+
+/// The decision, in one transaction. What is refused without consuming the login rolls back.
+async fn decide(tx: &mut Tx, decision: Decision) -> Result<Outcome, LoginRefused> {
+    let now_ms = tx.now_ms();
+    // The row stays locked until the commit: a suspension that comes now waits, and then finds the code to revoke.
+    let state = lifecycle::hold(tx, &decision.badge).await?.ok_or(LoginRefused::BadgeUnknown)?;
+    let ended = match state {
+        BadgeState::Active => None,
+        BadgeState::Suspended => Some(Outcome::BadgeSuspended),
+        BadgeState::Revoked | BadgeState::Expired | BadgeState::Replaced => Some(Outcome::BadgeRevoked),
+    };
+    let (outcome, grant) = match ended {
+        Some(outcome) => (outcome, None),
+        None => {
+            let approval =
+                account::approval(tx, &decision.request_hash).await?.ok_or(LoginRefused::ApprovalMissing)?;
+            if approval.badge_id != decision.badge {
+                return Err(LoginRefused::ApprovalForeign);
+            }
+            if approval.level < decision.level {
+                return Err(LoginRefused::LevelTooLow);
+            }
+            if decision.number.is_some() && approval.number != decision.number {
+                (Outcome::NumberWrong, None)
+            } else {
+                let grant = Grant {
+                    badge: decision.badge.clone(),
+                    subject: decision.subject,
+                    level: approval.level,
+                    claims: decision.claims,
+                };
+                (Outcome::Granted, Some(grant))
+            }
+        }
+    };
+    let first = session::conclude(
+        tx,
+        &decision.id,
+        &decision.party,
+        outcome,
+        decision.same_device,
+        grant.as_ref(),
+        now_ms,
+    )
+    .await?;
+    if !first {
+        return Err(LoginRefused::Answered);
+    }
+    let act = match outcome {
+        Outcome::Granted => "login.granted",
+        Outcome::NumberWrong => "login.number_wrong",
+        Outcome::Denied | Outcome::BadgeSuspended | Outcome::BadgeRevoked => "login.badge_refused",
+    };
+    let acr = grant.as_ref().map(|grant| level_text(grant.level));
+    super::record(
+        tx,
+        act,
+        Some(&decision.badge),
+        &decision.party,
+        json!({ "attempt": decision.id, "acr": acr }),
+    )
+    .await?;
+    Ok(outcome)
+}
