@@ -17,6 +17,9 @@ mod state;
 mod view;
 mod wallet_offer;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 
 use std::sync::Arc;
 

@@ -48,7 +48,7 @@ impl From<OfferError> for WalletOfferError {
 }
 
 /// Whether officials of this agency may use wallets of others.
-pub fn allowed(platform: &Platform, agency_code: &str) -> bool {
+pub(super) fn allowed(platform: &Platform, agency_code: &str) -> bool {
     let agencies = &platform.config.application.other_wallets;
     platform.config.demo.enabled || agencies.iter().any(|allowed| allowed == "*" || allowed == agency_code)
 }

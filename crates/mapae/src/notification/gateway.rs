@@ -241,7 +241,7 @@ pub struct Received {
 }
 
 /// The newest messages of the demo's box, newest first; only those to `to` if given.
-pub(super) async fn received(platform: &Platform, to: Option<&str>) -> Result<Vec<Received>, StoreError> {
+pub(crate) async fn received(platform: &Platform, to: Option<&str>) -> Result<Vec<Received>, StoreError> {
     let rows = platform
         .store
         .fetch_all(

@@ -7,11 +7,15 @@ mod outbox;
 mod pages;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use gateway::received;
 pub use gateway::{DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Received, Sms, SmsGateway};
 pub use outbox::{Fate, Message, Subscriber, Topic, enqueue, fate};
 pub use worker::Worker;

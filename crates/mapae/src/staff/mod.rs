@@ -15,6 +15,9 @@ mod password;
 mod session;
 mod throttle;
 
+#[cfg(test)]
+mod tests;
+
 
 use std::sync::Arc;
 
@@ -23,6 +26,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use account::{AccountError, Login, add, close, employee_of, grant, set_password};
 pub use duty::{Duty, Held};
+#[cfg(test)]
+pub(crate) use extract::actor_for_tests;
 pub use extract::{Actor, Applicant, Denied, Posted, Source, duties_of};
 pub use password::{Attempt, BadPassword, HashingFailed, Password};
 pub use session::{Door, Session, SignInError, SignedIn, sign_in};

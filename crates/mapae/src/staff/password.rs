@@ -13,7 +13,7 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
 /// A hash that no password opens: an unknown id costs as much as a known one.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bWFwYWUtbm9ib2R5LXNhbHQ$C3mYV+1mlZtJz6bZ3ozNfZ0rC0sXkOc0zXw3p5p5T6o";
+pub(super) const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bWFwYWUtbm9ib2R5LXNhbHQ$C3mYV+1mlZtJz6bZ3ozNfZ0rC0sXkOc0zXw3p5p5T6o";
 
 /// A password that may be set: long enough, not absurdly long.
 #[derive(Clone)]

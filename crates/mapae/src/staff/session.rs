@@ -175,7 +175,7 @@ pub async fn sign_in(
 }
 
 /// The live session of `token` at `door`; tells the store that it was seen, at most once a minute.
-pub async fn of_token(platform: &Platform, door: Door, token: &str) -> Result<Option<Session>, StoreError> {
+pub(super) async fn of_token(platform: &Platform, door: Door, token: &str) -> Result<Option<Session>, StoreError> {
     if token.len() > limits::STAFF_TOKEN.size() {
         return Ok(None);
     }
@@ -217,6 +217,16 @@ pub async fn of_token(platform: &Platform, door: Door, token: &str) -> Result<Op
 }
 
 impl Session {
+    #[cfg(test)]
+    pub(super) fn for_tests(employee_id: &str) -> Self {
+        Self {
+            account_id: "test".to_owned(),
+            employee_id: employee_id.to_owned(),
+            csrf: csrf_of("test"),
+            token_hash: token_hash("test"),
+        }
+    }
+
     /// Whether a form or header carries this session's CSRF token.
     pub fn owns(&self, csrf: &str) -> bool {
         keys::mac::eq(self.csrf.as_bytes(), csrf.as_bytes())

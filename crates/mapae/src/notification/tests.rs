@@ -1,0 +1,294 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures::future::BoxFuture;
+
+use super::gateway::{DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Sms, SmsGateway, received};
+use super::outbox::{self, Fate, Message, Outcome, Topic, enqueue, fate, pause};
+use super::{Settings, Worker};
+use crate::operations::store::{StoreError, params};
+use crate::operations::{Platform, limits};
+use crate::testing::{TestPlatform, platform, platform_with};
+
+async fn put(platform: &TestPlatform, to: &str, text: &str) -> String {
+    let message = Message::sms(platform, Topic::Notice, to, text);
+    let id = message.id().to_owned();
+    write(platform, message).await;
+    id
+}
+
+async fn write(platform: &Arc<Platform>, message: Message) {
+    platform
+        .store
+        .write::<_, StoreError, _>(move |tx| Box::pin(async move { enqueue(tx, message).await }))
+        .await
+        .unwrap();
+}
+
+/// A gateway that answers as told and counts what it got, by message.
+#[derive(Debug, Default)]
+struct Scripted {
+    refusals: AtomicUsize,
+    error: Option<GatewayError>,
+    got: Mutex<HashMap<String, usize>>,
+}
+
+impl SmsGateway for Scripted {
+    fn send<'a>(&'a self, sms: Sms<'a>) -> BoxFuture<'a, Result<(), GatewayError>> {
+        Box::pin(async move {
+            *self.got.lock().unwrap().entry(sms.id.to_owned()).or_default() += 1;
+            tokio::task::yield_now().await;
+            match self.error {
+                Some(error) if self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() => {
+                    Err(error)
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_workers_bring_each_message_once() {
+    let platform = Arc::new(platform().await);
+    for n in 0..40 {
+        put(&platform, "01000000000", &format!("{n}")).await;
+    }
+    let gateway = Arc::new(Scripted::default());
+    let workers = (0..64).map(|_| {
+        let worker = Worker::new(Arc::clone(&platform.platform), Arc::<Scripted>::clone(&gateway));
+        tokio::spawn(async move { while worker.round().await.unwrap() > 0 {} })
+    });
+    for worker in futures::future::join_all(workers).await {
+        worker.unwrap();
+    }
+    let got = gateway.got.lock().unwrap();
+    assert_eq!(got.len(), 40);
+    assert!(got.values().all(|times| *times == 1), "{got:?}");
+}
+
+#[tokio::test]
+async fn what_is_rolled_back_is_never_told() {
+    let platform = platform().await;
+    let message = Message::sms(&platform, Topic::Notice, "01000000000", "no");
+    let failed: Result<(), StoreError> = platform
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                enqueue(tx, message).await?;
+                Err(StoreError::NotFound)
+            })
+        })
+        .await;
+    assert!(failed.is_err());
+    assert!(outbox::claim(&platform, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_away_is_asked_again_after_growing_pauses() {
+    let platform = platform().await;
+    let id = put(&platform, "01000000000", "later").await;
+    let gateway = Arc::new(Scripted {
+        refusals: AtomicUsize::new(3),
+        error: Some(GatewayError::Later("gateway_busy")),
+        ..Scripted::default()
+    });
+    let worker = Worker::new(Arc::clone(&platform.platform), Arc::<Scripted>::clone(&gateway));
+    for wait in [1_000, 2_000, 4_000] {
+        assert_eq!(worker.round().await.unwrap(), 1);
+        assert_eq!(fate(&platform.store, &id).await.unwrap(), Some(Fate::Waiting));
+        platform.clock.advance_ms(wait - 1);
+        assert_eq!(worker.round().await.unwrap(), 0, "not before {wait} ms");
+        platform.clock.advance_ms(1);
+    }
+    assert_eq!(worker.round().await.unwrap(), 1);
+    assert_eq!(fate(&platform.store, &id).await.unwrap(), Some(Fate::Sent { at: platform.now_ms() }));
+    assert_eq!(gateway.got.lock().unwrap()[&id], 4);
+    assert_eq!(pause(1_000_000), limits::OUTBOX_PAUSE.get());
+}
+
+#[tokio::test]
+async fn after_the_last_try_or_a_plain_refusal_the_message_is_dead() {
+    let platform = platform().await;
+    let refused = put(&platform, "01000000000", "refused").await;
+    let never = Arc::new(Scripted {
+        refusals: AtomicUsize::new(1),
+        error: Some(GatewayError::Never("gateway_refused")),
+        ..Scripted::default()
+    });
+    Worker::new(Arc::clone(&platform.platform), never).round().await.unwrap();
+    assert_eq!(fate(&platform.store, &refused).await.unwrap(), Some(Fate::Dead { at: platform.now_ms() }));
+
+    let unlucky = put(&platform, "01000000000", "unlucky").await;
+    let away = Arc::new(Scripted {
+        refusals: AtomicUsize::new(usize::MAX),
+        error: Some(GatewayError::Later("gateway_unreachable")),
+        ..Scripted::default()
+    });
+    let worker = Worker::new(Arc::clone(&platform.platform), Arc::<Scripted>::clone(&away));
+    for _ in 0..limits::OUTBOX_TRIES.get() {
+        worker.round().await.unwrap();
+        platform.clock.advance_ms(limits::OUTBOX_PAUSE.get());
+    }
+    assert!(matches!(fate(&platform.store, &unlucky).await.unwrap(), Some(Fate::Dead { .. })));
+    assert_eq!(away.got.lock().unwrap()[&unlucky], 12);
+    assert_eq!(worker.round().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_message_that_a_dead_worker_held_is_taken_over_and_its_late_word_does_not_count() {
+    let platform = platform().await;
+    let id = put(&platform, "01000000000", "crash").await;
+    // The first worker claims and is never heard of, as after kill -9.
+    let lost = outbox::claim(&platform, 10).await.unwrap().remove(0);
+    assert!(outbox::claim(&platform, 10).await.unwrap().is_empty(), "held");
+    platform.clock.advance_ms(limits::OUTBOX_LEASE.get());
+    let taken = outbox::claim(&platform, 10).await.unwrap().remove(0);
+    assert_eq!((taken.id.as_str(), taken.attempts), (id.as_str(), 2));
+    let now = platform.now_ms();
+    let settled = platform
+        .store
+        .write::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                let late = outbox::settle(tx, &lost, Outcome::GiveUp("late"), now).await?;
+                let good = outbox::settle(tx, &taken, Outcome::Sent, now).await?;
+                Ok((late, good))
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!(settled, (false, true));
+    assert_eq!(fate(&platform.store, &id).await.unwrap(), Some(Fate::Sent { at: now }));
+}
+
+#[tokio::test]
+async fn a_code_that_has_run_out_is_not_sent() {
+    let platform = platform().await;
+    let message = Message::sms(&platform, Topic::Code, "01000000000", "123456").until(platform.now_ms() + 180_000);
+    let id = message.id().to_owned();
+    write(&platform, message).await;
+    platform.clock.advance_ms(180_000);
+    let gateway = Arc::new(Scripted::default());
+    Worker::new(Arc::clone(&platform.platform), Arc::<Scripted>::clone(&gateway)).round().await.unwrap();
+    assert!(gateway.got.lock().unwrap().is_empty());
+    assert!(matches!(fate(&platform.store, &id).await.unwrap(), Some(Fate::Dead { .. })));
+}
+
+#[tokio::test]
+async fn number_and_text_are_sealed_and_gone_once_sent() {
+    let platform = platform().await;
+    let id = put(&platform, "01012345678", "비밀 문자").await;
+    let payload = async || {
+        platform
+            .store
+            .fetch_one("SELECT payload FROM notification_outbox WHERE id = $1", params![id.as_str()])
+            .await
+            .unwrap()
+            .opt_bytes("payload")
+            .unwrap()
+    };
+    let sealed = payload().await.unwrap();
+    for plain in ["01012345678".as_bytes(), "비밀".as_bytes()] {
+        assert!(!sealed.windows(plain.len()).any(|window| window == plain));
+    }
+    let demo = Arc::new(DemoGateway::new(Arc::clone(&platform.platform)));
+    Worker::new(Arc::clone(&platform.platform), demo).round().await.unwrap();
+    assert_eq!(payload().await, None);
+    let inbox = received(&platform, Some("010-1234-5678")).await.unwrap();
+    assert_eq!(inbox.iter().map(|message| message.text.as_str()).collect::<Vec<_>>(), ["비밀 문자"]);
+    assert!(received(&platform, Some("01099999999")).await.unwrap().is_empty());
+    platform.clock.advance_ms(limits::OUTBOX_KEEP.get() + 1);
+    assert_eq!(outbox::sweep(&platform).await.unwrap(), 1);
+    assert_eq!(fate(&platform.store, &id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_message_that_comes_twice_with_one_id_is_shown_once() {
+    let platform = platform_with(|config| config.demo.enabled = true).await;
+    let demo = DemoGateway::new(Arc::clone(&platform.platform));
+    for _ in 0..2 {
+        demo.send(Sms { id: "same", to: "01000000000", text: "once" }).await.unwrap();
+    }
+    assert_eq!(received(&platform, None).await.unwrap().len(), 1);
+}
+
+/// A gateway of somebody else: an HTTP server that answers with the given statuses, one after the other.
+async fn server(statuses: Vec<u16>) -> (String, Arc<Mutex<Vec<(http::HeaderMap, String)>>>) {
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let (seen, statuses) = (Arc::clone(&got), Arc::new(Mutex::new(statuses.into_iter())));
+    let router = axum::Router::new().route(
+        "/send",
+        axum::routing::any(move |headers: http::HeaderMap, body: String| {
+            let (seen, statuses) = (Arc::clone(&seen), Arc::clone(&statuses));
+            async move {
+                seen.lock().unwrap().push((headers, body));
+                http::StatusCode::from_u16(statuses.lock().unwrap().next().unwrap_or(200)).unwrap()
+            }
+        }),
+    );
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(async move {
+        let service = hyper_util::service::TowerToHyperService::new(router);
+        loop {
+            let (stream, _) = socket.accept().await.unwrap();
+            let service = service.clone();
+            tokio::spawn(async move {
+                let io = hyper_util::rt::TokioIo::new(stream);
+                let _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await;
+            });
+        }
+    });
+    (format!("http://{address}/send"), got)
+}
+
+#[tokio::test]
+async fn any_http_gateway_is_spoken_to_by_its_template() {
+    let (url, got) = server(vec![200, 503, 409, 400]).await;
+    let settings = Settings {
+        url,
+        headers: vec!["X-Api-Key: secret".to_owned()],
+        body: r#"{"msg":{"receiver":"{to}","body":"{text}","ref":"{id}","sender":"{sender}"}}"#.to_owned(),
+        sender: "0212345678".to_owned(),
+        ..Settings::default()
+    };
+    let gateway = HttpGateway::new(&settings, reqwest::Client::new()).unwrap();
+    assert!(!format!("{gateway:?}").contains("secret"));
+    let text = "줄\n\"따옴표\" {to} \\";
+    let sms = || Sms { id: "m-1", to: "01000000000", text };
+    assert_eq!(gateway.send(sms()).await, Ok(()));
+    assert_eq!(gateway.send(sms()).await, Err(GatewayError::Later("gateway_busy")));
+    assert_eq!(gateway.send(sms()).await, Ok(()), "409: it has this id already");
+    assert_eq!(gateway.send(sms()).await, Err(GatewayError::Never("gateway_refused")));
+    let got = got.lock().unwrap();
+    let (headers, body) = &got[0];
+    assert_eq!((&headers["x-api-key"], &headers["idempotency-key"]), (&"secret".parse().unwrap(), &"m-1".parse().unwrap()));
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["msg"]["receiver"], "01000000000");
+    assert_eq!(body["msg"]["body"], text, "what stands in a text is never taken for a blank");
+    assert_eq!(body["msg"]["sender"], "0212345678");
+}
+
+#[tokio::test]
+async fn a_gateway_that_cannot_be_reached_is_tried_later() {
+    let settings = Settings { url: "http://127.0.0.1:9/send".to_owned(), ..Settings::default() };
+    let gateway = HttpGateway::new(&settings, reqwest::Client::new()).unwrap();
+    let error = gateway.send(Sms { id: "m", to: "0", text: "t" }).await.unwrap_err();
+    assert_eq!(error, GatewayError::Later("gateway_unreachable"));
+}
+
+#[test]
+fn a_gateway_that_could_not_work_is_refused_at_the_start() {
+    let good = Settings { url: "https://sms.example/send".to_owned(), ..Settings::default() };
+    let with = |change: fn(&mut Settings)| {
+        let mut settings = good.clone();
+        change(&mut settings);
+        HttpGateway::new(&settings, reqwest::Client::new()).unwrap_err()
+    };
+    assert!(matches!(with(|s| s.url = "ftp://x".to_owned()), GatewayConfigError::Url(_)));
+    assert!(matches!(with(|s| s.method = "DELETE".to_owned()), GatewayConfigError::Method));
+    assert!(matches!(with(|s| s.body = "{text}".to_owned()), GatewayConfigError::Body(_)));
+    let header = with(|s| s.headers = vec!["no colon secret".to_owned()]);
+    assert!(matches!(header, GatewayConfigError::Header(_)));
+}
