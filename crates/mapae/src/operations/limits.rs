@@ -96,6 +96,8 @@ limits! {
     }
     "personnel" {
         PORTRAIT = 512 * KIB, Bytes, "A portrait of the HR record.";
+        SEARCH_AGENCIES = 2_000, Count, "Agencies that one search for employees reaches.";
+        SEARCH_PIECES = 6, Count, "Two-syllable pieces of a name that narrow a search; the rest is compared after opening.";
         IMPORT_FILE = 512 * MIB, Bytes, "A CSV file to import.";
         IMPORT_LINE = 16 * KIB, Bytes, "One line of a CSV file.";
         IMPORT_GROUP = 500, Count, "Rows of one commit of an import.";

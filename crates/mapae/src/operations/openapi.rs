@@ -1,6 +1,7 @@
 //! The OpenAPI document: its head, and what is the same for every operation.
 
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
 };
@@ -23,6 +24,13 @@ pub(super) fn head() -> OpenApi {
 pub(super) fn complete(api: &mut OpenApi) {
     let components = api.components.get_or_insert_default();
     components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
+    let session = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "A session of staff or applicant. Browsers send it as a cookie, with x-csrf-token for changes.",
+        ))
+        .build();
+    components.add_security_scheme("session", SecurityScheme::Http(session));
     for item in api.paths.paths.values_mut() {
         let operations = [
             &mut item.get,

@@ -194,3 +194,6 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     crate::login::start(platform, tasks);
     crate::audit::start(platform, tasks);
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! searching goes over blind indexes ([`crate::operations::sealer`]); the resident registration number exists only as a
 //! sealed keyed hash ([`identity`]).
 
+mod api;
 pub mod cli;
 pub mod demo_data;
 pub mod identity;
@@ -12,6 +13,7 @@ mod moment;
 mod portrait;
 mod reach;
 mod records;
+mod search;
 mod types;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ pub use records::{
     agency, approvers, badge_claims, department, eligibility, employee, employee_by_number, matches_identity,
     standing,
 };
+pub use search::{Page, Search, search};
 pub use types::{
     Agency, AgencyKind, Department, Eligibility, Employee, EmployeeStatus, InstCode, Named, NotAnInstCode,
     Refused, Standing,
@@ -40,6 +43,8 @@ pub use types::{
 pub enum PersonnelError {
     #[error("no such employee, department or agency")]
     NotFound,
+    #[error("a part of a name needs two syllables")]
+    SearchTooShort,
     #[error("a sealed value does not open: {0}")]
     Sealed(#[from] SealError),
     #[error("a stored value cannot be read")]
@@ -52,6 +57,9 @@ impl From<PersonnelError> for Problem {
     fn from(error: PersonnelError) -> Self {
         match error {
             PersonnelError::NotFound => Self::new(StatusCode::NOT_FOUND, "personnel.not_found"),
+            PersonnelError::SearchTooShort => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "personnel.search_too_short")
+            }
             PersonnelError::Store(error) => error.into(),
             other => Self::internal(other),
         }
@@ -78,7 +86,7 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 
 /// Routes of the console listener.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    api::routes()
 }
 
 /// Starts the workers of this folder.

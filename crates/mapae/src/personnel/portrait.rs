@@ -8,7 +8,10 @@ use crate::operations::{Platform, limits};
 const TABLE: &str = "employee_portrait";
 
 /// The portrait as media type and image, if there is one. Looking at one for a person is audited by the caller.
-pub async fn portrait(platform: &Platform, employee_id: &str) -> Result<Option<(String, Vec<u8>)>, PersonnelError> {
+pub async fn portrait(
+    platform: &Platform,
+    employee_id: &str,
+) -> Result<Option<(String, Vec<u8>)>, PersonnelError> {
     let row = platform
         .store
         .fetch_optional(

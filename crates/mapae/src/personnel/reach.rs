@@ -8,7 +8,10 @@ use crate::operations::store::params;
 const LEVELS: usize = 8;
 
 /// The departments this employee heads, or decides for as deputy now.
-pub async fn departments_decided_by(platform: &Platform, employee_id: &str) -> Result<Vec<String>, PersonnelError> {
+pub async fn departments_decided_by(
+    platform: &Platform,
+    employee_id: &str,
+) -> Result<Vec<String>, PersonnelError> {
     let rows = platform
         .store
         .fetch_all(
@@ -33,7 +36,10 @@ pub async fn agencies_under(
         for code in &level {
             let rows = platform
                 .store
-                .fetch_all("SELECT code FROM agency WHERE parent_code = $1 LIMIT 2000", params![code.as_str()])
+                .fetch_all(
+                    "SELECT code FROM agency WHERE parent_code = $1 LIMIT 2000",
+                    params![code.as_str()],
+                )
                 .await?;
             for row in rows {
                 let code = row.text("code")?;
@@ -82,7 +88,8 @@ pub async fn deciding_department(
         let Some(id) = next.take() else { return Ok(None) };
         let Some(department) = super::department(platform, &id).await? else { return Ok(None) };
         let heads_it = department.head_id.as_deref() == Some(employee_id);
-        let somebody_else = department.head_id.iter().chain(&department.deputies).any(|other| other != employee_id);
+        let somebody_else =
+            department.head_id.iter().chain(&department.deputies).any(|other| other != employee_id);
         if !heads_it && somebody_else {
             return Ok(Some(id));
         }

@@ -141,6 +141,19 @@ pub async fn agency(platform: &Platform, code: &str) -> Result<Option<Agency>, P
     Ok(row.map(|row| agency_of(&row)).transpose()?)
 }
 
+/// Every agency, by code.
+pub(super) async fn agencies(platform: &Platform) -> Result<Vec<Agency>, PersonnelError> {
+    let rows = platform
+        .store
+        .fetch_all(
+            "SELECT a.code, a.name, a.name_en, a.kind, a.parent_code, a.eligible, a.reason_ko, a.reason_en, a.phase, \
+             a.phase_at FROM agency a ORDER BY a.code LIMIT 5000",
+            params![],
+        )
+        .await?;
+    Ok(rows.iter().map(agency_of).collect::<Result<_, _>>()?)
+}
+
 /// A department with the deputies of this moment.
 pub async fn department(platform: &Platform, id: &str) -> Result<Option<Department>, PersonnelError> {
     let row = platform

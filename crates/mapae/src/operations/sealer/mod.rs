@@ -23,12 +23,14 @@ pub struct SealedColumn {
     pub key: &'static str,
     /// SQL for the row id the value was sealed with; mostly the key itself.
     pub place: &'static str,
+    /// The column name the value was sealed with; mostly the column itself.
+    pub sealed_as: &'static str,
 }
 
 impl SealedColumn {
     /// A column sealed to its primary key.
     pub const fn new(table: &'static str, column: &'static str, key: &'static str) -> Self {
-        Self { table, column, key, place: key }
+        Self { table, column, key, place: key, sealed_as: column }
     }
 }
 

@@ -29,10 +29,21 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("audit_personal", "sealed", "record_id"),
     SealedColumn::new("notification_outbox", "payload", "id"),
     SealedColumn::new("notification_demo_inbox", "payload", "id"),
-    // Bound to account and device: a key moved to another device does not open (protocols.md §5).
-    SealedColumn { table: "account", column: "pin_key", key: "id", place: "id || '|' || device_thumbprint" },
-    SealedColumn { table: "account", column: "pin_next", key: "id", place: "id || '|' || device_thumbprint" },
+    SealedColumn::new("application", "seen_phone", "id"),
+    SealedColumn::new("application_event", "note", "id"),
+    // Bound to account and device: a key moved to another device does not open (protocols.md §5). The next PIN's key
+    // is sealed as the one it will become, and goes first: it may become it while we are at work.
+    PIN_NEXT,
+    SealedColumn { column: "pin_key", ..PIN_NEXT },
 ];
+
+const PIN_NEXT: SealedColumn = SealedColumn {
+    table: "account",
+    column: "pin_next",
+    key: "id",
+    place: "id || '|' || device_thumbprint",
+    sealed_as: "pin_key",
+};
 
 /// Why a rotation did not finish. Run it again: it goes on where it stopped.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +133,7 @@ async fn seal_page(
     column: &SealedColumn,
     after: &str,
 ) -> Result<(Option<String>, u64), RotationError> {
-    let SealedColumn { table, column: name, key, place } = *column;
+    let SealedColumn { table, column: name, key, place, sealed_as } = *column;
     // Only constants of the list above go into the text.
     let select = format!(
         "SELECT {key} AS key, {place} AS place, {name} AS sealed FROM {table} \
@@ -138,7 +149,7 @@ async fn seal_page(
                 .sealer
                 .open(table, name, &place, &sealed)
                 .map_err(|_| RotationError::DoesNotOpen { table, column: name, row: row_key.clone() })?;
-            again.push((row_key.clone(), platform.sealer.seal(table, name, &place, &plain), sealed));
+            again.push((row_key.clone(), platform.sealer.seal(table, sealed_as, &place, &plain), sealed));
         }
         last = Some(row_key);
     }

@@ -15,7 +15,7 @@ mod value;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::PathBuf;
 use std::str::FromStr;

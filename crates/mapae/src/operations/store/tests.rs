@@ -6,7 +6,7 @@ use super::*;
 use crate::operations::once;
 use crate::testing::{self, TestClock, TestPlatform};
 
-async fn mark(store: &Store, id: String) -> Result<bool, StoreError> {
+pub(crate) async fn mark(store: &Store, id: String) -> Result<bool, StoreError> {
     store.write(move |tx| Box::pin(async move { once::consume(tx, "test", &id, i64::MAX).await })).await
 }
 
