@@ -19,6 +19,8 @@ mod routes;
 mod state;
 pub(crate) mod status;
 mod trust;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -27,8 +27,17 @@ pub(super) struct Party {
     version: i64,
     since: Week,
     layouts: HashMap<(Week, i64), Arc<Layout>>,
-    /// The state of every badge that ever changed, and the version of its last change.
-    changed: HashMap<i64, (BadgeState, i64)>,
+    /// Badges that ever changed, by slot.
+    changed: HashMap<i64, Changed>,
+}
+
+/// The last change of a badge.
+#[derive(Debug, Clone, Copy)]
+struct Changed {
+    state: BadgeState,
+    version: i64,
+    /// The last week with copies of it. A later list has none, and says nothing of it.
+    copy_week: i64,
 }
 
 /// A list as it stood at one version.
@@ -101,12 +110,13 @@ impl<'a> LocalStatus<'a> {
             Some(last) => (last.list.list.clone(), last.seen, last.version),
             None => (layout.with_decoys()?, 0, 0),
         };
-        for (slot, (state, changed)) in &party.changed {
-            if *changed > since && layout.series.covers(*slot) {
+        let week = name.week.start();
+        for (slot, changed) in &party.changed {
+            if changed.version > since && changed.copy_week >= week && layout.series.covers(*slot) {
                 for index in layout.indices(*slot) {
-                    list.set(index as usize, state.status())?;
+                    list.set(index as usize, changed.state.status())?;
                 }
-                version = version.max(*changed);
+                version = version.max(changed.version);
             }
         }
         let claims = claims(&name.uri(self.origin), self.as_of);
@@ -181,17 +191,17 @@ async fn party_at(
     let rows = platform
         .store
         .fetch_all(
-            "SELECT slot, state, status_version FROM badge WHERE issuing_did = $1 AND status_version > $2 \
+            "SELECT slot, state, status_version, copy_week FROM badge WHERE issuing_did = $1 AND status_version > $2 \
              AND copy_week >= $3 ORDER BY status_version",
             params![did, next.version, since.start()],
         )
         .await?;
     for row in &rows {
-        let (slot, word, changed) = (row.int("slot")?, row.text("state")?, row.int("status_version")?);
+        let (slot, word, version) = (row.int("slot")?, row.text("state")?, row.int("status_version")?);
         let state = BadgeState::parse(&word)
             .ok_or_else(|| StoreError::Column("state".to_owned(), format!("unknown word {word}")))?;
-        next.changed.insert(slot, (state, changed));
-        next.version = next.version.max(changed);
+        next.changed.insert(slot, Changed { state, version, copy_week: row.int("copy_week")? });
+        next.version = next.version.max(version);
     }
     // Badges without copies in use raise the version too.
     next.version = next.version.max(version);

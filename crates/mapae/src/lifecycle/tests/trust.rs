@@ -1,0 +1,84 @@
+//! The trust list: our verifier believes what it signs, and what a key did ends with the key.
+
+use credential::trust::{Anchor, Distrust, Origin, TrustList, TrustSource as _};
+use http_body_util::BodyExt as _;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::lifecycle::{local_trust, retire_key, revoke_key};
+use crate::operations::server_keys::KeyName;
+use crate::operations::{limits, server};
+use crate::testing;
+
+fn jkt(platform: &Platform) -> String {
+    platform.keys.signer(KeyName::Issuer).unwrap().public_key().thumbprint()
+}
+
+async fn judge(platform: &Platform, issued_at: i64) -> Result<(), Distrust> {
+    let trust = local_trust(platform).await.unwrap();
+    let (jkt, vct) = (jkt(platform), crate::issuance::desk(platform).unwrap().badge().vct.clone());
+    let origin = Origin {
+        jkt: &jkt,
+        issuer: Some(platform.config.public.origin()),
+        vct: &vct,
+        issued_at: Some(issued_at),
+    };
+    trust.judge(&origin).map(|_| ())
+}
+
+#[tokio::test]
+async fn the_issuing_key_is_on_the_list_that_is_served() {
+    let platform = testing::platform().await;
+    assert_eq!(judge(&platform, platform.now_ms() / 1000).await, Ok(()));
+    let request = http::Request::get("/trust-list").body(axum::body::Body::empty()).unwrap();
+    let reply = server::public_router(&platform).oneshot(request).await.unwrap();
+    assert_eq!(reply.headers()["content-type"], "application/mapae-trust-list+jwt");
+    let jwt = reply.into_body().collect().await.unwrap().to_bytes();
+    let roots = [platform.keys.root().clone()];
+    let now = platform.now_ms() / 1000;
+    let list = TrustList::verify(std::str::from_utf8(&jwt).unwrap(), Anchor::Roots(&roots), 1, now).unwrap();
+    assert_eq!((list.entries().len(), list.entries()[0].jkt.as_str()), (1, jkt(&platform).as_str()));
+    assert_eq!(list.expires_at(), now + 48 * 3600);
+}
+
+#[tokio::test]
+async fn the_list_is_signed_anew_every_five_minutes_and_when_it_changes() {
+    let platform = testing::platform().await;
+    let first = local_trust(&platform).await.unwrap();
+    platform.clock.advance_ms(limits::TRUST_LIST_REFRESH.get() - 1);
+    assert_eq!(local_trust(&platform).await.unwrap().issued_at(), first.issued_at());
+    platform.clock.advance_ms(1);
+    let second = local_trust(&platform).await.unwrap();
+    assert!(second.issued_at() > first.issued_at());
+    assert_eq!(second.version(), first.version());
+}
+
+#[tokio::test]
+async fn what_a_revoked_key_signed_holds_no_more_whatever_its_date_and_it_stays_revoked() {
+    let platform = testing::platform().await;
+    let now = platform.now_ms() / 1000;
+    assert_eq!(judge(&platform, now).await, Ok(()));
+    let key = jkt(&platform);
+    let end = |revoke: bool| {
+        let (store, key) = (platform.store.clone(), key.clone());
+        async move {
+            store
+                .write(move |tx| {
+                    Box::pin(async move {
+                        let by = By::system();
+                        if revoke { revoke_key(tx, &key, &by).await } else { retire_key(tx, &key, &by).await }
+                    })
+                })
+                .await
+        }
+    };
+    end(false).await.unwrap();
+    assert_eq!(judge(&platform, now - 1).await, Ok(()), "what was issued before holds");
+    assert_eq!(judge(&platform, now + 1).await, Err(Distrust::Retired));
+    assert!(end(false).await.is_err(), "it is retired already");
+    end(true).await.unwrap();
+    for dated in [now - 3600, now - 1, now + 1] {
+        assert_eq!(judge(&platform, dated).await, Err(Distrust::Revoked), "a back-dated forgery");
+    }
+    assert!(end(false).await.is_err() && end(true).await.is_err(), "there is no way back");
+}
