@@ -39,8 +39,8 @@ pub(super) async fn end(tx: &mut Tx, badge: &Badge) -> Result<(), StoreError> {
     login::suspend(tx, &badge.id).await
 }
 
-/// The badge was replaced by a new one: its sessions end, and the former phone's account. The same account goes on as it is: if it is
-/// suspended, the new badge is not issued to it.
+/// The badge was replaced by a new one: its sessions end, and the former phone's account. The same account goes on as
+/// it is: if it is suspended, the new badge is not issued to it.
 pub(super) async fn replaced(tx: &mut Tx, old: &Badge, new: &NewBadge) -> Result<(), StoreError> {
     match &old.account_id {
         Some(account_id) if old.account_id != new.account_id => account::end(tx, account_id).await?,

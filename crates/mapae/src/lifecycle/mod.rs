@@ -18,9 +18,9 @@ mod party;
 mod routes;
 mod state;
 pub(crate) mod status;
-mod trust;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::sync::Arc;
 

@@ -49,7 +49,10 @@ async fn an_employee_has_one_live_badge_whatever_the_code_does() {
     let second = new_badge(&platform, "someone", 1, None).await;
     assert!(matches!(enter(&platform, second.clone()).await, Err(ChangeError::Overtaken)));
     change(&platform, &first.id, Change::Suspend).await.unwrap();
-    assert!(matches!(enter(&platform, second.clone()).await, Err(ChangeError::Overtaken)), "suspended is live");
+    assert!(
+        matches!(enter(&platform, second.clone()).await, Err(ChangeError::Overtaken)),
+        "suspended is live"
+    );
     // Not even by hand.
     let by_hand = platform
         .store
@@ -87,7 +90,8 @@ async fn of_many_re_issues_at_once_one_replaces_the_badge() {
     }))
     .await;
     let won = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Ok(_)))).count();
-    let overtaken = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Err(ChangeError::Overtaken)))).count();
+    let overtaken =
+        outcomes.iter().filter(|outcome| matches!(outcome, Ok(Err(ChangeError::Overtaken)))).count();
     assert_eq!((won, overtaken), (1, 63));
     let rows = platform
         .store
@@ -116,7 +120,7 @@ async fn of_many_first_issues_at_once_one_is_entered() {
 }
 
 #[tokio::test]
-async fn a_suspension_takes_offers_account_and_status_with_it_and_nothing_brings_offers_back() {
+async fn a_suspension_takes_offers_account_and_sessions_with_it_and_a_resume_brings_the_account_back_alone() {
     let platform = testing::platform().await;
     let mut new = new_badge(&platform, "someone", 1, None).await;
     new.account_id = Some("account-1".to_owned());
@@ -145,6 +149,33 @@ async fn a_suspension_takes_offers_account_and_status_with_it_and_nothing_brings
         .await
         .unwrap();
     let made = enter(&platform, new).await.unwrap();
+    let badge_id = made.id.clone();
+    platform
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.execute(
+                    "INSERT INTO relying_party (id, name_ko, name_en, redirect_uris, claims, level, acr, subject, \
+                     sector, id_token_alg, created_at) \
+                     VALUES ('rp', 'rp', 'rp', '[]', '[]', 'low', 'base', 'public', 'rp', 'ES256', 0)",
+                    params![],
+                )
+                .await?;
+                tx.execute(
+                    "INSERT INTO login_session (id, attempt, relying_party, badge, subject, acr, token_hash, \
+                     created_at, expires_at) VALUES ('s', 'a', 'rp', $1, 'sub', 'base', $2, 0, 9)",
+                    params![badge_id, vec![1_u8; 32]],
+                )
+                .await
+            })
+        })
+        .await
+        .unwrap();
+    let session_ended = || async {
+        let row = platform.store.fetch_one("SELECT ended_at FROM login_session", params![]).await.unwrap();
+        row.opt_int("ended_at").unwrap().is_some()
+    };
+    assert!(!session_ended().await);
     let offers = || async {
         let sql = "SELECT state FROM issuance_offer ORDER BY id";
         let rows = platform.store.fetch_all(sql, params![]).await.unwrap();
@@ -159,24 +190,31 @@ async fn a_suspension_takes_offers_account_and_status_with_it_and_nothing_brings
     change(&platform, &made.id, Change::Suspend).await.unwrap();
     assert_eq!(offers().await, ["void", "void", "open"]);
     assert_eq!(account().await, (true, "active".to_owned()));
+    assert!(session_ended().await);
     change(&platform, &made.id, Change::Resume).await.unwrap();
     assert_eq!(offers().await, ["void", "void", "open"]);
     assert_eq!(account().await, (false, "active".to_owned()));
+    assert!(session_ended().await);
     change(&platform, &made.id, Change::Revoke).await.unwrap();
     assert_eq!(account().await.1, "closed");
 
     let rows = platform
         .store
-        .fetch_all("SELECT act, actor, duty FROM audit_record WHERE subject = $1 ORDER BY id", params![&made.id])
+        .fetch_all(
+            "SELECT act, actor, duty FROM audit_record WHERE subject = $1 ORDER BY id",
+            params![&made.id],
+        )
         .await
         .unwrap();
     let told: Vec<_> = rows
         .iter()
         .map(|row| (row.text("act").unwrap(), row.text("actor").unwrap(), row.text("duty").unwrap()))
         .collect();
-    let by_officer =
-        |act: &str| (act.to_owned(), "employee-7".to_owned(), "security_officer".to_owned());
-    assert_eq!(told[1..], [by_officer("badge.suspended"), by_officer("badge.resumed"), by_officer("badge.revoked")]);
+    let by_officer = |act: &str| (act.to_owned(), "employee-7".to_owned(), "security_officer".to_owned());
+    assert_eq!(
+        told[1..],
+        [by_officer("badge.suspended"), by_officer("badge.resumed"), by_officer("badge.revoked")]
+    );
     assert_eq!(told[0].0, "badge.issued");
 }
 
@@ -187,7 +225,9 @@ async fn a_change_that_cannot_be_audited_does_not_happen() {
     platform
         .store
         .write(|tx| {
-            Box::pin(async move { tx.execute("ALTER TABLE audit_record RENAME TO elsewhere", params![]).await })
+            Box::pin(
+                async move { tx.execute("ALTER TABLE audit_record RENAME TO elsewhere", params![]).await },
+            )
         })
         .await
         .unwrap();

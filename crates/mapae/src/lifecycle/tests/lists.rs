@@ -26,7 +26,8 @@ async fn places(platform: &Platform, slot: i64, first: i64, count: i64) -> Vec<S
 
 async fn get(platform: &TestPlatform, uri: &str, headers: &[(&str, &str)]) -> http::Response<Vec<u8>> {
     let path = uri.strip_prefix(platform.config.public.origin()).unwrap_or(uri);
-    let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+    let request =
+        headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
     let router = server::public_router(platform);
     let (parts, body) = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap().into_parts();
     http::Response::from_parts(parts, body.collect().await.unwrap().to_bytes().to_vec())
@@ -97,7 +98,8 @@ async fn a_revocation_in_the_past_says_nothing_in_weeks_without_its_copies() {
     let list = fetch(&platform, &copy.uri).await;
     // Its slot of this week holds no copy; only decoys are marked.
     let week = Week::of(platform.now_ms() / 1000);
-    let empty = status::claims_for(&platform, &gone.issuing_did, gone.slot, week, 0, 1).await.unwrap().unwrap();
+    let empty =
+        status::claims_for(&platform, &gone.issuing_did, gone.slot, week, 0, 1).await.unwrap().unwrap();
     assert_eq!(list.get(empty[0].index), Some(Status::Valid));
 }
 
@@ -217,10 +219,14 @@ async fn a_list_is_served_in_both_forms_with_its_tag_and_only_while_it_is_of_use
     let again = get(&platform, &copy.uri, &[("if-none-match", known)]).await;
     assert_eq!((again.status(), again.body().len()), (StatusCode::NOT_MODIFIED, 0));
     assert!(again.headers()["cache-control"].to_str().unwrap().contains("max-age=5"));
-    assert_eq!(get(&platform, &copy.uri, &[("accept", "text/html")]).await.status(), StatusCode::NOT_ACCEPTABLE);
+    assert_eq!(
+        get(&platform, &copy.uri, &[("accept", "text/html")]).await.status(),
+        StatusCode::NOT_ACCEPTABLE
+    );
 
     let name = copy.uri.rsplit('/').next().unwrap();
-    for wrong in ["x", "0000000000000000-2026-W48-0", &format!("{name}1"), &name.replace("-W48-0", "-W48-00")] {
+    for wrong in ["x", "0000000000000000-2026-W48-0", &format!("{name}1"), &name.replace("-W48-0", "-W48-00")]
+    {
         assert_eq!(get(&platform, &format!("/status/{wrong}"), &[]).await.status(), StatusCode::NOT_FOUND);
     }
     platform.clock.advance_ms(limits::STATUS_LIST_SERVED.get());

@@ -16,7 +16,12 @@ fn did(platform: &Platform) -> String {
 }
 
 /// What is to be entered for an employee, in a slot of its own, with `copies` copies of this week.
-async fn new_badge(platform: &Platform, employee_id: &str, copies: i64, replaces: Option<&Badge>) -> NewBadge {
+async fn new_badge(
+    platform: &Platform,
+    employee_id: &str,
+    copies: i64,
+    replaces: Option<&Badge>,
+) -> NewBadge {
     let did = did(platform);
     let party = did.clone();
     let slot = platform
@@ -73,10 +78,7 @@ async fn change_in(tx: &mut Tx, badge_id: &str, change: Change) -> Result<Badge,
 
 async fn change(platform: &Platform, badge_id: &str, change: Change) -> Result<Badge, ChangeError> {
     let badge_id = badge_id.to_owned();
-    platform
-        .store
-        .write(move |tx| Box::pin(async move { change_in(tx, &badge_id, change).await }))
-        .await
+    platform.store.write(move |tx| Box::pin(async move { change_in(tx, &badge_id, change).await })).await
 }
 
 async fn state(platform: &Platform, badge_id: &str) -> super::BadgeState {
