@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use mapae::operations::server::Server;
-use mapae::operations::{Config, Platform, SystemClock, log};
+use mapae::operations::{Config, Platform, SystemClock, log, signal};
 
 /// Open platform for mobile official IDs.
 #[derive(Debug, Parser)]
@@ -44,8 +44,6 @@ enum Command {
     /// A phone in the terminal.
     #[command(subcommand)]
     Wallet(mapae::phone::cli::Command),
-    /// Show the whole walk.
-    #[command(subcommand)]
     Demo(mapae::demo::cli::Command),
 }
 
@@ -85,7 +83,9 @@ async fn run(arguments: Arguments) -> Result<(), AnyError> {
         _ => {}
     }
     let config = Config::load(arguments.config.as_deref(), std::env::vars())?;
-    log::start(&config.log.level);
+    // The demonstration and the phone speak to a person; a log would talk in between.
+    let quiet = matches!(arguments.command, Command::Demo(_) | Command::Wallet(_));
+    log::start(if quiet { "error" } else { &config.log.level });
     match arguments.command {
         Command::Serve => serve(config).await,
         Command::Config(_) => {
@@ -105,21 +105,7 @@ async fn run(arguments: Arguments) -> Result<(), AnyError> {
 async fn serve(config: Config) -> Result<(), AnyError> {
     let platform = Platform::open(config, Arc::new(SystemClock)).await?;
     let server = Server::start(platform).await?;
-    wait_for_signal().await?;
+    signal::wait().await?;
     server.stop().await;
     Ok(())
-}
-
-#[cfg(unix)]
-async fn wait_for_signal() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        signal = tokio::signal::ctrl_c() => signal,
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn wait_for_signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }

@@ -18,6 +18,7 @@ pub mod problem;
 pub mod sealer;
 pub mod server;
 pub mod server_keys;
+pub mod signal;
 pub mod store;
 pub mod tasks;
 pub mod tokens;

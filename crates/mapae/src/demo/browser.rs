@@ -1,0 +1,107 @@
+//! A browser without a screen: cookies, redirects one by one, and the login page read as a person would read it.
+
+use std::collections::BTreeMap;
+
+use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::AnyError;
+
+/// What a person sees on the login page, and what its script needs to follow the phone.
+#[derive(Debug)]
+pub(super) struct LoginPage {
+    pub(super) number: String,
+    pub(super) link: String,
+    login: String,
+    draw: i64,
+    url: Url,
+}
+
+/// One browser with its cookies; every site of the demonstration is on one host, and so shares them.
+#[derive(Debug)]
+pub(super) struct Browser {
+    http: Client,
+    cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    pub(super) fn new(http: Client) -> Self {
+        Self { http, cookies: BTreeMap::new() }
+    }
+
+    /// Opens an address and follows redirects until a page answers.
+    pub(super) async fn open(&mut self, url: &str) -> Result<(Url, String), AnyError> {
+        let mut url = Url::parse(url)?;
+        for _ in 0..10 {
+            let response = self.send(self.http.get(url.clone())).await?;
+            if let Some(next) = response.headers().get(LOCATION) {
+                url = url.join(next.to_str()?)?;
+                continue;
+            }
+            let status = response.status();
+            let page = response.text().await?;
+            return if status.is_success() {
+                Ok((url, page))
+            } else {
+                Err(format!("{}{} answered {status}", url.origin().ascii_serialization(), url.path()).into())
+            };
+        }
+        Err("too many redirects".into())
+    }
+
+    /// Opens an address that ends at the login page.
+    pub(super) async fn login_page(&mut self, url: &str) -> Result<LoginPage, AnyError> {
+        let (url, page) = self.open(url).await?;
+        let number = between(&page, "login-digits\">", "<").ok_or("the login page shows no number")?;
+        Ok(LoginPage {
+            number: number.trim().to_owned(),
+            link: attribute(&page, "data-scan")?,
+            login: attribute(&page, "data-login")?,
+            draw: attribute(&page, "data-draw")?.parse()?,
+            url,
+        })
+    }
+
+    /// Follows the phone as the page's script does, then goes where the page sends the browser.
+    pub(super) async fn follow(&mut self, page: &LoginPage) -> Result<(Url, String), AnyError> {
+        for _ in 0..200 {
+            let body = json!({ "login": page.login, "draw": page.draw });
+            let response = self.send(self.http.post(page.url.join("/login/poll")?).json(&body)).await?;
+            let answer: Value = response.json().await?;
+            if let Some(next) = answer.get("next").and_then(Value::as_str) {
+                let next = page.url.join(next)?;
+                return self.open(next.as_str()).await;
+            }
+            if answer.get("state").and_then(Value::as_str) != Some("waiting") {
+                return Err(format!("the login ended: {answer}").into());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        Err("the login page waited for 5 seconds in vain".into())
+    }
+
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> Result<Response, AnyError> {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let response = request.header(COOKIE, cookies.join("; ")).send().await?;
+        for line in response.headers().get_all(SET_COOKIE) {
+            let pair = line.to_str()?.split(';').next().unwrap_or_default();
+            if let Some((name, value)) = pair.split_once('=') {
+                self.cookies.insert(name.trim().to_owned(), value.trim().to_owned());
+            }
+        }
+        Ok(response)
+    }
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let start = text.find(before)? + before.len();
+    let rest = text.get(start..)?;
+    rest.get(..rest.find(after)?)
+}
+
+fn attribute(page: &str, name: &str) -> Result<String, AnyError> {
+    let value = between(page, &format!("{name}=\""), "\"").ok_or_else(|| format!("the login page has no {name}"))?;
+    Ok(value.replace("&amp;", "&").replace("&#38;", "&").replace("&quot;", "\"").replace("&#34;", "\""))
+}

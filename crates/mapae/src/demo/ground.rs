@@ -1,0 +1,127 @@
+//! What the walk stands on: a folder, a configuration, a running server, fictional agencies and people.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use url::Url;
+
+use super::AnyError;
+use super::story::Story;
+use crate::operations::server::Server;
+use crate::operations::{Config, Platform, SystemClock};
+use crate::personnel::{self, cli::write_demo_files};
+use crate::staff;
+
+/// What the person asked for on the command line.
+#[derive(Debug)]
+pub(super) struct Wishes {
+    pub(super) data: Option<PathBuf>,
+    pub(super) port: u16,
+    pub(super) store: Option<String>,
+    pub(super) people: u64,
+}
+
+/// Everything is up.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) platform: Arc<Platform>,
+    pub(super) relying_party: Value,
+    server: Server,
+    folder: PathBuf,
+    /// The folder was made for this run only.
+    passing: bool,
+}
+
+impl Ground {
+    /// Makes the folder, starts the server, brings in agencies, people, accounts and the sample relying party.
+    pub(super) async fn lay(mut config: Config, wishes: Wishes, story: &mut Story) -> Result<Self, AnyError> {
+        let passing = wishes.data.is_none();
+        let folder = wishes.data.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("mapae-demo-{}", crate::operations::id::new())));
+        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        configure(&mut config, &folder, &wishes)?;
+        story.chapter("준비", "Ground");
+        let (platform, server) = story
+            .step("start", ("서버 시작 (저장소, 열쇠, 수신)", "server started (store, keys, listeners)"), async {
+                let platform = Platform::open(config, Arc::new(SystemClock)).await?;
+                let server = Server::start(Arc::clone(&platform)).await?;
+                let address = platform.config.public.origin().to_owned();
+                Ok(((platform, server), address))
+            })
+            .await?;
+        let people = wishes.people;
+        story
+            .step("import", ("예시 기관과 공무원 가져오기", "fictional agencies and officials imported"), async {
+                let imported = import(&platform, &folder, people).await?;
+                Ok(((), imported))
+            })
+            .await?;
+        let relying_party = story
+            .step("accounts", ("예시 계정과 이용기관", "demo accounts and relying party"), async {
+                staff::demo::make(&platform).await?;
+                let relying_party = crate::login::sample::register(&platform).await?;
+                Ok((relying_party, String::new()))
+            })
+            .await?;
+        Ok(Self { platform, relying_party, server, folder, passing })
+    }
+
+    /// Where everything is.
+    pub(super) fn urls(&self) -> Value {
+        let config = &self.platform.config;
+        json!({
+            "public": config.public.origin(),
+            "console": config.console.base_url.as_str().trim_end_matches('/'),
+            "metrics": format!("http://{}", config.metrics.listen),
+            "messages": format!("{}/demo/messages", config.public.origin()),
+            "relying_party": config.login.sample_base_url.as_str().trim_end_matches('/'),
+        })
+    }
+
+    /// Where the phone keeps its vault.
+    pub(super) fn vault(&self) -> PathBuf {
+        self.folder.join("phone")
+    }
+
+    /// Stops the server and removes what was made for this run only.
+    pub(super) async fn clear(self) {
+        self.server.stop().await;
+        if self.passing && let Err(error) = std::fs::remove_dir_all(&self.folder) {
+            eprintln!("mapae: {} is left behind: {error}", self.folder.display());
+        }
+    }
+}
+
+fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> Result<(), AnyError> {
+    let port = |offset: u16| wishes.port.checked_add(offset).ok_or("the ports end at 65535");
+    let listen = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+    let url = |port: u16| Url::parse(&format!("http://localhost:{port}"));
+    let (public, console, metrics, sample) = (port(0)?, port(1)?, port(2)?, port(3)?);
+    (config.public.listen, config.public.base_url) = (listen(public), url(public)?);
+    (config.console.listen, config.console.base_url) = (listen(console), url(console)?);
+    config.metrics.listen = listen(metrics);
+    (config.login.sample_listen, config.login.sample_base_url) = (listen(sample), url(sample)?);
+    config.store.url = wishes.store.clone().unwrap_or_else(|| format!("sqlite:{}", folder.join("mapae.db").display()));
+    config.keys.file = folder.join("mapae.key");
+    config.demo.enabled = true;
+    config.issuance.standard_wallet_agencies = vec!["9000001".to_owned()];
+    Ok(())
+}
+
+async fn import(platform: &Arc<Platform>, folder: &Path, people: u64) -> Result<String, AnyError> {
+    let files = folder.join("import");
+    let (agencies, employees) = write_demo_files(&files, people)?;
+    let options = personnel::import::Options { dry_run: false, source: "demo".into(), actor: "operator".into() };
+    let mut rows = Vec::new();
+    for file in [agencies, employees] {
+        let report = personnel::import::import(platform, &file, &options, &mut |_, _| {}).await?;
+        if report.bad > 0 {
+            return Err(format!("{} lines of {} were refused", report.bad, file.display()).into());
+        }
+        rows.push(report.new + report.unchanged + report.changed);
+    }
+    std::fs::remove_dir_all(files)?;
+    let mut rows = rows.into_iter();
+    Ok(format!("{} + {}", rows.next().unwrap_or(0), rows.next().unwrap_or(0)))
+}
