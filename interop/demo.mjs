@@ -103,6 +103,6 @@ export async function standardOffer() {
     return response.json();
   };
   const { token } = await api('/api/v1/portal/session', 'POST', { login: applicant.login, password: applicant.password });
-  const offer = await api('/api/v1/portal/credential-offer', 'POST', undefined, token);
-  return { offer: offer.credential_offer, code: offer.tx_code };
+  const offer = await api('/api/v1/portal/wallet-offer', 'POST', undefined, token);
+  return { offer: offer.link, code: offer.tx_code };
 }

@@ -105,7 +105,6 @@ fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> Result<(), 
     config.store.url = wishes.store.clone().unwrap_or_else(|| format!("sqlite:{}", folder.join("mapae.db").display()));
     config.keys.file = folder.join("mapae.key");
     config.demo.enabled = true;
-    config.issuance.standard_wallet_agencies = vec!["9000001".to_owned()];
     Ok(())
 }
 
