@@ -103,5 +103,17 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
 
 fn attribute(page: &str, name: &str) -> Result<String, AnyError> {
     let value = between(page, &format!("{name}=\""), "\"").ok_or_else(|| format!("the login page has no {name}"))?;
-    Ok(value.replace("&amp;", "&").replace("&#38;", "&").replace("&quot;", "\"").replace("&#34;", "\""))
+    Ok(plain(value))
+}
+
+/// The claims as the sample relying party shows them to whoever logged in.
+pub(super) fn shown_claims(page: &str) -> Result<Value, AnyError> {
+    let raw = between(page, "sample-raw\">", "</pre>").ok_or("the relying party's page shows nobody")?;
+    Ok(serde_json::from_str(&plain(raw))?)
+}
+
+/// HTML text without its escapes; the ampersand's comes last.
+fn plain(html: &str) -> String {
+    let escapes = [("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&#60;", "<"), ("&gt;", ">"), ("&#62;", ">"), ("&#38;", "&"), ("&amp;", "&")];
+    escapes.iter().fold(html.to_owned(), |text, (escape, letter)| text.replace(escape, letter))
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use openid::approval::Level;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -13,6 +14,8 @@ use crate::operations::server::Server;
 use crate::operations::{Config, Platform, SystemClock};
 use crate::personnel::{self, cli::write_demo_files};
 use crate::staff;
+use crate::verification;
+use crate::verification::relying_party::{IdTokenAlg, Registration, StartLevel, Subject};
 
 /// What the person asked for on the command line.
 #[derive(Debug)]
@@ -60,7 +63,7 @@ impl Ground {
         let relying_party = story
             .step("accounts", ("예시 계정과 이용기관", "demo accounts and relying party"), async {
                 staff::demo::make(&platform).await?;
-                let relying_party = crate::login::sample::register(&platform).await?;
+                let relying_party = register_judge(&platform).await?;
                 Ok((relying_party, String::new()))
             })
             .await?;
@@ -75,7 +78,7 @@ impl Ground {
             "console": config.console.base_url.as_str().trim_end_matches('/'),
             "metrics": format!("http://{}", config.metrics.listen),
             "messages": format!("{}/demo/messages", config.public.origin()),
-            "relying_party": config.login.sample_base_url.as_str().trim_end_matches('/'),
+            "relying_party": config.login.sample_base_url.trim_end_matches('/'),
         })
     }
 
@@ -101,11 +104,41 @@ fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> Result<(), 
     (config.public.listen, config.public.base_url) = (listen(public), url(public)?);
     (config.console.listen, config.console.base_url) = (listen(console), url(console)?);
     config.metrics.listen = listen(metrics);
-    (config.login.sample_listen, config.login.sample_base_url) = (listen(sample), url(sample)?);
+    (config.login.sample_listen, config.login.sample_base_url) = (listen(sample), format!("http://localhost:{sample}"));
     config.store.url = wishes.store.clone().unwrap_or_else(|| format!("sqlite:{}", folder.join("mapae.db").display()));
     config.keys.file = folder.join("mapae.key");
     config.demo.enabled = true;
     Ok(())
+}
+
+/// The redirect URI of the relying party that programs play; nobody listens there, they read it off the redirect.
+const JUDGE_REDIRECT: &str = "http://localhost:9/callback";
+
+/// Registers a second relying party, for programs that play one against this server.
+async fn register_judge(platform: &Platform) -> Result<Value, AnyError> {
+    let claims = ["name", "agency_name", "inst_code", "department", "position", "employee_number"];
+    let registration = Registration {
+        id: "demo-program".to_owned(),
+        name_ko: "예시 프로그램".to_owned(),
+        name_en: "Example Program".to_owned(),
+        redirect_uris: vec![JUDGE_REDIRECT.to_owned()],
+        claims: claims.map(str::to_owned).to_vec(),
+        level: StartLevel::Low,
+        acr: Level::Base,
+        subject: Subject::Pairwise,
+        sector: None,
+        id_token_alg: IdTokenAlg::ES256,
+        public: false,
+        api: true,
+    };
+    let id = registration.id.clone();
+    let secrets = verification::cli::register(platform, registration).await?;
+    Ok(json!({
+        "client_id": id,
+        "client_secret": secrets.client_secret,
+        "api_key": secrets.api_key,
+        "redirect_uri": JUDGE_REDIRECT,
+    }))
 }
 
 async fn import(platform: &Arc<Platform>, folder: &Path, people: u64) -> Result<String, AnyError> {

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::AnyError;
-use super::browser::Browser;
+use super::browser::{self, Browser};
 use super::ground::Ground;
 use super::people::{Person, message};
 use super::story::Story;
 use crate::personnel::demo_data;
-use crate::phone::Phone;
+use crate::phone::{HttpClient, Phone, Unlock};
 use crate::staff::demo::{PASSWORD, accounts_at};
 use crate::staff::{self, Door, Login, Password};
 
@@ -81,7 +81,8 @@ pub(super) async fn walk(ground: &Ground, story: &mut Story) -> Result<Walked, A
         .await?;
     let link = text.split_whitespace().find(|word| word.starts_with(base)).ok_or("the message holds no address")?;
     let code = applicant.activation_code().await?;
-    let mut phone = Phone::create(&ground.vault(), http.clone()).await?;
+    let clock = std::sync::Arc::clone(&platform.clock);
+    let mut phone = Phone::create(&ground.vault(), &Unlock::KeyFile, HttpClient::new("ko")?, clock).await?;
     story
         .step("activate", ("포털의 활성화 코드 입력", "activation code from the portal entered"), async {
             phone.activate(link, &code).await?;
@@ -104,20 +105,26 @@ pub(super) async fn walk(ground: &Ground, story: &mut Story) -> Result<Walked, A
         .await?;
     story
         .step("set_pin", ("기기 열쇠와 PIN 등록", "device key and PIN registered"), async {
-            let account = phone.register(PIN).await?;
+            let account = phone.set_pin(PIN).await?;
             Ok(((), account))
         })
         .await?;
     story
         .step("receive", ("발급 (OpenID4VCI)", "badge issued (OpenID4VCI)"), async {
-            let copies = phone.receive(None, None).await?;
-            Ok(((), format!("{copies} copies")))
+            let received = phone.receive(None, None, None).await?;
+            Ok(((), format!("{} copies", received.copies)))
         })
         .await?;
     let badge = story
         .step("verify_badge", ("서명·열쇠·상태 확인", "signature, key and status verified"), async {
-            let badge = phone.verify().await?;
-            Ok((badge, String::new()))
+            let badge = phone.show(true).await?.into_iter().next().ok_or("the phone holds no badge")?;
+            let badge = serde_json::to_value(badge)?;
+            let checked = badge.get("checked").cloned().unwrap_or_default();
+            let holds = |name: &str| checked.get(name) == Some(&Value::Bool(true));
+            if !holds("issuer_signature") || !holds("key_binding") || checked.get("refusal") != Some(&Value::Null) {
+                return Err(format!("the badge does not verify: {checked}").into());
+            }
+            Ok((badge, checked.get("status").and_then(Value::as_str).unwrap_or_default().to_owned()))
         })
         .await?;
 
@@ -138,7 +145,7 @@ pub(super) async fn walk(ground: &Ground, story: &mut Story) -> Result<Walked, A
 
 /// A browser at the sample relying party, the phone that scans its QR, and back.
 async fn log_in(ground: &Ground, story: &mut Story, phone: &mut Phone) -> Result<Value, AnyError> {
-    let site = ground.platform.config.login.sample_base_url.as_str().trim_end_matches('/').to_owned();
+    let site = ground.platform.config.login.sample_base_url.trim_end_matches('/').to_owned();
     let mut browser = Browser::new(ground.platform.http.clone());
     let page = story
         .step("login_page", ("이용기관 → 로그인 화면", "relying party sent the browser to the login page"), async {
@@ -149,20 +156,15 @@ async fn log_in(ground: &Ground, story: &mut Story, phone: &mut Phone) -> Result
         .await?;
     story
         .step("approve_login", ("QR 촬영, 번호 입력, 동의 (OpenID4VP)", "QR scanned, number entered, consent given (OpenID4VP)"), async {
-            let shown = phone.login(&page.link, &page.number, None).await?;
-            Ok(((), shown))
+            let answered = phone.login(&page.link, Some(&page.number), None).await?;
+            Ok(((), answered.claims.join(", ")))
         })
         .await?;
     story
         .step("logged_in", ("로그인 완료 (OpenID Connect)", "logged in (OpenID Connect)"), async {
             let (_, page) = browser.follow(&page).await?;
-            let claims = browser.open(&format!("{site}/session.json")).await.map(|(_, body)| body)?;
-            let claims: Value = serde_json::from_str(&claims)?;
-            let name = claims.get("name").and_then(Value::as_str).ok_or("the relying party knows no name")?;
-            if !page.contains(name) {
-                return Err("the relying party's page does not greet who logged in".into());
-            }
-            let name = name.to_owned();
+            let claims = browser::shown_claims(&page)?;
+            let name = claims.get("name").ok_or("the relying party knows no name")?.to_string();
             Ok((claims, name))
         })
         .await
