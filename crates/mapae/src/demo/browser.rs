@@ -83,7 +83,8 @@ impl Browser {
     }
 
     async fn send(&mut self, request: reqwest::RequestBuilder) -> Result<Response, AnyError> {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let response = request.header(COOKIE, cookies.join("; ")).send().await?;
         for line in response.headers().get_all(SET_COOKIE) {
             let pair = line.to_str()?.split(';').next().unwrap_or_default();
@@ -102,7 +103,8 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
 }
 
 fn attribute(page: &str, name: &str) -> Result<String, AnyError> {
-    let value = between(page, &format!("{name}=\""), "\"").ok_or_else(|| format!("the login page has no {name}"))?;
+    let value =
+        between(page, &format!("{name}=\""), "\"").ok_or_else(|| format!("the login page has no {name}"))?;
     Ok(plain(value))
 }
 
@@ -114,6 +116,16 @@ pub(super) fn shown_claims(page: &str) -> Result<Value, AnyError> {
 
 /// HTML text without its escapes; the ampersand's comes last.
 fn plain(html: &str) -> String {
-    let escapes = [("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&#60;", "<"), ("&gt;", ">"), ("&#62;", ">"), ("&#38;", "&"), ("&amp;", "&")];
+    let escapes = [
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&lt;", "<"),
+        ("&#60;", "<"),
+        ("&gt;", ">"),
+        ("&#62;", ">"),
+        ("&#38;", "&"),
+        ("&amp;", "&"),
+    ];
     escapes.iter().fold(html.to_owned(), |text, (escape, letter)| text.replace(escape, letter))
 }

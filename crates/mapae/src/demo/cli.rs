@@ -36,7 +36,8 @@ pub struct Command {
 /// Runs it.
 pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
     let mut story = Story::new(command.json);
-    let wishes = Wishes { data: command.data, port: command.port, store: command.store, people: command.people };
+    let wishes =
+        Wishes { data: command.data, port: command.port, store: command.store, people: command.people };
     let ground = Ground::lay(config, wishes, &mut story).await?;
     let walked = walk::walk(&ground, &mut story).await;
     let walked = match walked {

@@ -41,24 +41,34 @@ impl Ground {
     /// Makes the folder, starts the server, brings in agencies, people, accounts and the sample relying party.
     pub(super) async fn lay(mut config: Config, wishes: Wishes, story: &mut Story) -> Result<Self, AnyError> {
         let passing = wishes.data.is_none();
-        let folder = wishes.data.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("mapae-demo-{}", crate::operations::id::new())));
+        let folder = wishes.data.clone().unwrap_or_else(|| {
+            std::env::temp_dir().join(format!("mapae-demo-{}", crate::operations::id::new()))
+        });
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         configure(&mut config, &folder, &wishes)?;
         story.chapter("준비", "Ground");
         let (platform, server) = story
-            .step("start", ("서버 시작 (저장소, 열쇠, 수신)", "server started (store, keys, listeners)"), async {
-                let platform = Platform::open(config, Arc::new(SystemClock)).await?;
-                let server = Server::start(Arc::clone(&platform)).await?;
-                let address = platform.config.public.origin().to_owned();
-                Ok(((platform, server), address))
-            })
+            .step(
+                "start",
+                ("서버 시작 (저장소, 열쇠, 수신)", "server started (store, keys, listeners)"),
+                async {
+                    let platform = Platform::open(config, Arc::new(SystemClock)).await?;
+                    let server = Server::start(Arc::clone(&platform)).await?;
+                    let address = platform.config.public.origin().to_owned();
+                    Ok(((platform, server), address))
+                },
+            )
             .await?;
         let people = wishes.people;
         story
-            .step("import", ("예시 기관과 공무원 가져오기", "fictional agencies and officials imported"), async {
-                let imported = import(&platform, &folder, people).await?;
-                Ok(((), imported))
-            })
+            .step(
+                "import",
+                ("예시 기관과 공무원 가져오기", "fictional agencies and officials imported"),
+                async {
+                    let imported = import(&platform, &folder, people).await?;
+                    Ok(((), imported))
+                },
+            )
             .await?;
         let relying_party = story
             .step("accounts", ("예시 계정과 이용기관", "demo accounts and relying party"), async {
@@ -90,7 +100,9 @@ impl Ground {
     /// Stops the server and removes what was made for this run only.
     pub(super) async fn clear(self) {
         self.server.stop().await;
-        if self.passing && let Err(error) = std::fs::remove_dir_all(&self.folder) {
+        if self.passing
+            && let Err(error) = std::fs::remove_dir_all(&self.folder)
+        {
             eprintln!("mapae: {} is left behind: {error}", self.folder.display());
         }
     }
@@ -104,8 +116,10 @@ fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> Result<(), 
     (config.public.listen, config.public.base_url) = (listen(public), url(public)?);
     (config.console.listen, config.console.base_url) = (listen(console), url(console)?);
     config.metrics.listen = listen(metrics);
-    (config.login.sample_listen, config.login.sample_base_url) = (listen(sample), format!("http://localhost:{sample}"));
-    config.store.url = wishes.store.clone().unwrap_or_else(|| format!("sqlite:{}", folder.join("mapae.db").display()));
+    (config.login.sample_listen, config.login.sample_base_url) =
+        (listen(sample), format!("http://localhost:{sample}"));
+    config.store.url =
+        wishes.store.clone().unwrap_or_else(|| format!("sqlite:{}", folder.join("mapae.db").display()));
     config.keys.file = folder.join("mapae.key");
     config.demo.enabled = true;
     Ok(())
@@ -144,7 +158,8 @@ async fn register_judge(platform: &Platform) -> Result<Value, AnyError> {
 async fn import(platform: &Arc<Platform>, folder: &Path, people: u64) -> Result<String, AnyError> {
     let files = folder.join("import");
     let (agencies, employees) = write_demo_files(&files, people)?;
-    let options = personnel::import::Options { dry_run: false, source: "demo".into(), actor: "operator".into() };
+    let options =
+        personnel::import::Options { dry_run: false, source: "demo".into(), actor: "operator".into() };
     let mut rows = Vec::new();
     for file in [agencies, employees] {
         let report = personnel::import::import(platform, &file, &options, &mut |_, _| {}).await?;

@@ -24,7 +24,9 @@ impl Person {
         password: &str,
     ) -> Result<Self, AnyError> {
         let mut person = Self { http: http.clone(), base: base.to_owned(), door, token: String::new() };
-        let session = person.call(Method::POST, "/session", Some(json!({ "login": login, "password": password }))).await?;
+        let session = person
+            .call(Method::POST, "/session", Some(json!({ "login": login, "password": password })))
+            .await?;
         person.token = text(&session, "token")?;
         Ok(person)
     }
@@ -36,7 +38,9 @@ impl Person {
 
     /// Asks for a badge.
     pub(super) async fn apply(&self) -> Result<String, AnyError> {
-        let made = self.call(Method::POST, "/applications", Some(json!({ "kind": "first", "note": "예시 신청" }))).await?;
+        let made = self
+            .call(Method::POST, "/applications", Some(json!({ "kind": "first", "note": "예시 신청" })))
+            .await?;
         text(&made, "id")
     }
 

@@ -9,8 +9,8 @@ use super::AnyError;
 use super::ground::Ground;
 use super::walk::Walked;
 use crate::operations::Language;
-use crate::staff::demo::{PASSWORD, accounts_at};
 use crate::staff::Door;
+use crate::staff::demo::{PASSWORD, accounts_at};
 
 /// One step that was done.
 #[derive(Debug)]
@@ -60,7 +60,11 @@ impl Story {
 
     /// The end: where everything is, who may sign in.
     pub(super) fn end(&self, ground: &Ground, walked: &Walked, once: bool) -> Result<(), AnyError> {
-        let out = if self.json { self.object(ground, walked).to_string() } else { self.farewell(ground, walked, once) };
+        let out = if self.json {
+            self.object(ground, walked).to_string()
+        } else {
+            self.farewell(ground, walked, once)
+        };
         let mut stdout = std::io::stdout().lock();
         writeln!(stdout, "{out}")?;
         stdout.flush()?;
@@ -94,8 +98,12 @@ impl Story {
         let total = self.steps.iter().map(|step| step.ms).sum::<f64>() / 1_000.0;
         let name = walked.login.get("name").and_then(Value::as_str).unwrap_or_default();
         let mut out = match self.language {
-            Language::Ko => format!("\n로그인했습니다: {name} (예시). 신청에서 로그인까지 기계의 몫은 {total:.1}초입니다."),
-            Language::En => format!("\nLogged in as {name} (fictional). From application to login the machine took {total:.1} s."),
+            Language::Ko => format!(
+                "\n로그인했습니다: {name} (예시). 신청에서 로그인까지 기계의 몫은 {total:.1}초입니다."
+            ),
+            Language::En => format!(
+                "\nLogged in as {name} (fictional). From application to login the machine took {total:.1} s."
+            ),
         };
         if once {
             return out;
@@ -104,18 +112,30 @@ impl Story {
         let mut line = |ko: &str, en: &str, value: String| {
             out.push_str(&format!("\n  {:<24} {value}", self.language.pick(ko, en)));
         };
-        let url = |name: &str, path: &str| format!("{}{path}", urls.get(name).and_then(Value::as_str).unwrap_or_default());
+        let url = |name: &str, path: &str| {
+            format!("{}{path}", urls.get(name).and_then(Value::as_str).unwrap_or_default())
+        };
         line("예시 업무 포털 (로그인)", "Sample relying party", url("relying_party", "/"));
         line("공무원 포털", "Portal for officials", url("public", "/portal"));
         line("결재·인사 콘솔", "Console for staff", url("console", "/"));
         line("예시 문자함", "Message box", url("public", "/demo/messages"));
         line("API", "API", url("public", "/openapi.json"));
         line("측정값", "Metrics", url("metrics", "/metrics"));
-        for (door, ko, en) in [(Door::Portal, "포털 계정", "Portal accounts"), (Door::Console, "콘솔 계정", "Console accounts")] {
-            line(ko, en, accounts_at(door).iter().map(|account| account.login).collect::<Vec<_>>().join(", "));
+        for (door, ko, en) in
+            [(Door::Portal, "포털 계정", "Portal accounts"), (Door::Console, "콘솔 계정", "Console accounts")]
+        {
+            line(
+                ko,
+                en,
+                accounts_at(door).iter().map(|account| account.login).collect::<Vec<_>>().join(", "),
+            );
         }
         line("비밀번호", "Password", PASSWORD.to_owned());
-        line("휴대전화 (터미널)", "Phone (terminal)", format!("mapae wallet --vault {} show", ground.vault().display()));
+        line(
+            "휴대전화 (터미널)",
+            "Phone (terminal)",
+            format!("mapae wallet --vault {} show", ground.vault().display()),
+        );
         line("끝내기", "Stop", "Ctrl-C".to_owned());
         out
     }

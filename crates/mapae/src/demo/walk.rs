@@ -8,7 +8,7 @@ use super::ground::Ground;
 use super::people::{Person, message};
 use super::story::Story;
 use crate::personnel::demo_data;
-use crate::phone::{HttpClient, Phone, Unlock};
+use crate::phone::Phone;
 use crate::staff::demo::{PASSWORD, accounts_at};
 use crate::staff::{self, Door, Login, Password};
 
@@ -59,7 +59,11 @@ pub(super) async fn walk(ground: &Ground, story: &mut Story) -> Result<Walked, A
         })
         .await?;
     let console = platform.config.console.base_url.as_str().trim_end_matches('/').to_owned();
-    let told = [("부서장 결재", "department head approved"), ("신원확인", "identity checked"), ("발급 승인", "issue approved")];
+    let told = [
+        ("부서장 결재", "department head approved"),
+        ("신원확인", "identity checked"),
+        ("발급 승인", "issue approved"),
+    ];
     let mut last = None;
     for ((login, step), told) in DESKS.into_iter().zip(told) {
         let desk = story
@@ -79,10 +83,10 @@ pub(super) async fn walk(ground: &Ground, story: &mut Story) -> Result<Walked, A
             Ok((text.clone(), text.lines().next().unwrap_or_default().to_owned()))
         })
         .await?;
-    let link = text.split_whitespace().find(|word| word.starts_with(base)).ok_or("the message holds no address")?;
+    let link =
+        text.split_whitespace().find(|word| word.starts_with(base)).ok_or("the message holds no address")?;
     let code = applicant.activation_code().await?;
-    let clock = std::sync::Arc::clone(&platform.clock);
-    let mut phone = Phone::create(&ground.vault(), &Unlock::KeyFile, HttpClient::new("ko")?, clock).await?;
+    let mut phone = Phone::create(&ground.vault(), http.clone()).await?;
     story
         .step("activate", ("포털의 활성화 코드 입력", "activation code from the portal entered"), async {
             phone.activate(link, &code).await?;
@@ -90,10 +94,14 @@ pub(super) async fn walk(ground: &Ground, story: &mut Story) -> Result<Walked, A
         })
         .await?;
     story
-        .step("prove_identity", ("본인확인: 이름과 주민등록번호", "identity proved: name and registration number"), async {
-            phone.prove(&person.name, &person.rrn).await?;
-            Ok(((), person.name.clone()))
-        })
+        .step(
+            "prove_identity",
+            ("본인확인: 이름과 주민등록번호", "identity proved: name and registration number"),
+            async {
+                phone.prove(&person.name, &person.rrn).await?;
+                Ok(((), person.name.clone()))
+            },
+        )
         .await?;
     story
         .step("prove_phone", ("휴대폰 인증번호", "code sent to the phone entered"), async {
@@ -105,26 +113,20 @@ pub(super) async fn walk(ground: &Ground, story: &mut Story) -> Result<Walked, A
         .await?;
     story
         .step("set_pin", ("기기 열쇠와 PIN 등록", "device key and PIN registered"), async {
-            let account = phone.set_pin(PIN).await?;
+            let account = phone.register(PIN).await?;
             Ok(((), account))
         })
         .await?;
     story
         .step("receive", ("발급 (OpenID4VCI)", "badge issued (OpenID4VCI)"), async {
-            let received = phone.receive(None, None, None).await?;
-            Ok(((), format!("{} copies", received.copies)))
+            let copies = phone.receive(None, None).await?;
+            Ok(((), format!("{copies} copies")))
         })
         .await?;
     let badge = story
         .step("verify_badge", ("서명·열쇠·상태 확인", "signature, key and status verified"), async {
-            let badge = phone.show(true).await?.into_iter().next().ok_or("the phone holds no badge")?;
-            let badge = serde_json::to_value(badge)?;
-            let checked = badge.get("checked").cloned().unwrap_or_default();
-            let holds = |name: &str| checked.get(name) == Some(&Value::Bool(true));
-            if !holds("issuer_signature") || !holds("key_binding") || checked.get("refusal") != Some(&Value::Null) {
-                return Err(format!("the badge does not verify: {checked}").into());
-            }
-            Ok((badge, checked.get("status").and_then(Value::as_str).unwrap_or_default().to_owned()))
+            let badge = phone.verify().await?;
+            Ok((badge, String::new()))
         })
         .await?;
 
@@ -148,17 +150,25 @@ async fn log_in(ground: &Ground, story: &mut Story, phone: &mut Phone) -> Result
     let site = ground.platform.config.login.sample_base_url.trim_end_matches('/').to_owned();
     let mut browser = Browser::new(ground.platform.http.clone());
     let page = story
-        .step("login_page", ("이용기관 → 로그인 화면", "relying party sent the browser to the login page"), async {
-            let page = browser.login_page(&format!("{site}/login")).await?;
-            let number = page.number.clone();
-            Ok((page, format!("QR + {number}")))
-        })
+        .step(
+            "login_page",
+            ("이용기관 → 로그인 화면", "relying party sent the browser to the login page"),
+            async {
+                let page = browser.login_page(&format!("{site}/login")).await?;
+                let number = page.number.clone();
+                Ok((page, format!("QR + {number}")))
+            },
+        )
         .await?;
     story
-        .step("approve_login", ("QR 촬영, 번호 입력, 동의 (OpenID4VP)", "QR scanned, number entered, consent given (OpenID4VP)"), async {
-            let answered = phone.login(&page.link, Some(&page.number), None).await?;
-            Ok(((), answered.claims.join(", ")))
-        })
+        .step(
+            "approve_login",
+            ("QR 촬영, 번호 입력, 동의 (OpenID4VP)", "QR scanned, number entered, consent given (OpenID4VP)"),
+            async {
+                let shown = phone.login(&page.link, &page.number, None).await?;
+                Ok(((), shown))
+            },
+        )
         .await?;
     story
         .step("logged_in", ("로그인 완료 (OpenID Connect)", "logged in (OpenID Connect)"), async {
@@ -189,7 +199,14 @@ pub(super) async fn prepare_standard_wallets(
             .await?
             .ok_or("the demo has too few people")?;
         let login = format!("yesi.wallet{}", ordinal - FIRST_STANDARD + 1);
-        staff::add(platform, Login::new(&login)?, &employee.id, Password::new(PASSWORD.to_owned())?, "operator").await?;
+        staff::add(
+            platform,
+            Login::new(&login)?,
+            &employee.id,
+            Password::new(PASSWORD.to_owned())?,
+            "operator",
+        )
+        .await?;
         let applicant = Person::sign_in(http, base, "portal", &login, PASSWORD).await?;
         let application = applicant.apply().await?;
         for (desk, step) in &desks {
