@@ -77,7 +77,7 @@ static KO: Texts = Texts {
     seconds_before: "새 QR까지",
     seconds_after: "초",
     open_here: "이 기기의 앱으로 열기",
-    open_here_hint: "이 휴대전화에 공무원증이 있을 때 누르세요. 확인 번호를 기억해 두세요.",
+    open_here_hint: "공무원증이 이 휴대전화에 있으면 이 단추를 누르세요. 이때는 번호를 묻지 않습니다.",
     only_here: "이 기관은 공무원증이 있는 휴대전화의 브라우저에서만 로그인할 수 있습니다. 휴대전화에서 다시 열어 주세요.",
     shared: "이 기관에 알려 주는 정보",
     shared_hint: "앱에서 동의하기 전에는 아무것도 보내지 않습니다.",
@@ -165,7 +165,7 @@ static EN: Texts = Texts {
     seconds_before: "New code in",
     seconds_after: "s",
     open_here: "Open the app on this device",
-    open_here_hint: "For when your badge is on this phone. Remember the number.",
+    open_here_hint: "If your badge is on this phone, press this button. You won’t be asked for the number then.",
     only_here: "This service accepts logins only from the browser of the phone that holds the badge. Open it again on \
                 your phone.",
     shared: "What this service will learn",

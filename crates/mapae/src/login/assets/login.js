@@ -9,7 +9,7 @@ const status = document.querySelector("[data-status]");
 const { login, pollUrl, waiting, unreachable } = page.dataset;
 
 let draw = Number(page.dataset.draw);
-let redrawAt = performance.now() + Number(page.dataset.seconds) * 1000;
+let redrawAt = performance.now() + Number(page.dataset.left) * 1000;
 let failures = 0;
 
 function say(text) {
