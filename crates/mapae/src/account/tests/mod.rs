@@ -1,7 +1,9 @@
 //! The wallet provider as phones meet it: the real wallet client speaks to the real routes, over a network and a
 //! storage that can be broken.
 
+mod approvals;
 mod change_of_pin;
+mod enrolment;
 mod instructions;
 mod refusals;
 
@@ -21,7 +23,7 @@ use wallet::{Secret, Wallet};
 
 use super::record::pin_place;
 use crate::operations::store::{StoreError, params};
-use crate::operations::{Platform, id};
+use crate::operations::{Platform, id, server};
 use crate::testing::{TestPlatform, platform};
 
 /// How a write is broken.
@@ -86,11 +88,13 @@ impl Http for Net {
         let response =
             self.router.clone().oneshot(builder.body(Body::from(request.body)).unwrap()).await.unwrap();
         let status = response.status().as_u16();
-        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec();
+        let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+        let body = to_bytes(response.into_body(), 8 << 20).await.unwrap().to_vec();
         if broken == Some(Break::ReplyLost) {
             return Err(HttpError::AnswerLost);
         }
-        Ok(Response { status, headers: Vec::new(), body })
+        Ok(Response { status, headers, body })
     }
 }
 
@@ -159,14 +163,17 @@ impl Shell for Phone {
 
 impl Phone {
     pub(super) fn new(platform: &TestPlatform) -> Phone {
-        let (router, _) = super::public_routes().split_for_parts();
-        let router = router.with_state(Arc::clone(platform));
-        let net = Net { router, fault: Arc::default() };
+        let net = Net { router: server::public_router(platform), fault: Arc::default() };
         Phone { keys: SoftwareKeys, disk: Disk::default(), net, clock: PhoneClock(Arc::clone(platform)) }
     }
 
     pub(super) fn key() -> VaultKey {
         VaultKey::from_bytes([7; 32])
+    }
+
+    /// A wallet as it is after its installation.
+    pub(super) async fn installed(&self) -> Wallet<Phone> {
+        Wallet::create(self.clone(), Phone::key(), Vec::new()).await.unwrap()
     }
 
     /// The wallet as it is after a restart of the app.
