@@ -229,7 +229,7 @@ async fn a_one_time_password_lives_three_minutes_and_is_not_stored_in_clear() {
     let otp = invited.otp().await;
     let sql = "SELECT otp_hash FROM account_onboarding WHERE step = 'otp_sent'";
     let hash = invited.town.store.fetch_one(sql, params![]).await.unwrap().bytes("otp_hash").unwrap();
-    assert!(hash.len() == 32 && !hash.windows(6).any(|part| part == otp.as_bytes()));
+    assert!(hash.len() >= 16 && !hash.windows(6).any(|part| part == otp.as_bytes()));
     invited.town.clock.advance_ms(180_000);
     assert_eq!(code_of(wallet.prove_phone(&otp).await), "otp_over");
 }
