@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 
+#[cfg(test)]
 pub(crate) use gateway::received;
 pub use gateway::{DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Received, Sms, SmsGateway};
 pub use outbox::{Fate, Message, Subscriber, Topic, enqueue, fate};
