@@ -180,7 +180,8 @@ pub(super) async fn claim(platform: &Platform, limit: i64) -> Result<Vec<Claimed
         .await
 }
 
-async fn claim_one(tx: &mut Tx, id: &str, now: i64) -> Result<Option<Claimed>, StoreError> {
+/// Claims one message if nobody holds it at this moment, whatever was read before.
+pub(super) async fn claim_one(tx: &mut Tx, id: &str, now: i64) -> Result<Option<Claimed>, StoreError> {
     let claim = keys::random::token();
     let row = tx
         .fetch_optional(

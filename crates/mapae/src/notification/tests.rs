@@ -69,6 +69,22 @@ async fn sixty_four_workers_bring_each_message_once() {
 }
 
 #[tokio::test]
+async fn of_two_that_saw_the_same_message_waiting_one_gets_it() {
+    let platform = platform().await;
+    let (id, now) = (put(&platform, "01000000000", "once").await, platform.now_ms());
+    let both = platform
+        .store
+        .write::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                Ok((outbox::claim_one(tx, &id, now).await?.is_some(), outbox::claim_one(tx, &id, now).await?.is_some()))
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!(both, (true, false));
+}
+
+#[tokio::test]
 async fn what_is_rolled_back_is_never_told() {
     let platform = platform().await;
     let message = Message::sms(&platform, Topic::Notice, "01000000000", "no");
