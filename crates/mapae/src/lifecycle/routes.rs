@@ -13,7 +13,7 @@ use super::trust;
 use crate::operations::{Platform, Problem};
 
 pub(super) fn public() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new().routes(routes!(status_list)).routes(routes!(trust_list))
+    OpenApiRouter::new().routes(routes!(status_list)).routes(routes!(trust_list)).routes(routes!(root_certificate))
 }
 
 const STATUS_JWT: &str = "application/statuslist+jwt";
@@ -141,4 +141,25 @@ mod tests {
         assert_eq!(asked("application/statuslist+cwt;q=0, */*;q=0.1"), Some(STATUS_JWT));
         assert_eq!(asked("text/html"), None);
     }
+}
+
+/// The platform's root certificate (RFC 7468 PEM): the anchor under which issuer, verifier and list keys are known.
+/// Compare its fingerprint over another way before you trust it.
+#[utoipa::path(
+    get,
+    path = "/root.pem",
+    operation_id = "root_certificate",
+    tag = "lists",
+    responses((status = 200, description = "The certificate.", body = String, content_type = "application/pem-certificate-chain"))
+)]
+async fn root_certificate(State(platform): State<Arc<Platform>>) -> Response {
+    let encoded = keys::encoding::b64_encode(platform.keys.root().der());
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    // Base64 is ASCII: every line of 64 characters is whole.
+    for line in encoded.as_bytes().chunks(64) {
+        pem.push_str(&String::from_utf8_lossy(line));
+        pem.push('\n');
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    ([(header::CONTENT_TYPE, "application/pem-certificate-chain")], pem).into_response()
 }

@@ -84,6 +84,7 @@ limits! {
         HTTP_STOP = 20 * SECOND, Milliseconds, "Time for requests in flight to finish when the server stops.";
         HTTP_CLIENT_CONNECT = 5 * SECOND, Milliseconds, "Connecting to another server.";
         HTTP_CLIENT_TIME = 15 * SECOND, Milliseconds, "A whole request to another server.";
+        PARAMETER = 1_024, Bytes, "A text in the path or the query, as the OpenAPI document says.";
         PAGE_ROWS = 100, Count, "Rows of one page of a list.";
         JSON_DEPTH = 32, Count, "Nesting of JSON that is walked through recursively.";
     }

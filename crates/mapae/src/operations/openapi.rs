@@ -1,12 +1,14 @@
 //! The OpenAPI document: its head, and what is the same for every operation.
 
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
 };
 use utoipa::{PartialSchema as _, ToSchema as _};
 
+use super::limits;
 use super::problem::ProblemBody;
 
 /// Title, version and licence.
@@ -42,12 +44,30 @@ pub(super) fn complete(api: &mut OpenApi) {
             &mut item.patch,
             &mut item.trace,
         ];
-        operations.into_iter().flatten().for_each(add_problem);
+        for operation in operations.into_iter().flatten() {
+            add_problem(operation);
+            operation.parameters.iter_mut().flatten().for_each(|parameter| {
+                if let RefOr::T(parameter) = parameter {
+                    bound(parameter);
+                }
+            });
+        }
     }
 }
 
 fn add_problem(operation: &mut Operation) {
     operation.responses.responses.entry("default".to_owned()).or_insert_with(|| RefOr::T(problem()));
+}
+
+/// Says of a text in path or query how long it may be: whatever is longer would not even fit into the request's head.
+fn bound(parameter: &mut Parameter) {
+    if let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema
+        && parameter.parameter_in != ParameterIn::Header
+        && object.schema_type == SchemaType::new(Type::String)
+        && object.enum_values.is_none()
+    {
+        object.max_length.get_or_insert(limits::PARAMETER.size());
+    }
 }
 
 fn problem() -> Response {
