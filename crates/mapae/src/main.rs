@@ -1,6 +1,6 @@
 //! The command line of Mapae.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -42,8 +42,7 @@ enum Command {
     #[command(subcommand)]
     RelyingParty(mapae::verification::cli::Command),
     /// A phone in the terminal.
-    #[command(subcommand)]
-    Wallet(mapae::phone::cli::Command),
+    Wallet(mapae::phone::cli::Arguments),
     Demo(mapae::demo::cli::Command),
 }
 
@@ -61,7 +60,13 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+    let Arguments { config, command } = Arguments::parse();
+    let done = match command {
+        // A phone knows nothing of a server's configuration.
+        Command::Wallet(arguments) => return mapae::phone::cli::run(arguments).await,
+        command => run(config.as_deref(), command).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("mapae: {error}");
@@ -70,8 +75,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), AnyError> {
-    match arguments.command {
+async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
+    match command {
         Command::Config(ConfigCommand::Example) => {
             print!("{}", Config::example());
             return Ok(());
@@ -82,11 +87,11 @@ async fn run(arguments: Arguments) -> Result<(), AnyError> {
         }
         _ => {}
     }
-    let config = Config::load(arguments.config.as_deref(), std::env::vars())?;
-    // The demonstration and the phone speak to a person; a log would talk in between.
-    let quiet = matches!(arguments.command, Command::Demo(_) | Command::Wallet(_));
+    let config = Config::load(file, std::env::vars())?;
+    // The demonstration speaks to a person; a log would talk in between.
+    let quiet = matches!(command, Command::Demo(_));
     log::start(if quiet { "error" } else { &config.log.level });
-    match arguments.command {
+    match command {
         Command::Serve => serve(config).await,
         Command::Config(_) => {
             println!("ok");
@@ -97,7 +102,7 @@ async fn run(arguments: Arguments) -> Result<(), AnyError> {
         Command::Personnel(command) => mapae::personnel::cli::run(command, config).await,
         Command::Account(command) => mapae::account::cli::run(command, config).await,
         Command::RelyingParty(command) => mapae::verification::cli::run(command, config).await,
-        Command::Wallet(command) => mapae::phone::cli::run(command, config).await,
+        Command::Wallet(_) => Ok(()),
         Command::Demo(command) => mapae::demo::cli::run(command, config).await,
     }
 }

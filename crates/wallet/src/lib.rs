@@ -8,6 +8,7 @@
 //! * [`account`]: enrolment at the wallet provider, PIN instructions, PIN change, approval of a login.
 //! * [`issue`]: the holder's side of OpenID4VCI 1.0, towards any issuer that keeps to the standard.
 //! * [`present`]: the holder's side of OpenID4VP 1.0, towards any verifier that keeps to the standard.
+//! * [`check`]: looking at one's own credential as a verifier would.
 //! * [`pin`]: six digits, the weak ones refused, and the key that is derived from them.
 //! * [`vault`]: the one encrypted blob in which all of it rests.
 //! * [`usage`]: where the badge was used; this record never leaves the phone.
@@ -19,6 +20,7 @@
 //! [`Wallet::resume`] asks the server what became of the last unanswered instruction.
 
 pub mod account;
+pub mod check;
 pub mod issue;
 pub mod pin;
 pub mod ports;

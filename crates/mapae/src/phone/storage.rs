@@ -1,11 +1,12 @@
 //! Where the vault lies: a file that is replaced whole, or memory.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wallet::ports::{Storage, StorageError};
+use wallet::vault::MAX_BLOB;
 
 /// A folder with one vault, held by one process at a time; or memory, for the load tool and the demo's extras.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ pub struct Folder {
     _lock: File,
 }
 
-const VAULT: &str = "vault.bin";
+pub(super) const VAULT: &str = "vault.bin";
 const LOCK: &str = "lock";
 
 impl PhoneStorage {
@@ -55,12 +56,7 @@ impl Storage for PhoneStorage {
             PhoneStorage::Memory(blob) => Ok(blob.lock().unwrap_or_else(PoisonError::into_inner).clone()),
             PhoneStorage::Folder(folder) => {
                 let file = folder.path.join(VAULT);
-                blocking(move || match fs::read(file) {
-                    Ok(blob) => Ok(Some(blob)),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                    Err(error) => Err(error),
-                })
-                .await
+                blocking(move || read(&file)).await
             }
         }
     }
@@ -86,6 +82,19 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
         Ok(Err(error)) => Err(StorageError::Failed(error.to_string())),
         Err(error) => Err(StorageError::Failed(error.to_string())),
     }
+}
+
+fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
+    let opened = match File::open(file) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut blob = Vec::new();
+    // One byte more than a vault may have shows that it is none.
+    let bound = u64::try_from(MAX_BLOB).unwrap_or(u64::MAX).saturating_add(1);
+    opened.take(bound).read_to_end(&mut blob)?;
+    Ok(Some(blob))
 }
 
 /// Replaces a file so that a loss of power leaves the old one or the new one: write beside it, flush, rename, flush

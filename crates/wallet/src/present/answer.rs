@@ -2,13 +2,13 @@
 
 use credential::path::ClaimPath;
 use credential::sd_jwt::{KeyBinding, SdJwt};
-use keys::{PublicKey, sha256};
+use keys::sha256;
 use openid::Code;
 use openid::approval::Level;
 use openid::vp::{Acknowledgement, DirectPost, VpToken};
-use serde_json::Value;
 
 use super::{Asked, AskedCredential, MAX_ANSWERED, PresentError};
+use crate::check::holder_key;
 use crate::issue::{TOP_UP_BELOW, error_code};
 use crate::pin::Pin;
 use crate::ports::{Clock as _, DeviceKey as _, Http as _, HttpError, KeyError, Request, Shell};
@@ -265,10 +265,4 @@ impl<S: Shell> Wallet<S> {
         let login = asked.consent.login.as_ref().map(|login| login.name_ko.clone());
         login.unwrap_or_else(|| asked.consent.requester.name.clone())
     }
-}
-
-/// The key that a copy is bound to.
-fn holder_key(claims: &Value) -> Option<PublicKey> {
-    let jwk: keys::Jwk = serde_json::from_value(claims.get("cnf")?.get("jwk")?.clone()).ok()?;
-    PublicKey::from_jwk(&jwk).ok()
 }

@@ -1,0 +1,162 @@
+//! Looking at one's own credential as a verifier would: signature, key binding and status.
+
+use std::sync::Arc;
+
+use credential::sd_jwt::{KeyBinding, SdJwt, StatusClaim};
+use credential::status_list::verify_jwt;
+use credential::trust::{Anchor, TrustedRoots};
+use credential::types::Bilingual;
+use credential::verify::{
+    AcceptedTypes, ChainCache, HolderBinding, Policy, PresentationInput, Refusal, StatusAnswer, StatusRule,
+    StatusSource, StatusVerdict, Unproven, verify,
+};
+use keys::PublicKey;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::ports::{Clock as _, DeviceKey as _, Http as _, Request, Shell};
+use crate::wallet::Wallet;
+
+/// Audience of the presentation that never leaves the phone.
+const AUDIENCE: &str = "self-check";
+
+/// How old a status list may be (seconds): as long as one of ours may be used at all.
+const MAX_STATUS_AGE: i64 = 48 * 3600;
+
+/// What a status list says of one's own credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnStatus {
+    /// It holds.
+    Valid,
+    /// Suspended for now.
+    Suspended,
+    /// Ended for good.
+    Revoked,
+    /// The list can't be had.
+    Unknown,
+    /// The credential names no list.
+    Absent,
+}
+
+/// A credential looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// Whether a known issuer signed it and it is good now.
+    pub issuer_signature: bool,
+    /// Whether this phone proved that it holds the credential's key.
+    pub key_binding: bool,
+    /// What its status list says.
+    pub status: OwnStatus,
+    /// Age of the status list in seconds.
+    pub status_age_s: Option<i64>,
+    /// Why it would be refused, as a stable code.
+    pub refusal: Option<&'static str>,
+}
+
+impl<S: Shell> Wallet<S> {
+    /// Verifies the next copy of a holding, with a presentation made for nobody; the copy does not count as shown.
+    /// `None` if there is no copy that could be shown.
+    pub async fn check(&self, holding: &str) -> Option<Checked> {
+        let now = self.shell().clock().now_s();
+        let holding = self.holding(holding)?;
+        let copy = holding.copies.get(holding.next_copy(now)?)?;
+        let token = SdJwt::parse(&copy.credential).ok()?;
+        let holder = holder_key(token.dangerous_claims())?;
+        let nonce = keys::random::token();
+        let bound = token.select(&[]).ok()?.key_binding(&KeyBinding {
+            nonce: &nonce,
+            audience: AUDIENCE,
+            issued_at: now,
+            transaction_data_hashes: &[],
+        });
+        let signature = self.signing(&copy.key, holder).sign(bound.as_bytes()).await.ok()?;
+        let presentation = bound.finish(&signature);
+
+        let anchors = self.anchors();
+        let list = match status_claim(token.dangerous_claims()) {
+            Some(claim) => self.status_list(&claim.uri, &anchors, now).await,
+            None => StatusAnswer::Unavailable,
+        };
+        let name = Bilingual { ko: holding.issuer.clone(), en: holding.issuer.clone() };
+        let trust = TrustedRoots::new(anchors, name, vec![holding.vct.clone()]);
+        let policy = Policy {
+            types: AcceptedTypes::OneOf(vec![holding.vct.clone()]),
+            required: Vec::new(),
+            holder_binding: HolderBinding::Required { max_age: 60 },
+            status: StatusRule::Checked {
+                max_age: MAX_STATUS_AGE,
+                unknown: Unproven::Accept,
+                absent: Unproven::Accept,
+            },
+        };
+        let input = PresentationInput {
+            presentation: &presentation,
+            nonce: &nonce,
+            audience: AUDIENCE,
+            transaction_data_hashes: &[],
+        };
+        let verified = verify(&input, &policy, &trust, &OneList(list), &ChainCache::new(0), now);
+        Some(match verified {
+            Ok(verified) => {
+                let (status, status_age_s) = match verified.freshness.status {
+                    StatusVerdict::Valid { age } => (OwnStatus::Valid, Some(age)),
+                    StatusVerdict::Absent => (OwnStatus::Absent, None),
+                    StatusVerdict::Unknown | StatusVerdict::NotChecked => (OwnStatus::Unknown, None),
+                };
+                Checked { issuer_signature: true, key_binding: true, status, status_age_s, refusal: None }
+            }
+            Err(refusal) => refused(&refusal),
+        })
+    }
+
+    async fn status_list(&self, uri: &str, anchors: &[keys::x509::Certificate], now: i64) -> StatusAnswer {
+        let request = Request { max_response: credential::status_list::MAX_TOKEN, ..Request::get(uri) };
+        let request = request.header("accept", "application/statuslist+jwt");
+        let Ok(response) = self.shell().http().send(request).await else { return StatusAnswer::Unavailable };
+        if !response.is_success() {
+            return StatusAnswer::Unavailable;
+        }
+        let Ok(text) = std::str::from_utf8(&response.body) else { return StatusAnswer::Corrupt };
+        match verify_jwt(text.trim(), uri, Anchor::Roots(anchors), now) {
+            Ok(list) => StatusAnswer::List(Arc::new(list)),
+            Err(_) => StatusAnswer::Corrupt,
+        }
+    }
+}
+
+/// Status is judged after signature and key binding: a refusal for its sake says that those hold.
+fn refused(refusal: &Refusal) -> Checked {
+    let (holds, status) = match refusal {
+        Refusal::Suspended => (true, OwnStatus::Suspended),
+        Refusal::Revoked => (true, OwnStatus::Revoked),
+        Refusal::StatusCorrupt => (true, OwnStatus::Unknown),
+        _ => (false, OwnStatus::Unknown),
+    };
+    Checked {
+        issuer_signature: holds,
+        key_binding: holds,
+        status,
+        status_age_s: None,
+        refusal: Some(refusal.code()),
+    }
+}
+
+struct OneList(StatusAnswer);
+
+impl StatusSource for OneList {
+    fn list(&self, _uri: &str) -> StatusAnswer {
+        self.0.clone()
+    }
+}
+
+/// The key that a copy is bound to.
+pub(crate) fn holder_key(claims: &Value) -> Option<PublicKey> {
+    let jwk: keys::Jwk = serde_json::from_value(claims.get("cnf")?.get("jwk")?.clone()).ok()?;
+    PublicKey::from_jwk(&jwk).ok()
+}
+
+fn status_claim(claims: &Value) -> Option<StatusClaim> {
+    let list = claims.get("status")?.get("status_list")?;
+    Some(StatusClaim { uri: list.get("uri")?.as_str()?.to_owned(), index: list.get("idx")?.as_u64()? })
+}
