@@ -1,6 +1,8 @@
 //! A platform for tests: on a SQLite file of its own, or, when `MAPAE_TEST_POSTGRES` holds the URL of a PostgreSQL
 //! server, on a database of its own there. One suite runs on both; the clock is set by the test.
 
+#![allow(clippy::expect_used, reason = "test support: a test that cannot be set up has to stop")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

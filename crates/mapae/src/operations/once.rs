@@ -35,3 +35,6 @@ pub async fn sweep(store: &Store, now_ms: i64) -> Result<u64, StoreError> {
         })
         .await
 }
+
+#[cfg(test)]
+mod tests;

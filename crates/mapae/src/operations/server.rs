@@ -7,13 +7,14 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::listener::{ListenError, Listener, tls};
 use super::tasks::Tasks;
 use super::{Platform, edge, limits, once, openapi, sealer};
+use crate::pages::{Fault, Page};
 
 macro_rules! merge {
     ($routes:ident) => {
@@ -58,12 +59,12 @@ fn finish(router: OpenApiRouter<Arc<Platform>>) -> (Router<Arc<Platform>>, utoip
 
 /// The public router, ready to serve; tests call it without a socket.
 pub fn public_router(platform: &Arc<Platform>) -> Router {
-    guarded("public", public_api().0.with_state(Arc::clone(platform)))
+    guarded("public", public_api().0.fallback(nothing_here).with_state(Arc::clone(platform)))
 }
 
 /// The console router, ready to serve.
 pub fn console_router(platform: &Arc<Platform>) -> Router {
-    guarded("console", console_api().0.with_state(Arc::clone(platform)))
+    guarded("console", console_api().0.fallback(nothing_here).with_state(Arc::clone(platform)))
 }
 
 /// Metrics and probes.
@@ -73,13 +74,23 @@ pub fn metrics_router(platform: &Arc<Platform>) -> Router {
     guarded("metrics", router)
 }
 
+/// An address that leads nowhere: a page for people, a problem for programs.
+async fn nothing_here(headers: HeaderMap, page: Page) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let problem = super::Problem::of_status(StatusCode::NOT_FOUND);
+    if accept.contains("text/html") {
+        Fault::told(&page, problem).into_response()
+    } else {
+        problem.into_response()
+    }
+}
+
 fn probes() -> Router<Arc<Platform>> {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
 }
 
 fn guarded(listener: &'static str, router: Router) -> Router {
     router
-        .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(DefaultBodyLimit::max(limits::HTTP_BODY.size()))
         .layer(middleware::from_fn(move |request, next| edge::edge(listener, request, next)))
 }

@@ -76,3 +76,6 @@ impl Tokens {
 fn aad(purpose: &str) -> Vec<u8> {
     [b"token\0", purpose.as_bytes()].concat()
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,8 @@ fn troubled() -> Router {
                 (StatusCode::BAD_REQUEST, Json(serde_json::json!({ "error": "invalid_grant" })))
             }),
         )
-        .route("/secret/{id}", get(|| async { "fine" }));
+        .route("/secret/{id}", get(|| async { "fine" }))
+        .fallback(|| async { StatusCode::NOT_FOUND });
     guarded("test", router)
 }
 
@@ -122,6 +123,62 @@ async fn the_api_describes_itself_without_conflicts() {
             assert!(schemas.contains_key(name), "{name} is referred to and missing");
         }
     }
+}
+
+#[tokio::test]
+async fn an_address_that_leads_nowhere_is_a_page_for_people_and_a_problem_for_programs() {
+    let platform = testing::platform().await;
+    for router in [public_router(&platform), console_router(&platform)] {
+        for (accept, kind) in [("text/html,*/*;q=0.8", "text/html"), ("*/*", "application/problem+json")] {
+            let request =
+                Request::get("/nowhere").header("accept", accept).body(Body::empty()).expect("request");
+            let response = router.clone().oneshot(request).await.expect("answer");
+            assert_eq!(response.status(), 404);
+            let got = response.headers()[header::CONTENT_TYPE].to_str().expect("text").to_owned();
+            assert!(got.starts_with(kind), "{got}");
+        }
+    }
+}
+
+/// A PKCS #8 file of a P-256 key (RFC 5915 inside RFC 5208), as an operator would have one.
+fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", keys::encoding::b64_encode(der))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_is_spoken_where_a_certificate_is_configured() {
+    let folder = std::env::temp_dir().join(format!("mapae-tls-{}", crate::operations::id::new()));
+    std::fs::create_dir_all(&folder).expect("folder");
+    let (certificate, key_file) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    let key = keys::SecretKey::generate();
+    let now = crate::operations::clock::Clock::now_s(&crate::operations::SystemClock);
+    let root = keys::x509::root(&key, "localhost", now - 60, now + 3_600).expect("certificate");
+    let head =
+        keys::encoding::hex_decode("3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420");
+    let der = [head.expect("hex").as_slice(), key.to_bytes().as_slice()].concat();
+    std::fs::write(&certificate, pem("CERTIFICATE", root.der())).expect("write");
+    std::fs::write(&key_file, pem("PRIVATE KEY", &der)).expect("write");
+
+    let platform = testing::platform_with(|config| {
+        config.public.tls_certificate.clone_from(&certificate);
+        config.public.tls_key.clone_from(&key_file);
+    })
+    .await;
+    let server = Server::start(Arc::clone(&platform.platform)).await.expect("server");
+    let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().expect("client");
+    let response =
+        client.get(format!("https://{}/openapi.json", server.public)).send().await.expect("answer");
+    assert_eq!((response.status().as_u16(), response.version()), (200, http::Version::HTTP_2));
+    assert!(
+        reqwest::get(format!("http://{}/openapi.json", server.public)).await.is_err(),
+        "no plain HTTP there"
+    );
+    server.stop().await;
+
+    std::fs::write(&key_file, "nothing").expect("write");
+    let refused = Server::start(Arc::clone(&platform.platform)).await.expect_err("refused").to_string();
+    assert!(refused.contains("key.pem"), "{refused}");
+    std::fs::remove_dir_all(folder).expect("clean");
 }
 
 async fn running() -> (testing::TestPlatform, Server) {

@@ -194,3 +194,62 @@ async fn two_processes_that_start_at_once_migrate_once() {
         store.expect("task").expect("open").ping().await.expect("ping");
     }
 }
+
+/// Run by the next test in a process of its own: writes and says what was acknowledged, until it is killed.
+#[tokio::test]
+#[ignore = "a child of the next test"]
+async fn child_that_writes_until_it_is_killed() {
+    use std::io::Write as _;
+
+    let Ok(url) = std::env::var("MAPAE_TEST_CHILD_STORE") else { return };
+    let store = Store::open(&url, Arc::new(TestClock::default())).await.expect("open");
+    let round = crate::operations::id::new();
+    for n in 0.. {
+        let ids = (0..8).map(|k| format!("{round}-{n}-{k}")).map(|id| {
+            let store = store.clone();
+            async move { mark(&store, id.clone()).await.expect("write").then_some(id) }
+        });
+        for id in futures::future::join_all(ids).await.into_iter().flatten() {
+            writeln!(std::io::stdout(), "acknowledged {id}").expect("told");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_when_the_process_is_killed_at_any_moment_migrations_included() {
+    use std::collections::BTreeSet;
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+    let url = testing::empty_store_url().await;
+    let mut acknowledged = BTreeSet::new();
+    for round in 0..12_u64 {
+        let mut child = tokio::process::Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "operations::store::tests::child_that_writes_until_it_is_killed"])
+            .args(["--ignored", "--nocapture"])
+            .env("MAPAE_TEST_CHILD_STORE", &url)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("child");
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+        // Early rounds die while the tables are being made, later ones in the middle of writing.
+        let life = Duration::from_millis(3 + round * round * 3);
+        let reading = tokio::spawn(async move {
+            let mut seen = Vec::new();
+            while let Ok(Some(line)) = lines.next_line().await {
+                // The harness writes the test's name in front of the first line.
+                seen.extend(line.split_once("acknowledged ").map(|(_, id)| id.to_owned()));
+            }
+            seen
+        });
+        tokio::time::sleep(life).await;
+        child.kill().await.expect("killed");
+        acknowledged.extend(reading.await.expect("read"));
+    }
+    let store = Store::open(&url, Arc::new(TestClock::default())).await.expect("opens after every kill");
+    let rows = store.fetch_all("SELECT id FROM once", params![]).await.expect("rows");
+    let stored: BTreeSet<String> = rows.iter().map(|row| row.text("id").expect("id")).collect();
+    assert!(!acknowledged.is_empty(), "the children got as far as writing");
+    assert!(acknowledged.is_subset(&stored), "{} acknowledged, {} stored", acknowledged.len(), stored.len());
+}

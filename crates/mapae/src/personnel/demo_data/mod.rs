@@ -160,7 +160,7 @@ pub fn person(n: u64) -> DemoPerson {
         other => *pick(RANKS, 2 + other % 4),
     };
     let (year, month, day) = (70 + mix(n, 4) % 30, 1 + mix(n, 5) % 12, 1 + mix(n, 6) % 28);
-    let century = if n % 2 == 0 { 9 } else { 0 };
+    let century = if n.is_multiple_of(2) { 9 } else { 0 };
     DemoPerson {
         agency: agency.code,
         department_code: format!("D{department:04}"),

@@ -5,8 +5,10 @@
 
 use std::collections::HashMap;
 
+use sqlx::AssertSqlSafe;
+
 use super::line::{AgencyLine, EmployeeLine, Role};
-use crate::operations::store::{Tx, params};
+use crate::operations::store::{Tx, Value, params};
 use crate::operations::{Platform, SecretName, id};
 use crate::personnel::PersonnelError;
 use crate::personnel::types::Personal;
@@ -184,12 +186,16 @@ pub(super) async fn employee(
         }
     };
     if renamed {
-        for piece in sealer.bigrams("employee-name-piece", &line.name.ko) {
-            tx.execute(
-                "INSERT INTO employee_name_piece (piece, employee_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                params![piece, employee_id.as_str()],
-            )
-            .await?;
+        let pieces = sealer.bigrams("employee-name-piece", &line.name.ko);
+        let places: Vec<String> = (0..pieces.len()).map(|n| format!("(${}, $1)", n + 2)).collect();
+        if !pieces.is_empty() {
+            let mut values = params![employee_id.as_str()];
+            values.extend(pieces.into_iter().map(Value::from));
+            let sql = format!(
+                "INSERT INTO employee_name_piece (piece, employee_id) VALUES {} ON CONFLICT DO NOTHING",
+                places.join(", ")
+            );
+            tx.execute(AssertSqlSafe(sql), values).await?;
         }
     }
     if found.is_some() || line.role != Role::Member {
