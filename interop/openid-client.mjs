@@ -75,7 +75,8 @@ test('a wrong client secret is refused', async () => {
   const stranger = await discover('not-the-secret');
   await assert.rejects(
     client.authorizationCodeGrant(stranger, callback, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce }),
-    (error) => error.error === 'invalid_client',
+    // A 401 with a challenge, as RFC 6749 §5.2 wants it after HTTP Basic.
+    (error) => error instanceof client.WWWAuthenticateChallengeError && error.status === 401,
   );
 });
 

@@ -37,6 +37,7 @@ pub const CLIENT_ID: &str = "demo-portal";
 const LOGIN_COOKIE: &str = "demo-portal-login";
 const SESSION_COOKIE: &str = "demo-portal-session";
 const STYLESHEET: &str = include_str!("sample.css");
+const MARK: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect width=\"32\" height=\"32\" rx=\"6\" fill=\"#1f4f9a\"/><path d=\"M8 10h16M8 16h16M8 22h10\" stroke=\"#fff\" stroke-width=\"3\"/></svg>";
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
      frame-ancestors 'none'; base-uri 'none'";
 
@@ -170,6 +171,7 @@ pub fn router(sample: Arc<Sample>) -> Router {
             "/assets/mapae.css",
             get(|| async { ([(CONTENT_TYPE, "text/css; charset=utf-8")], pages::STYLESHEET) }),
         )
+        .route("/assets/mark.svg", get(|| async { ([(CONTENT_TYPE, "image/svg+xml")], MARK) }))
         .with_state(sample)
 }
 
