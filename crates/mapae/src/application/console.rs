@@ -288,7 +288,7 @@ async fn show_one(
     }
     note_look(platform, who, &application.id).await.map_err(told(&page))?;
     let employee = people::employee(platform, &application.employee_id).await.map_err(told(&page))?;
-    let stations = view::stations(platform, &application).await.map_err(told(&page))?;
+    let stations = view::stations(platform, &application, page.lang).await.map_err(told(&page))?;
     let (mut step, mut behalf_of, mut not_mine) = (None, None, None);
     if let Some(awaited) = application.state.awaits()
         && let Some(Authority { behalf_of: lender, .. }) =

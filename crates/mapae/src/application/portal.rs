@@ -98,7 +98,7 @@ async fn home(page: Page, who: Applicant, Shared(platform): Shared<Arc<Platform>
     let application = newest.into_iter().next();
     let (mut stations, mut way) = (Vec::new(), None);
     if let Some(application) = &application {
-        stations = view::stations(&platform, application).await.map_err(told(&page))?;
+        stations = view::stations(&platform, application, page.lang).await.map_err(told(&page))?;
         if matches!(application.state, State::IssueApproved | State::Invited) {
             way = Some(phone_way(&platform, &who.employee_id, application).await.map_err(told(&page))?);
         }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::people;
 use super::record::{self, Application, Event};
 use super::state::{Act, State};
-use crate::operations::Platform;
-use crate::personnel::{self, Employee, PersonnelError};
+use crate::operations::{Language, Platform};
+use crate::personnel::{self, Employee, Named, PersonnelError};
 
 /// One of the six stations of an application.
 #[derive(Clone, Debug)]
@@ -111,19 +111,25 @@ impl Names {
     }
 
     /// `예시부장 (과장)`.
-    fn told(&self, employee_id: &str) -> Option<String> {
+    fn told(&self, employee_id: &str, lang: Language) -> Option<String> {
         self.0.get(employee_id).map(|employee| {
-            if employee.position.ko.is_empty() {
-                employee.name.ko.clone()
-            } else {
-                format!("{} ({})", employee.name.ko, employee.position.ko)
-            }
+            let (name, position) = (in_language(&employee.name, lang), in_language(&employee.position, lang));
+            if position.is_empty() { name.to_owned() } else { format!("{name} ({position})") }
         })
     }
 }
 
+/// A name in this language where it has one, else in Korean.
+fn in_language(named: &Named, lang: Language) -> &str {
+    if named.en.is_empty() { &named.ko } else { lang.pick(&named.ko, &named.en) }
+}
+
 /// The six stations of an application, told to whoever may see it.
-pub(super) async fn stations(platform: &Platform, application: &Application) -> Result<Vec<Station>, PersonnelError> {
+pub(super) async fn stations(
+    platform: &Platform,
+    application: &Application,
+    lang: Language,
+) -> Result<Vec<Station>, PersonnelError> {
     let events = record::events(platform, &application.id).await?;
     let mut names = Names::default();
     for event in &events {
@@ -144,14 +150,14 @@ pub(super) async fn stations(platform: &Platform, application: &Application) -> 
             holder,
             tone: if index < reached { "done" } else { "later" },
             at: done.map(|event| event.at),
-            who: done.and_then(|event| event.actor_id.as_deref()).and_then(|id| names.told(id)),
-            behalf_of: done.and_then(|event| event.behalf_of_id.as_deref()).and_then(|id| names.told(id)),
+            who: done.and_then(|event| event.actor_id.as_deref()).and_then(|id| names.told(id, lang)),
+            behalf_of: done.and_then(|event| event.behalf_of_id.as_deref()).and_then(|id| names.told(id, lang)),
             note: done.and_then(|event| event.note.clone()),
             ending: None,
             number: index + 1,
         };
         if index == reached {
-            complete_current(platform, application, &events, &names, ended, &mut station).await?;
+            complete_current(platform, application, &events, &names, lang, ended, &mut station).await?;
         }
         stations.push(station);
     }
@@ -163,6 +169,7 @@ async fn complete_current(
     application: &Application,
     events: &[Event],
     names: &Names,
+    lang: Language,
     ended: bool,
     station: &mut Station,
 ) -> Result<(), PersonnelError> {
@@ -171,7 +178,7 @@ async fn complete_current(
         let last = events.last();
         station.tone = "stopped";
         station.ending = Some(state_words(application.state).0);
-        station.who = last.and_then(|event| event.actor_id.as_deref()).and_then(|id| names.told(id));
+        station.who = last.and_then(|event| event.actor_id.as_deref()).and_then(|id| names.told(id, lang));
         station.note = last.and_then(|event| event.note.clone());
         return Ok(());
     }
@@ -181,14 +188,14 @@ async fn complete_current(
             // Returned: what was asked for stands with the applicant.
             let returned = events.iter().rev().find(|event| event.act == Act::Return);
             station.note = returned.and_then(|event| event.note.clone());
-            station.who = returned.and_then(|event| event.actor_id.as_deref()).and_then(|id| names.told(id));
+            station.who = returned.and_then(|event| event.actor_id.as_deref()).and_then(|id| names.told(id, lang));
         }
         State::Submitted => {
             let mut heads = Names::default();
             let mut told = Vec::new();
             for head in people::heads_of(platform, &application.head_department_id).await? {
                 if head != application.employee_id && heads.learn(platform, &head).await?.is_some() {
-                    told.extend(heads.told(&head));
+                    told.extend(heads.told(&head, lang));
                 }
             }
             station.who = Some(told.join(", ")).filter(|told| !told.is_empty());

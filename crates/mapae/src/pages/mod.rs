@@ -26,6 +26,7 @@ pub use fault::{Fault, PageResult};
 pub use when::{ago, date, full, iso, lasting};
 
 use crate::operations::Platform;
+use crate::personnel::Named;
 use crate::operations::language;
 
 /// Which part of the house a page belongs to: its title, its navigation and its door.
@@ -59,8 +60,9 @@ const CONSOLE_LINKS: &[Link] = &[
 /// Who is signed in, as the head of the page tells it.
 #[derive(Clone, Debug)]
 pub struct Who {
-    pub name: String,
-    pub unit: String,
+    pub name: Named,
+    /// Agency and department.
+    pub unit: Named,
     pub csrf: String,
 }
 

@@ -114,7 +114,7 @@ async fn portal_sign_out(who: Applicant, State(platform): State<Arc<Platform>>) 
 #[utoipa::path(get, path = "/api/v1/portal/me", tag = "staff", security(("session" = [])),
     responses((status = 200, body = Me)))]
 async fn portal_me(who: Applicant) -> Json<Me> {
-    Json(Me { employee_id: who.employee_id, name: who.name, unit: who.unit, duties: Vec::new() })
+    Json(Me { employee_id: who.employee_id, name: who.name.ko, unit: who.unit.ko, duties: Vec::new() })
 }
 
 /// Sign in to the console.
@@ -142,5 +142,5 @@ async fn console_sign_out(who: Actor, State(platform): State<Arc<Platform>>) -> 
 async fn console_me(who: Actor) -> Json<Me> {
     let duties =
         who.duties.into_iter().map(|held| DutyBody { duty: held.duty, agency_code: held.agency_code }).collect();
-    Json(Me { employee_id: who.employee_id, name: who.name, unit: who.unit, duties })
+    Json(Me { employee_id: who.employee_id, name: who.name.ko, unit: who.unit.ko, duties })
 }

@@ -20,15 +20,16 @@ use crate::operations::Platform;
 use crate::operations::problem::Problem;
 use crate::operations::store::{StoreError, params};
 use crate::pages::{Area, Who};
-use crate::personnel;
+use crate::personnel::{self, Named};
 
 /// The official at the portal.
 #[derive(Clone, Debug)]
 pub struct Applicant {
     pub session: Session,
     pub employee_id: String,
-    pub name: String,
-    pub unit: String,
+    pub name: Named,
+    /// Agency and department.
+    pub unit: Named,
 }
 
 /// Somebody with duties at the console.
@@ -37,8 +38,9 @@ pub struct Actor {
     pub session: Session,
     pub employee_id: String,
     pub agency_code: String,
-    pub name: String,
-    pub unit: String,
+    pub name: Named,
+    /// Agency and department.
+    pub unit: Named,
     pub duties: Vec<Held>,
 }
 
@@ -179,8 +181,13 @@ async fn employee_of(session: &Session, platform: &Platform) -> Result<personnel
 }
 
 /// Agency and department, as the head of a page shows them.
-fn unit(employee: &personnel::Employee) -> String {
-    format!("{} {}", employee.agency.name.ko, employee.department.ko)
+fn unit(employee: &personnel::Employee) -> Named {
+    let (agency, department) = (&employee.agency.name, &employee.department);
+    let complete = !agency.en.is_empty() && !department.en.is_empty();
+    Named {
+        ko: format!("{} {}", agency.ko, department.ko),
+        en: if complete { format!("{}, {}", agency.en, department.en) } else { String::new() },
+    }
 }
 
 impl Visitor for Applicant {
@@ -190,7 +197,7 @@ impl Visitor for Applicant {
         let employee = employee_of(&session, platform).await?;
         Ok(Self {
             employee_id: session.employee_id.clone(),
-            name: employee.name.ko.clone(),
+            name: employee.name.clone(),
             unit: unit(&employee),
             session,
         })
@@ -210,7 +217,7 @@ impl Visitor for Actor {
         Ok(Self {
             employee_id: session.employee_id.clone(),
             agency_code: employee.agency.code.clone(),
-            name: employee.name.ko.clone(),
+            name: employee.name.clone(),
             unit: unit(&employee),
             duties,
             session,
