@@ -30,7 +30,11 @@ impl Pin {
     pub fn parse(text: &str) -> Result<Pin, NotSixDigits> {
         let bytes = text.as_bytes();
         let digits: [u8; DIGITS] = bytes.try_into().map_err(|_| NotSixDigits)?;
-        if digits.iter().all(u8::is_ascii_digit) { Ok(Pin(Zeroizing::new(digits))) } else { Err(NotSixDigits) }
+        if digits.iter().all(u8::is_ascii_digit) {
+            Ok(Pin(Zeroizing::new(digits)))
+        } else {
+            Err(NotSixDigits)
+        }
     }
 
     /// The key that signs PIN instructions: HKDF-SHA-256 over the digits with the phone's salt, to a scalar.
@@ -41,7 +45,9 @@ impl Pin {
     /// Refuses a PIN that a finder of the phone would try first.
     pub fn check_strength(&self, owner: &Owner) -> Result<(), WeakPin> {
         let digits = self.0.as_slice();
-        let steps = |step: u8| digits.windows(2).all(|pair| matches!(pair, [a, b] if (a - b'0' + step) % 10 == b - b'0'));
+        let steps = |step: u8| {
+            digits.windows(2).all(|pair| matches!(pair, [a, b] if (a - b'0' + step) % 10 == b - b'0'))
+        };
         if steps(0) {
             return Err(WeakPin::SameDigit);
         }

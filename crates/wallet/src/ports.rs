@@ -148,7 +148,13 @@ impl fmt::Debug for Request {
 impl Request {
     /// A GET.
     pub fn get(url: impl Into<String>) -> Request {
-        Request { method: Method::Get, url: url.into(), headers: Vec::new(), body: Vec::new(), max_response: MAX_RESPONSE }
+        Request {
+            method: Method::Get,
+            url: url.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            max_response: MAX_RESPONSE,
+        }
     }
 
     /// A POST of `application/x-www-form-urlencoded`.

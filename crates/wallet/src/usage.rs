@@ -68,7 +68,10 @@ mod tests {
     fn the_oldest_record_goes_first() {
         let mut history = Vec::new();
         for at_ms in 0..(MAX_RECORDS as i64 + 3) {
-            record(&mut history, UsageRecord { at_ms, party: "예시".into(), verified: true, act: Act::Enrolled });
+            record(
+                &mut history,
+                UsageRecord { at_ms, party: "예시".into(), verified: true, act: Act::Enrolled },
+            );
         }
         assert_eq!(history.len(), MAX_RECORDS);
         assert_eq!(history.first().unwrap().at_ms, 3);

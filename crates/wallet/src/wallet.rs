@@ -2,7 +2,9 @@
 
 use keys::PublicKey;
 
-use crate::ports::{Clock as _, DeviceKey, KeyError, KeyHandle, KeyStore, KeyUse, Shell, Storage as _, StorageError};
+use crate::ports::{
+    Clock as _, DeviceKey, KeyError, KeyHandle, KeyStore, KeyUse, Shell, Storage as _, StorageError,
+};
 use crate::state::{Device, FORMAT, State};
 use crate::usage::{self, Act, UsageRecord};
 use crate::vault::{self, VaultError, VaultKey};
@@ -110,7 +112,8 @@ impl<S: Shell> Wallet<S> {
 
     /// Writes the vault under another key (a new passphrase, a new passkey).
     pub async fn rekey(&mut self, key: VaultKey, hint: Vec<u8>) -> Result<(), OpenError> {
-        let (old_key, old_hint) = (core::mem::replace(&mut self.key, key), core::mem::replace(&mut self.hint, hint));
+        let (old_key, old_hint) =
+            (core::mem::replace(&mut self.key, key), core::mem::replace(&mut self.hint, hint));
         let written = self.update(|_| ()).await;
         if written.is_err() {
             (self.key, self.hint) = (old_key, old_hint);
@@ -125,7 +128,9 @@ impl<S: Shell> Wallet<S> {
             .device
             .iter()
             .map(|device| device.handle.clone())
-            .chain(self.state.holdings.iter().flat_map(|held| held.copies.iter().map(|copy| copy.key.clone())))
+            .chain(
+                self.state.holdings.iter().flat_map(|held| held.copies.iter().map(|copy| copy.key.clone())),
+            )
             .collect();
         self.update(|state| {
             *state = State { usage: core::mem::take(&mut state.usage), ..State::default() };
@@ -140,7 +145,8 @@ impl<S: Shell> Wallet<S> {
 
     /// Trusts issuers and requesters under these roots (DER) from now on.
     pub async fn trust(&mut self, anchors: &[Vec<u8>]) -> Result<(), OpenError> {
-        self.update(|state| add_anchors(state, anchors.iter().map(|der| keys::encoding::b64url_encode(der)))).await
+        self.update(|state| add_anchors(state, anchors.iter().map(|der| keys::encoding::b64url_encode(der))))
+            .await
     }
 
     /// The device key, made when first asked for.

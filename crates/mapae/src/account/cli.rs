@@ -80,7 +80,11 @@ pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
     let done = perform(&platform, command).await;
     platform.store.close().await;
     let (as_json, value, text) = done?;
-    if as_json { println!("{value}") } else { println!("{text}") }
+    if as_json {
+        println!("{value}")
+    } else {
+        println!("{text}")
+    }
     Ok(())
 }
 
@@ -172,7 +176,8 @@ async fn person(
     }
     for held in staff::duties_of(platform, &employee_id).await? {
         if duties.contains(&held.duty)
-            && personnel::is_under(platform, &holder.agency.code, std::slice::from_ref(&held.agency_code)).await?
+            && personnel::is_under(platform, &holder.agency.code, std::slice::from_ref(&held.agency_code))
+                .await?
         {
             return Ok((employee_id, held.duty));
         }
@@ -203,7 +208,9 @@ async fn change(
                     lifecycle::resume(tx, &badge.id, &by, reason).await?;
                 }
                 match pending {
-                    Some(account) if badge.is_none_or(|badge| badge.account_id.as_ref() != Some(&account.id)) => {
+                    Some(account)
+                        if badge.is_none_or(|badge| badge.account_id.as_ref() != Some(&account.id)) =>
+                    {
                         alone(tx, &account.id, suspend).await.map_err(ChangeError::from)
                     }
                     _ => Ok(()),

@@ -22,7 +22,10 @@ impl Platform {
 }
 
 /// Verifies a device-signed message of an account. The account's state is the caller's to judge.
-pub(super) async fn verify<M: Message>(platform: &Platform, text: &str) -> Result<FromDevice<M>, DeviceRefusal> {
+pub(super) async fn verify<M: Message>(
+    platform: &Platform,
+    text: &str,
+) -> Result<FromDevice<M>, DeviceRefusal> {
     verify_bounded(platform, text, MAX_DEVICE_JWS).await
 }
 
@@ -31,7 +34,8 @@ pub(super) async fn verify_bounded<M: Message>(
     text: &str,
     max_len: usize,
 ) -> Result<FromDevice<M>, DeviceRefusal> {
-    let unverified = Unverified::parse(text, max_len).map_err(|_| DeviceRefusal::Malformed("no signed token"))?;
+    let unverified =
+        Unverified::parse(text, max_len).map_err(|_| DeviceRefusal::Malformed("no signed token"))?;
     // The account id only finds the key; nothing is believed before the signature holds.
     let claimed: Signed<serde::de::IgnoredAny> =
         unverified.dangerous_claims().map_err(|_| DeviceRefusal::Malformed("claims"))?;

@@ -58,7 +58,8 @@ pub(super) async fn attest_keys(platform: &Platform, text: &str) -> Result<KeyAt
         device::verify_bounded::<KeyAttestationRequest>(platform, text, MAX_ATTESTATION_JWS).await?;
     DeviceRefusal::unless_usable(&account)?;
     let KeyAttestationRequest { nonce, keys } = signed.message;
-    let one_of_ours = |jwk: &keys::Jwk| keys::PublicKey::from_jwk(jwk).is_ok_and(|key| key != account.device_key);
+    let one_of_ours =
+        |jwk: &keys::Jwk| keys::PublicKey::from_jwk(jwk).is_ok_and(|key| key != account.device_key);
     if keys.is_empty() || keys.len() > MAX_ATTESTED_KEYS || !keys.iter().all(one_of_ours) {
         return Err(DeviceRefusal::Malformed("keys"));
     }
@@ -89,7 +90,8 @@ pub(super) async fn attest_keys(platform: &Platform, text: &str) -> Result<KeyAt
 pub(super) async fn offer(platform: &std::sync::Arc<Platform>, text: &str) -> Result<Offered, DeviceRefusal> {
     let FromDevice { account, signed } = device::verify::<OfferRequest>(platform, text).await?;
     DeviceRefusal::unless_usable(&account)?;
-    let batch_over = platform.clock.now_ms() > account.pin_right_at.saturating_add(limits::BATCH_WITHOUT_PIN.get());
+    let batch_over =
+        platform.clock.now_ms() > account.pin_right_at.saturating_add(limits::BATCH_WITHOUT_PIN.get());
     if !account.pending && batch_over {
         return Err(DeviceRefusal::PinFirst);
     }
@@ -105,7 +107,8 @@ pub(super) async fn new_pin(platform: &Platform, text: &str) -> Result<AccountSt
         return Err(DeviceRefusal::State(account.state()));
     }
     let NewPin { code, pin_key, pin_proof } = signed.message;
-    let key = effect::proven_pin_key(platform, &pin_key, &pin_proof, &account.id, &account.device_thumbprint)?;
+    let key =
+        effect::proven_pin_key(platform, &pin_key, &pin_proof, &account.id, &account.device_thumbprint)?;
     let sealed = platform.sealer.seal("account", "pin_key", &account.pin_place(), &key.to_sec1());
     let typed = unlock::code_hash(platform, &account.id, &code);
     let now_ms = platform.clock.now_ms();
@@ -171,5 +174,9 @@ pub(super) async fn use_once(
     expires_ms: i64,
 ) -> Result<(), DeviceRefusal> {
     let id = keys::encoding::b64url_encode(&keys::sha256(format!("{account}\n{jti}").as_bytes()));
-    if once::consume(tx, "device-message", &id, expires_ms).await? { Ok(()) } else { Err(DeviceRefusal::Replayed) }
+    if once::consume(tx, "device-message", &id, expires_ms).await? {
+        Ok(())
+    } else {
+        Err(DeviceRefusal::Replayed)
+    }
 }

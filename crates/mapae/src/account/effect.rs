@@ -38,9 +38,12 @@ impl Effect {
         let generation = account.pin_generation;
         match instruction {
             Instruction::CheckPin => Ok(Effect::None),
-            Instruction::Approve(approval) => Ok(Effect::Approve(new_approval(platform, approval, Level::Pin)?)),
+            Instruction::Approve(approval) => {
+                Ok(Effect::Approve(new_approval(platform, approval, Level::Pin)?))
+            }
             Instruction::PinChangeBegin { pin_key, pin_proof } => {
-                let key = proven_pin_key(platform, pin_key, pin_proof, &account.id, &account.device_thumbprint)?;
+                let key =
+                    proven_pin_key(platform, pin_key, pin_proof, &account.id, &account.device_thumbprint)?;
                 let sealed = platform.sealer.seal("account", "pin_key", &account.pin_place(), &key.to_sec1());
                 Ok(Effect::Begin { sealed, generation })
             }
@@ -66,7 +69,8 @@ pub(super) fn new_approval(
     level: Level,
 ) -> Result<NewApproval, DeviceRefusal> {
     let hash = keys::encoding::b64url_decode(&approval.request_hash).unwrap_or_default();
-    let digits = |text: &String| (1..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let digits =
+        |text: &String| (1..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if hash.len() != 32 || !approval.number.iter().all(digits) {
         return Err(DeviceRefusal::Malformed("approval"));
     }
@@ -117,7 +121,8 @@ pub(super) async fn apply(
         Effect::None => Ok(Ok(())),
         Effect::Approve(new) => approve(tx, account, new, now_ms).await,
         Effect::Begin { sealed, generation } => {
-            let sql = "UPDATE account SET pin_next = $2 WHERE id = $1 AND pin_next IS NULL AND pin_generation = $3";
+            let sql =
+                "UPDATE account SET pin_next = $2 WHERE id = $1 AND pin_next IS NULL AND pin_generation = $3";
             moved(tx.execute(sql, params![account, sealed, generation]).await?, code::PIN_CHANGE_PENDING)
         }
         Effect::Commit { generation } => {

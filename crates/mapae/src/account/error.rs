@@ -185,7 +185,9 @@ impl From<DeviceRefusal> for Problem {
             E::Malformed(_) => Problem::new(StatusCode::BAD_REQUEST, code::MALFORMED),
             E::State(state) => match state {
                 AccountState::Suspended => Problem::new(StatusCode::FORBIDDEN, code::SUSPENDED),
-                AccountState::Locked => Problem::new(StatusCode::FORBIDDEN, code::LOCKED).with("tries_left", 0),
+                AccountState::Locked => {
+                    Problem::new(StatusCode::FORBIDDEN, code::LOCKED).with("tries_left", 0)
+                }
                 AccountState::NewPinNeeded => Problem::new(StatusCode::CONFLICT, code::NEW_PIN_NEEDED),
                 AccountState::Closed => Problem::new(StatusCode::GONE, code::CLOSED),
                 _ => Problem::new(StatusCode::CONFLICT, code::WRONG_STEP),
@@ -198,7 +200,9 @@ impl From<DeviceRefusal> for Problem {
             E::NoPinChange => Problem::new(StatusCode::CONFLICT, code::NO_PIN_CHANGE),
             E::PinKey => Problem::new(StatusCode::SERVICE_UNAVAILABLE, code::PIN_KEY_UNAVAILABLE),
             E::NoResult => Problem::new(StatusCode::NOT_FOUND, code::RESULT_NOT_FOUND),
-            E::BeingJudged => Problem::new(StatusCode::CONFLICT, "being_judged").with("retry_after_ms", 1_000),
+            E::BeingJudged => {
+                Problem::new(StatusCode::CONFLICT, "being_judged").with("retry_after_ms", 1_000)
+            }
             E::NotJudged { tries_left } => {
                 Problem::new(StatusCode::CONFLICT, code::NOT_JUDGED).with("tries_left", tries_left)
             }

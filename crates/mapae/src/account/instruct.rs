@@ -173,7 +173,9 @@ fn key_for<'a>(account: &'a Account, instruction: &Instruction) -> Result<&'a [u
     match (instruction, account.pin_next.as_deref()) {
         (Instruction::PinChangeCommit, Some(next)) => Ok(next),
         (Instruction::PinChangeRollback, Some(_)) => Ok(in_force),
-        (Instruction::PinChangeCommit | Instruction::PinChangeRollback, None) => Err(DeviceRefusal::NoPinChange),
+        (Instruction::PinChangeCommit | Instruction::PinChangeRollback, None) => {
+            Err(DeviceRefusal::NoPinChange)
+        }
         (_, Some(_)) => Err(DeviceRefusal::PinChangePending),
         (_, None) => Ok(in_force),
     }
@@ -294,11 +296,7 @@ async fn settle_right(
     }
 }
 
-async fn settle_wrong(
-    platform: &Platform,
-    judged: Judged,
-    tries: i64,
-) -> Result<String, DeviceRefusal> {
+async fn settle_wrong(platform: &Platform, judged: Judged, tries: i64) -> Result<String, DeviceRefusal> {
     let left = tries_left(tries);
     let wrong = judged.sign(platform, Verdict::WrongPin { tries_left: left })?;
     let result = wrong.clone();
@@ -362,7 +360,11 @@ async fn store_result(
     Ok(rows == 1)
 }
 
-async fn stored_result(platform: &Platform, account: &str, sequence: i64) -> Result<Option<String>, DeviceRefusal> {
+async fn stored_result(
+    platform: &Platform,
+    account: &str,
+    sequence: i64,
+) -> Result<Option<String>, DeviceRefusal> {
     let row = platform
         .store
         .fetch_optional(

@@ -29,10 +29,10 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::operations::{Platform, limits};
 use crate::operations::config::Section;
 use crate::operations::store::StoreError;
 use crate::operations::tasks::Tasks;
+use crate::operations::{Platform, limits};
 
 /// The `[account]` section of the configuration.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]

@@ -12,7 +12,9 @@ use crate::operations::store::{StoreError, Tx};
 
 /// The approved application as the issuer takes it; `None` if no approval is there.
 pub(super) async fn order(platform: &Platform, application_id: &str) -> Result<Option<Order>, StoreError> {
-    let Some(application) = application::find(&platform.store, application_id).await? else { return Ok(None) };
+    let Some(application) = application::find(&platform.store, application_id).await? else {
+        return Ok(None);
+    };
     let events = application::events(platform, application_id).await?;
     let approved = events.iter().rev().find(|event| event.act == application::Act::ApproveIssue);
     Ok(approved.map(|event| Order {

@@ -10,7 +10,9 @@
 //! | registration | the account; the same device registers again and gets the same account with a fresh offer |
 
 use serde::{Deserialize, Serialize};
-use wallet::account::messages::{Activate, Activated, Identity, OnboardingStatus, OnboardingStep, Otp, OtpSent};
+use wallet::account::messages::{
+    Activate, Activated, Identity, OnboardingStatus, OnboardingStep, Otp, OtpSent,
+};
 
 use super::error::OnboardingError;
 use crate::application::{self, Activation};
@@ -66,7 +68,10 @@ impl Onboarding {
 }
 
 /// The enrolment that a bearer token belongs to.
-pub(super) async fn of_token(platform: &Platform, token: Option<&str>) -> Result<Onboarding, OnboardingError> {
+pub(super) async fn of_token(
+    platform: &Platform,
+    token: Option<&str>,
+) -> Result<Onboarding, OnboardingError> {
     let now_ms = platform.clock.now_ms();
     let token: Token = token
         .and_then(|token| platform.tokens.open(TOKEN, token, now_ms).ok())
@@ -150,7 +155,10 @@ async fn open(
 }
 
 /// Where the enrolment is.
-pub(super) async fn status(platform: &Platform, token: Option<&str>) -> Result<OnboardingStatus, OnboardingError> {
+pub(super) async fn status(
+    platform: &Platform,
+    token: Option<&str>,
+) -> Result<OnboardingStatus, OnboardingError> {
     let onboarding = of_token(platform, token).await?;
     Ok(onboarding.status(onboarding.step))
 }
@@ -218,7 +226,8 @@ async fn send_otp(
     let otp = keys::Zeroizing::new(keys::random::digits(limits::OTP_DIGITS.size()));
     let hash = otp_hash(platform, &onboarding.id, &otp);
     let expires_at = now_ms.saturating_add(limits::OTP_LIFE.get());
-    let text = keys::Zeroizing::new(language::format(Language::Ko, "account.sms.otp", &[("otp", otp.to_string())]));
+    let text =
+        keys::Zeroizing::new(language::format(Language::Ko, "account.sms.otp", &[("otp", otp.to_string())]));
     let message = Message::sms(platform, Topic::Code, phone, &text).until(expires_at);
     let sent = platform
         .store
@@ -285,7 +294,9 @@ pub(super) async fn otp(
         .await?;
     match left {
         Judged::Right => Ok(onboarding.status(OnboardingStep::Proofed)),
-        Judged::Wrong(left) => Err(OnboardingError::OtpWrong { tries_left: u32::try_from(left).unwrap_or(0) }),
+        Judged::Wrong(left) => {
+            Err(OnboardingError::OtpWrong { tries_left: u32::try_from(left).unwrap_or(0) })
+        }
         Judged::Over => Err(OnboardingError::OtpOver),
     }
 }

@@ -8,8 +8,8 @@ use axum::http::HeaderMap;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wallet::account::messages::{
-    AccountStatus, Activate, Activated, Answer, Approved, ChallengeGiven, Envelope, Identity, KeyAttested, Offered,
-    OnboardingStatus, Otp, OtpSent, Registered, ResultKeys,
+    AccountStatus, Activate, Activated, Answer, Approved, ChallengeGiven, Envelope, Identity, KeyAttested,
+    Offered, OnboardingStatus, Otp, OtpSent, Registered, ResultKeys,
 };
 
 use super::device::{credentials, from_header};
@@ -48,7 +48,10 @@ async fn activate(State(platform): State<Arc<Platform>>, Json(body): Json<Activa
 
 /// How far an enrolment is. Header `authorization: Bearer <token of the activation>`, as in the next three steps.
 #[utoipa::path(get, path = "/wallet/v1/onboarding", tag = "wallet", responses((status = 200, body = OnboardingStatus)))]
-async fn onboarding_status(State(platform): State<Arc<Platform>>, headers: HeaderMap) -> Answered<OnboardingStatus> {
+async fn onboarding_status(
+    State(platform): State<Arc<Platform>>,
+    headers: HeaderMap,
+) -> Answered<OnboardingStatus> {
     Ok(Json(onboarding::status(&platform, bearer(&headers)).await?))
 }
 
@@ -84,7 +87,10 @@ async fn register(
 
 /// A challenge for one PIN instruction.
 #[utoipa::path(post, path = "/wallet/v1/challenge", tag = "wallet", request_body = Envelope, responses((status = 200, body = ChallengeGiven)))]
-async fn challenge(State(platform): State<Arc<Platform>>, Json(body): Json<Envelope>) -> Answered<ChallengeGiven> {
+async fn challenge(
+    State(platform): State<Arc<Platform>>,
+    Json(body): Json<Envelope>,
+) -> Answered<ChallengeGiven> {
     Ok(Json(instruct::challenge(&platform, &body.signed).await?))
 }
 
@@ -126,13 +132,19 @@ async fn offers(State(platform): State<Arc<Platform>>, Json(body): Json<Envelope
 
 /// Vouch for holder keys towards an issuer.
 #[utoipa::path(post, path = "/wallet/v1/key-attestations", tag = "wallet", request_body = Envelope, responses((status = 200, body = KeyAttested)))]
-async fn key_attestations(State(platform): State<Arc<Platform>>, Json(body): Json<Envelope>) -> Answered<KeyAttested> {
+async fn key_attestations(
+    State(platform): State<Arc<Platform>>,
+    Json(body): Json<Envelope>,
+) -> Answered<KeyAttested> {
     Ok(Json(device_only::attest_keys(&platform, &body.signed).await?))
 }
 
 /// Set a new PIN after two persons unlocked the account.
 #[utoipa::path(post, path = "/wallet/v1/pin", tag = "wallet", request_body = Envelope, responses((status = 200, body = AccountStatus)))]
-async fn new_pin(State(platform): State<Arc<Platform>>, Json(body): Json<Envelope>) -> Answered<AccountStatus> {
+async fn new_pin(
+    State(platform): State<Arc<Platform>>,
+    Json(body): Json<Envelope>,
+) -> Answered<AccountStatus> {
     Ok(Json(device_only::new_pin(&platform, &body.signed).await?))
 }
 

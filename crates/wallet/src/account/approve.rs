@@ -34,7 +34,8 @@ impl<S: Shell> Wallet<S> {
                 self.instruct(pin, &salt, Instruction::Approve(approval)).await
             }
             None => {
-                let first: Result<Approved, AccountError> = self.account_post("/approvals", approval.clone()).await;
+                let first: Result<Approved, AccountError> =
+                    self.account_post("/approvals", approval.clone()).await;
                 match first {
                     Err(error) if error.is("answer_lost") => {
                         // Said twice it counts once; "said before" is then our own first word.

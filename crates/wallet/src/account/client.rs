@@ -182,7 +182,8 @@ impl<S: Shell> Wallet<S> {
     ) -> Result<R, AccountError> {
         let signed = self.account_sign(message).await?;
         let provider = &self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?.provider;
-        let request = Request::get(endpoint(provider, path)).header("authorization", format!("{DEVICE_SCHEME} {signed}"));
+        let request = Request::get(endpoint(provider, path))
+            .header("authorization", format!("{DEVICE_SCHEME} {signed}"));
         read(&self.shell().http().send(request).await?)
     }
 
@@ -194,8 +195,8 @@ impl<S: Shell> Wallet<S> {
         bearer: Option<&str>,
         body: &B,
     ) -> Result<R, AccountError> {
-        let body =
-            serde_json::to_vec(body).map_err(|_| AccountError::Protocol("a message that can't be written"))?;
+        let body = serde_json::to_vec(body)
+            .map_err(|_| AccountError::Protocol("a message that can't be written"))?;
         let mut request = Request::json_bytes(endpoint(provider, path), body);
         if let Some(token) = bearer {
             request = request.header("authorization", format!("Bearer {token}"));

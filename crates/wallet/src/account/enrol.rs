@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 
 use crate::account::client::{AccountError, endpoint, read};
 use crate::account::messages::{
-    Activate, Activated, AccountState, Identity, OnboardingStatus, Otp, OtpSent, PIN_PROOF_TYP, PinProof, Registered,
-    Registration, Envelope, code,
+    AccountState, Activate, Activated, Envelope, Identity, OnboardingStatus, Otp, OtpSent, PIN_PROOF_TYP,
+    PinProof, Registered, Registration, code,
 };
 use crate::pin::{Owner, Pin, Salt};
 use crate::ports::{DeviceKey as _, Http as _, KeyError, Request, Shell};
@@ -81,7 +81,12 @@ pub fn birth_date_of(rrn: &str) -> Zeroizing<String> {
 
 impl<S: Shell> Wallet<S> {
     /// Starts (or starts again) with the handle from the SMS link and the code that the portal shows.
-    pub async fn activate(&mut self, provider: &str, invitation: &str, code: &str) -> Result<(), AccountError> {
+    pub async fn activate(
+        &mut self,
+        provider: &str,
+        invitation: &str,
+        code: &str,
+    ) -> Result<(), AccountError> {
         if self.state().account.is_some() {
             return Err(AccountError::AlreadyEnrolled);
         }
@@ -106,7 +111,8 @@ impl<S: Shell> Wallet<S> {
     pub async fn prove_identity(&mut self, name: &str, rrn: &str) -> Result<OtpSent, AccountError> {
         let onboarding = self.onboarding()?;
         let body = Identity { name: name.to_owned(), rrn: rrn.to_owned() };
-        let sent: OtpSent = self.post(&onboarding.provider, "/identity", Some(&onboarding.token), &body).await?;
+        let sent: OtpSent =
+            self.post(&onboarding.provider, "/identity", Some(&onboarding.token), &body).await?;
         let owner = Owner { birth_date: birth_date_of(rrn).to_string(), phone: sent.phone.clone() };
         self.update(|state| {
             if let Some(onboarding) = &mut state.onboarding {
@@ -151,8 +157,9 @@ impl<S: Shell> Wallet<S> {
         };
         let onboarding = self.onboarding()?.clone();
         let (pin_key, pin_proof) = self.pin_proof(pin, &salt, &onboarding.provider, &onboarding.id)?;
-        let signed =
-            self.device_sign(&onboarding.provider, &onboarding.id, Registration { pin_key, pin_proof }).await?;
+        let signed = self
+            .device_sign(&onboarding.provider, &onboarding.id, Registration { pin_key, pin_proof })
+            .await?;
         let registered: Registered = self
             .post(&onboarding.provider, "/register", Some(&onboarding.token), &Envelope { signed })
             .await?;
@@ -198,7 +205,9 @@ impl<S: Shell> Wallet<S> {
             // The code is spent: perhaps by our own request whose reply was lost. The generation tells.
             Err(error) if error.is(code::UNLOCK_CODE_WRONG) || error.is("answer_lost") => {
                 let status = self.ask_status().await?;
-                if status.pin_generation <= account.pin.generation || status.state == AccountState::NewPinNeeded {
+                if status.pin_generation <= account.pin.generation
+                    || status.state == AccountState::NewPinNeeded
+                {
                     return Err(error);
                 }
                 status
@@ -231,8 +240,8 @@ impl<S: Shell> Wallet<S> {
             subject: subject.to_owned(),
             device: self.device_key()?.public_key().thumbprint(),
         };
-        let payload =
-            serde_json::to_vec(&proof).map_err(|_| AccountError::Protocol("a message that can't be written"))?;
+        let payload = serde_json::to_vec(&proof)
+            .map_err(|_| AccountError::Protocol("a message that can't be written"))?;
         let signed = keys::jws::sign(&key, &Header::es256(PIN_PROOF_TYP), &payload)
             .map_err(|error| KeyError::Failed(error.to_string()))?;
         Ok((key.public_key().to_jwk(), signed))

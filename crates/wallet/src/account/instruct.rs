@@ -7,8 +7,8 @@ use keys::{PublicKey, sha256};
 use crate::account::client::{AccountError, endpoint, read};
 use crate::account::messages::{
     AccountState, AccountStatus, Answer, ChallengeGiven, ChallengeRequest, Envelope, Instruct, Instruction,
-    InstructionResult, PIN_INSTRUCTION_TYP, PinInstruction, RESULT_TYP, ResultKeys, ResultRequest, StatusRequest,
-    Verdict, code,
+    InstructionResult, PIN_INSTRUCTION_TYP, PinInstruction, RESULT_TYP, ResultKeys, ResultRequest,
+    StatusRequest, Verdict, code,
 };
 use crate::pin::{Pin, Salt};
 use crate::ports::{DeviceKey as _, Http as _, HttpError, KeyError, Request, Shell};
@@ -151,7 +151,8 @@ impl<S: Shell> Wallet<S> {
         instruction: &Instruction,
     ) -> Result<(), AccountError> {
         let given: ChallengeGiven = self.account_post("/challenge", ChallengeRequest {}).await?;
-        let sequence = given.sequence.checked_add(1).ok_or(AccountError::Protocol("a sequence out of range"))?;
+        let sequence =
+            given.sequence.checked_add(1).ok_or(AccountError::Protocol("a sequence out of range"))?;
         let inner = PinInstruction {
             aud: account.provider.clone(),
             account: account.id.clone(),
@@ -160,12 +161,11 @@ impl<S: Shell> Wallet<S> {
             challenge: given.challenge.clone(),
             instruction: instruction.clone(),
         };
-        let inner =
-            serde_json::to_vec(&inner).map_err(|_| AccountError::Protocol("a message that can't be written"))?;
+        let inner = serde_json::to_vec(&inner)
+            .map_err(|_| AccountError::Protocol("a message that can't be written"))?;
         let pin_signed = keys::jws::sign(&pin.key(salt), &Header::es256(PIN_INSTRUCTION_TYP), &inner)
             .map_err(|error| KeyError::Failed(error.to_string()))?;
-        let signed =
-            self.account_sign(Instruct { sequence, challenge: given.challenge, pin_signed }).await?;
+        let signed = self.account_sign(Instruct { sequence, challenge: given.challenge, pin_signed }).await?;
         let pending = Pending {
             sequence,
             request: b64url_encode(&sha256(signed.as_bytes())),
@@ -243,7 +243,11 @@ impl<S: Shell> Wallet<S> {
         Ok(verdict)
     }
 
-    async fn verify_result(&mut self, pending: &Pending, answer: &Answer) -> Result<InstructionResult, AccountError> {
+    async fn verify_result(
+        &mut self,
+        pending: &Pending,
+        answer: &Answer,
+    ) -> Result<InstructionResult, AccountError> {
         let unverified = Unverified::parse(&answer.result, MAX_RESULT)
             .map_err(|_| AccountError::Protocol("a result that is no signed token"))?;
         let kid = unverified.header().kid.clone().unwrap_or_default();

@@ -43,7 +43,10 @@ impl<S: Shell> Wallet<S> {
         let (pin_key, pin_proof) = self.pin_proof(new, &change.new.salt, &provider, &id)?;
         let old_salt = self.pin_salt()?;
         let begun = self.instruct(old, &old_salt, Instruction::PinChangeBegin { pin_key, pin_proof }).await;
-        if begun.is_err() && self.state().pending.is_none() && self.pin_change() == Some(PinChangeStage::Announced) {
+        if begun.is_err()
+            && self.state().pending.is_none()
+            && self.pin_change() == Some(PinChangeStage::Announced)
+        {
             // Judged or never arrived: the server does not know the new key.
             self.update(|state| {
                 if let Some(account) = &mut state.account {
@@ -58,7 +61,8 @@ impl<S: Shell> Wallet<S> {
     /// Makes the new PIN the only one, signed with the new one.
     pub async fn commit_pin_change(&mut self, new: &Pin) -> Result<(), AccountError> {
         self.resume().await?;
-        let Some(change) = self.state().account.as_ref().and_then(|account| account.pin_change.clone()) else {
+        let Some(change) = self.state().account.as_ref().and_then(|account| account.pin_change.clone())
+        else {
             return Err(AccountError::InstructionRefused { code: code::NO_PIN_CHANGE.to_owned() });
         };
         let committed = self.instruct(new, &change.new.salt, Instruction::PinChangeCommit).await;
@@ -94,7 +98,10 @@ impl<S: Shell> Wallet<S> {
     }
 
     /// Writes a fresh salt down beside the one in force.
-    pub(super) async fn announce_new_salt(&mut self, generation: Option<u32>) -> Result<PinChange, AccountError> {
+    pub(super) async fn announce_new_salt(
+        &mut self,
+        generation: Option<u32>,
+    ) -> Result<PinChange, AccountError> {
         let account = self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?;
         let change = PinChange {
             new: PinRecord {

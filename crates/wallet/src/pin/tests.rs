@@ -9,7 +9,8 @@ fn weak(pin: &str) -> Option<WeakPin> {
 
 #[test]
 fn only_six_ascii_digits_are_a_pin() {
-    for text in ["", "12345", "1234567", "12345a", " 12345", "12345 ", "١٢٣٤٥٦", "12-456", "１２３４５６"] {
+    for text in ["", "12345", "1234567", "12345a", " 12345", "12345 ", "١٢٣٤٥٦", "12-456", "１２３４５６"]
+    {
         assert_eq!(Pin::parse(text).err(), Some(NotSixDigits), "{text:?}");
     }
     assert!(Pin::parse("000000").is_ok());
@@ -57,6 +58,25 @@ fn the_same_pin_under_another_salt_is_another_key() {
     assert_eq!(pin.key(&one).public_key(), pin.key(&one).public_key());
     assert_ne!(pin.key(&one).public_key(), pin.key(&two).public_key());
     assert_ne!(pin.key(&one).public_key(), Pin::parse("493818").unwrap().key(&one).public_key());
+}
+
+/// Made by a program of another hand (plain HKDF and point multiplication), so that a phone in another language can
+/// check itself against the same file.
+#[test]
+fn the_key_is_derived_as_the_vectors_say() {
+    #[derive(serde::Deserialize)]
+    struct Vector {
+        pin: String,
+        salt: Salt,
+        x: String,
+        y: String,
+    }
+    let vectors: Vec<Vector> = serde_json::from_str(include_str!("../../vectors/pin-key.json")).unwrap();
+    assert!(vectors.len() >= 4);
+    for vector in vectors {
+        let jwk = Pin::parse(&vector.pin).unwrap().key(&vector.salt).public_key().to_jwk();
+        assert_eq!((jwk.x, jwk.y), (Some(vector.x), Some(vector.y)), "{}", vector.pin);
+    }
 }
 
 #[test]

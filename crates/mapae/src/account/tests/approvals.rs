@@ -125,7 +125,8 @@ async fn of_64_racing_approvals_of_one_request_one_counts() {
             copy.restarted().await.approve(&request(1), Some(&format!("{n:02}")), None).await.is_ok()
         })
     });
-    let won = futures::future::join_all(racers).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
+    let won =
+        futures::future::join_all(racers).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
     assert_eq!(won, 1);
 }
 
@@ -151,7 +152,8 @@ async fn keys_are_vouched_for_to_their_own_device_only() {
     let chain = unverified.header().x5c.clone().unwrap();
     let roots = [invited.town.keys.root().clone()];
     let now_s = invited.town.now_ms() / 1_000;
-    let leaf = keys::x509::verify_chain(&chain, &roots, now_s, keys::x509::Purpose::WalletAttestation).unwrap();
+    let leaf =
+        keys::x509::verify_chain(&chain, &roots, now_s, keys::x509::Purpose::WalletAttestation).unwrap();
     let typ = keys::jws::Typ::Is("key-attestation+jwt");
     let claims: serde_json::Value = unverified.verify(leaf.public_key(), typ).unwrap().claims().unwrap();
     assert_eq!(claims["nonce"], "c-nonce");

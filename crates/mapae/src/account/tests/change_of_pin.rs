@@ -96,7 +96,10 @@ async fn change_with(fault_on_disk: bool, nth: usize, how: Break) -> bool {
     assert_eq!(phone.column("pin_generation").await, 2, "{nth} {how:?}");
     assert!(phone.row().await.opt_bytes("pin_next").unwrap().is_none());
     phone.wallet().await.check_pin(&pin(NEXT)).await.unwrap();
-    assert_eq!(phone.wallet().await.check_pin(&pin(RIGHT)).await, Err(AccountError::WrongPin { tries_left: 4 }));
+    assert_eq!(
+        phone.wallet().await.check_pin(&pin(RIGHT)).await,
+        Err(AccountError::WrongPin { tries_left: 4 })
+    );
     struck
 }
 

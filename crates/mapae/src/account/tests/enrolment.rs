@@ -94,7 +94,8 @@ async fn a_message_and_a_code_become_an_account_with_a_badge() {
     let received = wallet.receive_badge(Options { copies: Some(3), ..Options::default() }).await.unwrap();
     assert_eq!(received.copies, 3);
     assert_eq!(wallet.sync().await.unwrap().state, AccountState::Active);
-    let badge = crate::lifecycle::Badge::live_of_account(&invited.town.store, &account).await.unwrap().unwrap();
+    let badge =
+        crate::lifecycle::Badge::live_of_account(&invited.town.store, &account).await.unwrap().unwrap();
     assert_eq!(badge.employee_id, invited.application.employee_id);
     wallet.check_pin(&pin(RIGHT)).await.unwrap();
 }
@@ -124,7 +125,8 @@ async fn every_mismatch_of_name_and_number_gets_one_and_the_same_answer_and_five
     assert_eq!(code_of(wallet.prove_identity(&colleague.name, &rrn).await), "identity_mismatch");
     // The right answer comes too late: the invitation is void, and the HR desk sees it.
     assert_eq!(code_of(wallet.prove_identity(&name, &rrn).await), "onboarding_over");
-    let gone = application::invitation_by_handle(&invited.town.store, &invited.handle, invited.town.now_ms()).await;
+    let gone =
+        application::invitation_by_handle(&invited.town.store, &invited.handle, invited.town.now_ms()).await;
     assert!(gone.unwrap().is_none());
     invited.town.deliver().await;
     assert_eq!(invited.town.messages(OFFICIAL).await.len(), 1, "no one-time password was sent");
@@ -151,7 +153,8 @@ async fn of_64_racing_activations_one_gets_a_token() {
         let (phone, handle, code) = (Phone::new(&invited.town), invited.handle.clone(), code.clone());
         tokio::spawn(async move { phone.installed().await.activate(PROVIDER, &handle, &code).await.is_ok() })
     });
-    let won = futures::future::join_all(racers).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
+    let won =
+        futures::future::join_all(racers).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
     assert_eq!(won, 1);
 }
 
@@ -171,7 +174,8 @@ async fn of_64_racing_one_time_passwords_one_passes() {
             copy.restarted().await.prove_phone(&otp).await.is_ok()
         })
     });
-    let won = futures::future::join_all(racers).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
+    let won =
+        futures::future::join_all(racers).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
     assert_eq!(won, 1);
 }
 
@@ -196,7 +200,8 @@ async fn of_64_racing_registrations_one_device_gets_the_account() {
             phone.restarted().await.register(&pin(RIGHT)).await.is_ok()
         })
     });
-    let won = futures::future::join_all(racers).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
+    let won =
+        futures::future::join_all(racers).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
     assert_eq!(won, 1);
     let accounts = invited.town.store.fetch_all("SELECT id FROM account", params![]).await.unwrap();
     assert_eq!(accounts.len(), 1);
@@ -212,7 +217,10 @@ async fn five_wrong_one_time_passwords_end_it_and_a_new_one_may_be_asked_for() {
     let wrong = if otp == "000000" { "111111" } else { "000000" };
     for left in [4, 3, 2, 1, 0] {
         let refused = wallet.prove_phone(wrong).await.unwrap_err();
-        assert!(matches!(&refused, AccountError::Refused { tries_left: Some(l), .. } if *l == left), "{refused:?}");
+        assert!(
+            matches!(&refused, AccountError::Refused { tries_left: Some(l), .. } if *l == left),
+            "{refused:?}"
+        );
     }
     assert_eq!(code_of(wallet.prove_phone(&otp).await), "otp_over");
     wallet.prove_identity(&name, &rrn).await.unwrap();
@@ -272,7 +280,8 @@ async fn an_onboarding_token_that_is_over_foreign_or_made_up_is_refused() {
     let token = wallet.state().onboarding.as_ref().unwrap().token.to_string();
     let challenge =
         invited.town.tokens.seal("pin-challenge", &serde_json::json!({ "id": id::new() }), i64::MAX).unwrap();
-    let unknown = invited.town.tokens.seal("onboarding", &serde_json::json!({ "id": id::new() }), i64::MAX).unwrap();
+    let unknown =
+        invited.town.tokens.seal("onboarding", &serde_json::json!({ "id": id::new() }), i64::MAX).unwrap();
     let cut = token.get(..token.len() - 1).unwrap().to_owned();
     let ask = |token: String| {
         let net = invited.phone.net.clone();
@@ -359,7 +368,8 @@ async fn whatever_breaks_the_enrolment_ends_in_one_account_whose_pin_works() {
                 let mut wallet = finish(&invited).await;
                 let struck = fault.clear();
                 wallet.check_pin(&pin(RIGHT)).await.unwrap();
-                let accounts = invited.town.store.fetch_all("SELECT id FROM account", params![]).await.unwrap();
+                let accounts =
+                    invited.town.store.fetch_all("SELECT id FROM account", params![]).await.unwrap();
                 assert_eq!(accounts.len(), 1, "{on_disk} {how:?} {nth}");
                 if !struck {
                     break;

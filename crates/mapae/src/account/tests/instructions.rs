@@ -77,7 +77,8 @@ async fn a_stranger_without_the_device_key_charges_nothing() {
         keys::jws::sign(&stranger, &header, payload.to_string().as_bytes()).unwrap()
     };
     let challenge = message("mapae-challenge-request+jwt", serde_json::json!({}));
-    let (status, problem) = post(&phone.phone, "/challenge", serde_json::json!({ "signed": challenge })).await;
+    let (status, problem) =
+        post(&phone.phone, "/challenge", serde_json::json!({ "signed": challenge })).await;
     assert_eq!((status, problem["code"].as_str()), (401, Some("device_refused")));
     let instruct = message(
         "mapae-instruction+jwt",
@@ -215,7 +216,9 @@ async fn a_suspended_account_gets_neither_challenge_nor_judgement() {
     phone
         .platform
         .store
-        .write::<_, StoreError, _>(move |tx| Box::pin(async move { crate::account::resume(tx, &account).await }))
+        .write::<_, StoreError, _>(move |tx| {
+            Box::pin(async move { crate::account::resume(tx, &account).await })
+        })
         .await
         .unwrap();
     wallet.check_pin(&pin(RIGHT)).await.unwrap();

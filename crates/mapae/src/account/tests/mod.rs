@@ -15,7 +15,8 @@ use tower::ServiceExt as _;
 use wallet::account::messages::AccountState;
 use wallet::pin::{Owner, Pin, Salt};
 use wallet::ports::{
-    Clock as _, Http, HttpError, KeyHandle, Method, Request, Response, Shell, SoftwareKeys, Storage, StorageError,
+    Clock as _, Http, HttpError, KeyHandle, Method, Request, Response, Shell, SoftwareKeys, Storage,
+    StorageError,
 };
 use wallet::state::{Account, Device, PinRecord, State};
 use wallet::vault::{self, VaultKey};
@@ -89,7 +90,8 @@ impl Http for Net {
             self.router.clone().oneshot(builder.body(Body::from(request.body)).unwrap()).await.unwrap();
         let status = response.status().as_u16();
         let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+        let headers =
+            response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
         let body = to_bytes(response.into_body(), 8 << 20).await.unwrap().to_vec();
         if broken == Some(Break::ReplyLost) {
             return Err(HttpError::AnswerLost);
@@ -227,7 +229,11 @@ impl Enrolled {
         self.platform.store.fetch_one(sql, params![&self.account]).await.unwrap()
     }
 
-    pub(super) async fn execute(&self, sql: &'static str, values: Vec<crate::operations::store::Value>) -> u64 {
+    pub(super) async fn execute(
+        &self,
+        sql: &'static str,
+        values: Vec<crate::operations::store::Value>,
+    ) -> u64 {
         self.platform
             .store
             .write::<_, StoreError, _>(move |tx| Box::pin(async move { tx.execute(sql, values).await }))
@@ -244,7 +250,8 @@ async fn enrol(platform: &TestPlatform, phone: &Phone) -> String {
     let thumbprint = device.public_key().thumbprint();
     let pin_key = pin(RIGHT).key(&salt).public_key().to_sec1();
     let sealed = platform.sealer.seal("account", "pin_key", &pin_place(&account, &thumbprint), &pin_key);
-    let (row_id, device_sec1, now_ms) = (account.clone(), device.public_key().to_sec1().to_vec(), platform.now_ms());
+    let (row_id, device_sec1, now_ms) =
+        (account.clone(), device.public_key().to_sec1().to_vec(), platform.now_ms());
     let employee = id::new();
     let jkt = thumbprint.clone();
     platform

@@ -1,8 +1,8 @@
 //! Each kind of signed message, expired, replayed, swapped, foreign, truncated, and with the wrong algorithm: what is
 //! refused how, and that none of it is counted as a try.
 
-use keys::jws::Header;
 use keys::SecretKey;
+use keys::jws::Header;
 use serde_json::{Value, json};
 
 use super::*;
@@ -98,18 +98,38 @@ async fn each_bent_instruction_is_refused_for_its_own_reason_and_never_counted()
     let challenge = forge.challenge().await;
     let c = challenge.as_str();
 
-    refused(&forge.instruct(c, 1, |p| p.outer["aud"] = json!("https://elsewhere.example")).await, 401, "device_refused");
+    refused(
+        &forge.instruct(c, 1, |p| p.outer["aud"] = json!("https://elsewhere.example")).await,
+        401,
+        "device_refused",
+    );
     refused(&forge.instruct(c, 1, |p| p.outer["iat"] = json!(1)).await, 401, "device_refused");
     refused(&forge.instruct(c, 1, |p| p.outer["account"] = json!(id::new())).await, 401, "device_refused");
-    refused(&forge.instruct(c, 1, |p| p.outer["account"] = json!("\u{0}'; DROP")).await, 401, "device_refused");
-    refused(&forge.instruct(c, 1, |p| p.outer_typ = "mapae-approval+jwt".into()).await, 401, "device_refused");
+    refused(
+        &forge.instruct(c, 1, |p| p.outer["account"] = json!("\u{0}'; DROP")).await,
+        401,
+        "device_refused",
+    );
+    refused(
+        &forge.instruct(c, 1, |p| p.outer_typ = "mapae-approval+jwt".into()).await,
+        401,
+        "device_refused",
+    );
     refused(&forge.instruct(c, 1, |p| p.inner_typ = "mapae-pin-proof+jwt".into()).await, 400, "malformed");
     refused(&forge.instruct(c, 1, |p| p.inner["account"] = json!(id::new())).await, 400, "malformed");
     refused(&forge.instruct(c, 1, |p| p.inner["device"] = json!("x")).await, 400, "malformed");
-    refused(&forge.instruct(c, 1, |p| p.inner["aud"] = json!("https://elsewhere.example")).await, 400, "malformed");
+    refused(
+        &forge.instruct(c, 1, |p| p.inner["aud"] = json!("https://elsewhere.example")).await,
+        400,
+        "malformed",
+    );
     refused(&forge.instruct(c, 1, |p| p.inner["sequence"] = json!(2)).await, 400, "malformed");
     refused(&forge.instruct(c, 1, |p| p.inner["challenge"] = json!("x")).await, 400, "malformed");
-    refused(&forge.instruct(c, 1, |p| p.inner["instruction"] = json!({ "name": "pay" })).await, 400, "malformed");
+    refused(
+        &forge.instruct(c, 1, |p| p.inner["instruction"] = json!({ "name": "pay" })).await,
+        400,
+        "malformed",
+    );
     refused(&forge.instruct(c, 1, |p| p.outer["pin_signed"] = json!("a.b.c")).await, 400, "malformed");
     refused(&forge.instruct(c, 0, |_| {}).await, 409, "stale_sequence");
     refused(&forge.instruct(c, 1_001, |_| {}).await, 400, "malformed");
@@ -196,7 +216,11 @@ async fn a_result_is_told_to_its_device_only_and_only_under_its_number() {
     assert_eq!(get("/results/1", forge.sign(typ, &asks(1))).await.1, first.1, "the same answer again");
     refused(&get("/results/1", forge.sign(typ, &asks(2))).await, 400, "malformed");
     refused(&get("/results/2", forge.sign(typ, &asks(2))).await, 404, "result_not_found");
-    refused(&get("/results/1", forge.sign("mapae-status-request+jwt", &asks(1))).await, 401, "device_refused");
+    refused(
+        &get("/results/1", forge.sign("mapae-status-request+jwt", &asks(1))).await,
+        401,
+        "device_refused",
+    );
     let stranger = SecretKey::generate();
     let forged = keys::jws::sign(&stranger, &Header::es256(typ), asks(1).to_string().as_bytes()).unwrap();
     refused(&get("/results/1", forged).await, 401, "device_refused");
