@@ -31,7 +31,7 @@ pub use flow::Options;
 pub(crate) use sending::error_code;
 pub use type_info::{ClaimInfo, TypeInfo};
 
-/// Most copies that are asked for at once, whatever the issuer's batch size.
+/// Most copies that are asked for at once, whatever the issuer's batch size, and most that are held of one credential.
 pub const MAX_COPIES: usize = 64;
 
 /// Below this many unused copies a wallet asks for the next batch.
@@ -202,3 +202,6 @@ pub(crate) fn is_reserved(holding: &Holding, path: &ClaimPath) -> bool {
     };
     holding.type_info.as_ref().is_some_and(reserved)
 }
+
+#[cfg(test)]
+mod tests;

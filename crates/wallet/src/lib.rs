@@ -21,6 +21,8 @@
 
 pub mod account;
 pub mod check;
+#[cfg(test)]
+mod fixture;
 pub mod issue;
 pub mod pin;
 pub mod ports;

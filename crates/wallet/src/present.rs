@@ -22,3 +22,6 @@ pub use error::PresentError;
 
 /// Requests remembered as answered; the oldest go first.
 pub const MAX_ANSWERED: usize = 256;
+
+#[cfg(test)]
+mod tests;

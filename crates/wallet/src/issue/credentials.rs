@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::flow::{copies, protocol};
 use super::sending::{Binding, Nonces, error_code, refusal};
 use super::{
-    Copy, Deferred, HeldKey, Holding, IssueError, PendingRequest, StoredTarget, TypeInfo, name_of,
+    Copy, Deferred, HeldKey, Holding, IssueError, MAX_COPIES, PendingRequest, StoredTarget, TypeInfo, name_of,
 };
 use crate::account::AccountError;
 use crate::ports::{Clock as _, DeviceKey as _, KeyError, KeyStore as _, KeyUse, Request, Response, Shell};
@@ -382,13 +382,18 @@ fn merge(state: &mut State, arrived: Arrived, now_s: i64) -> (String, Vec<crate:
     let says = |copies: &[Copy]| copies.first().and_then(|copy| about_holder(&copy.credential));
     let changed = says(&held.copies) != says(&copies);
     let mut dropped = Vec::new();
+    let mut room = MAX_COPIES.saturating_sub(copies.len());
+    // The youngest stay: they stand last.
+    held.copies.reverse();
     held.copies.retain(|copy| {
-        let keep = !changed && copy.shown == 0 && copy.is_current(now_s);
+        let keep = !changed && copy.shown == 0 && copy.is_current(now_s) && room > 0;
+        room = room.saturating_sub(usize::from(keep));
         if !keep {
             dropped.push(copy.key.clone());
         }
         keep
     });
+    held.copies.reverse();
     held.copies.extend(copies);
     if info.is_some() {
         held.type_info = info;
