@@ -85,7 +85,7 @@ pub(super) async fn answer(
     let granted = granted(token);
     request.resolve(&granted, |id| id == BADGE)?;
     let desk = super::desk(platform).map_err(|error| internal("credential type", &error))?;
-    let keys = judge_proofs(platform, desk, &request)?;
+    let keys = judge_proofs(platform, desk, token.client_id.as_deref(), &request)?;
     let batch = prepare(platform, desk, token, keys).await?;
     let claims = claims(platform, desk, &batch).await?;
     let credentials = sign(platform, desk, &batch, &claims).await?;
@@ -107,6 +107,7 @@ fn granted(token: &AccessToken) -> Granted {
 fn judge_proofs(
     platform: &Platform,
     desk: &Desk,
+    client_id: Option<&str>,
     request: &CredentialRequest,
 ) -> Result<VerifiedKeys, Refused> {
     let now_ms = platform.now_ms();
@@ -115,7 +116,7 @@ fn judge_proofs(
     let expected = proof::Expected {
         issuer: platform.config.public.origin(),
         nonce: &known_nonce,
-        client_id: None,
+        client_id,
         max_keys: usize::from(desk.badge().batch.sd_jwt_copies),
         attesters: Some(&attester),
         attestation_required: None,

@@ -37,10 +37,10 @@ pub use offer::{
 };
 pub use refusal::Refused;
 
-use crate::operations::Platform;
 use crate::operations::config::Section;
 use crate::operations::server_keys::KeyName;
 use crate::operations::tasks::Tasks;
+use crate::operations::{Config, Platform};
 
 /// What is asked of a wallet that redeems an offer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -82,6 +82,14 @@ impl Section for Settings {
 #[derive(Debug, Default)]
 pub struct Local {
     desk: OnceLock<Desk>,
+}
+
+/// Checks what the configuration says of issuing.
+///
+/// # Errors
+/// The credential type file is missing or broken; the error names file, line and reason.
+pub fn check(config: &Config) -> Result<(), DeskError> {
+    desk::badge_type(&config.issuance, config.public.origin()).map(|_| ())
 }
 
 /// The issuer's desk, made at its first use.

@@ -34,7 +34,13 @@ pub(super) struct AccessToken {
     /// Whether the client asked with `authorization_details`, so that it must use credential identifiers (§8.2).
     #[serde(rename = "i")]
     pub(super) by_identifier: bool,
+    /// The client as it named itself, which its key proofs may name as `iss`; `None` after anonymous access.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub(super) client_id: Option<String>,
 }
+
+/// Longest `client_id`, in bytes: it goes into the sealed token.
+const MAX_CLIENT_ID: usize = 512;
 
 /// What the seal of an access token is for.
 pub(super) const ACCESS_TOKEN: &str = "issuance-access-token";
@@ -93,7 +99,7 @@ pub(super) async fn answer(
     let details =
         if by_identifier { configurations.iter().map(|id| granted(id)).collect() } else { Vec::new() };
     let life = limits::ISSUANCE_TOKEN_LIFE;
-    let token = AccessToken { offer_id, jkt, configurations, by_identifier };
+    let token = AccessToken { offer_id, jkt, configurations, by_identifier, client_id };
     let sealed = platform.tokens.seal(ACCESS_TOKEN, &token, now_ms.saturating_add(life.get()))?;
     let mut response = TokenResponse::new(sealed, openid::error::Scheme::Dpop, life.duration().as_secs());
     response.authorization_details = details;

@@ -177,6 +177,37 @@ async fn who_asks_with_authorization_details_is_given_identifiers_and_must_use_t
     assert_eq!(credentials_of(&reply).len(), 1);
 }
 
+#[tokio::test]
+async fn a_client_that_named_itself_may_name_itself_in_its_proofs_and_nobody_else() {
+    let platform = testing::platform().await;
+    let employee = platform.people(1).await.remove(0);
+    let (offer, tx_code) = wallet_offer(&platform, &employee).await;
+    let mut wallet = Holder::new(&platform);
+    let held = wallet.fetch(&offer).await;
+    wallet.c_nonce().await;
+    let named = |client: &str| format!("{}&client_id={client}", Holder::token_form(&held, Some(&tx_code)));
+    let proof = wallet.dpop("/issuance/token", None);
+    let reply = wallet.post_token(named(&"x".repeat(4000)), Some(&proof)).await;
+    assert_eq!(reply.refusal(), (400, "invalid_request".to_owned()));
+    let proof = wallet.dpop("/issuance/token", None);
+    let reply = wallet.post_token(named("some-wallet"), Some(&proof)).await;
+    let token = TokenResponse::parse(&reply.body, openid::error::Scheme::Dpop).unwrap().access_token;
+    for (client, status) in [("another", 400), ("some-wallet", 200)] {
+        let nonce = wallet.c_nonce().await;
+        let issuer = wallet.origin();
+        let proof = openid::vci::proof::ProofRequest {
+            issuer: &issuer,
+            nonce: Some(&nonce),
+            client_id: Some(client),
+            key_attestation: None,
+            now: wallet.now(),
+        };
+        let body = Holder::request(vec![proof.prove(&SecretKey::generate()).unwrap()]);
+        let dpop = wallet.dpop("/issuance/credential", Some(&token));
+        assert_eq!(wallet.post_credential(&token, Some(&dpop), body).await.status, status, "{client}");
+    }
+}
+
 /// Enters an account as the wallet provider would, waiting for its first badge.
 async fn account(platform: &Platform, employee: &str, device: &SecretKey) -> String {
     let account_id = id::new();

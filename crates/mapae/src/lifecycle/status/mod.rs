@@ -28,11 +28,14 @@ use crate::operations::store::StoreError;
 /// The path under which lists are served.
 pub(super) const PATH: &str = "/status/";
 
+/// The layouts of one week of one DID, in the order of their slots.
+type Layouts = Arc<Vec<Arc<Layout>>>;
+
 /// What this process remembers of the lists.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     /// Layouts of a DID's week; they only ever grow.
-    layouts: Mutex<HashMap<(String, Week), Arc<Vec<Arc<Layout>>>>>,
+    layouts: Mutex<HashMap<(String, Week), Layouts>>,
     /// DIDs by the tag in a list's name.
     tags: Mutex<HashMap<String, String>>,
     /// What is known of each issuing DID.
@@ -187,7 +190,7 @@ async fn layout_covering(
     Ok(layouts.iter().find(|layout| layout.series.covers(slot)).map(Arc::clone))
 }
 
-async fn layouts_of(platform: &Platform, did: &str, week: Week) -> Result<Arc<Vec<Arc<Layout>>>, StoreError> {
+async fn layouts_of(platform: &Platform, did: &str, week: Week) -> Result<Layouts, StoreError> {
     let board = &platform.local.lifecycle.board;
     let key = (did.to_owned(), week);
     if let Some(layouts) = lock(&board.layouts).get(&key) {

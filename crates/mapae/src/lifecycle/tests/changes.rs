@@ -317,7 +317,7 @@ fn badge_numbers_have_a_check_digit_that_finds_a_wrong_one() {
             .enumerate()
             .map(|(place, digit)| if place % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { *digit })
             .sum();
-        sum % 10 == 0
+        sum.is_multiple_of(10)
     };
     for slot in [0, 1, 9, 41, 1_199_999] {
         let number = crate::lifecycle::number(slot, at);

@@ -242,7 +242,7 @@ async fn another_server_on_the_same_store_gives_the_same_answers() {
     let made = badge(&platform, "someone").await;
     let copy = places(&platform, made.slot, 0, 1).await.remove(0);
     let other = Platform::open(platform.config.clone(), platform.platform.clock.clone()).await.unwrap();
-    assert_eq!(places(&other, made.slot, 0, 1).await, [copy.clone()]);
+    assert_eq!(places(&other, made.slot, 0, 1).await, std::slice::from_ref(&copy));
     let seen = |platform: std::sync::Arc<Platform>, copy: StatusClaim| async move {
         LocalStatus::now(&platform).await.unwrap().status(&copy.uri, copy.index)
     };
