@@ -72,6 +72,10 @@ pub(super) async fn answer(
         return Err(OAuthError::new(Code::UnsupportedGrantType, text).into());
     };
     let now_ms = platform.now_ms();
+    let client_id = wallet.as_ref().map(|wallet| wallet.client_id().to_owned()).or(grant.client_id.clone());
+    if client_id.as_ref().is_some_and(|id| id.len() > MAX_CLIENT_ID) {
+        return Err(OAuthError::new(Code::InvalidRequest, "client_id is too long").into());
+    }
     let offer_id =
         offer::open_code(platform, &grant.pre_authorized_code, now_ms).ok_or_else(used_or_unknown)?;
     let row = OfferRow::find(&platform.store, &offer_id).await?.ok_or_else(used_or_unknown)?;

@@ -102,8 +102,8 @@ impl Layout {
         let order = Permutation::new(order, series.bits, COPIES_A_WEEK.unsigned_abs() as u32)
             .map_err(|error| StoreError::Column("bits".to_owned(), error.to_string()))?;
         let draw = |n: u32| {
-            let [a, b, c, d, kind, ..] = mac::hmac_sha256(key, &[b"decoy", &n.to_be_bytes()]);
-            let status = if kind % 2 == 0 { Status::Invalid } else { Status::Suspended };
+            let [a, b, c, d, ..] = mac::hmac_sha256(key, &[b"decoy", &n.to_be_bytes()]);
+            let status = if n.is_multiple_of(2) { Status::Suspended } else { Status::Invalid };
             (u32::from_be_bytes([a, b, c, d]), status)
         };
         let count = DECOYS_LEAST + draw(u32::MAX).0 % DECOYS_SPREAD;
