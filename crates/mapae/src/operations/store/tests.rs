@@ -235,14 +235,23 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed_at_any_moment_m
         let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
         // Early rounds die while the tables are being made, later ones in the middle of writing.
         let life = Duration::from_millis(3 + round * round * 3);
+        let told = Arc::new(AtomicU64::new(0));
+        let telling = Arc::clone(&told);
         let reading = tokio::spawn(async move {
             let mut seen = Vec::new();
             while let Ok(Some(line)) = lines.next_line().await {
                 // The harness writes the test's name in front of the first line.
                 seen.extend(line.split_once("acknowledged ").map(|(_, id)| id.to_owned()));
+                telling.store(seen.len() as u64, Ordering::SeqCst);
             }
             seen
         });
+        for _ in 0..1_000 {
+            if round < 6 || told.load(Ordering::SeqCst) > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         tokio::time::sleep(life).await;
         child.kill().await.expect("killed");
         acknowledged.extend(reading.await.expect("read"));
