@@ -61,11 +61,6 @@ impl Background {
         self.stop = Some(Box::new(stop));
         self
     }
-
-    /// The process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
 }
 
 impl Drop for Background {

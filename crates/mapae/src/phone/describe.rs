@@ -20,7 +20,7 @@ use super::show::Shown;
 use crate::operations::Language;
 use crate::operations::language;
 
-fn text<'a>(language: Language, key: &'a str) -> &'a str {
+fn text(language: Language, key: &str) -> &str {
     language::text(language, key)
 }
 

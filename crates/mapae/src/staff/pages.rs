@@ -123,10 +123,9 @@ async fn sign_in(
         Ok(signed_in) => {
             let mut response = Redirect::to(door.home()).into_response();
             let age = (signed_in.ends_at - platform.clock.now_ms()) / 1_000;
-            for cookie in [host_cookie(door.cookie(), &signed_in.token, age), host_cookie(FORM_COOKIE, "", 0)] {
-                if let Some(cookie) = cookie {
-                    response.headers_mut().append(SET_COOKIE, cookie);
-                }
+            let cookies = [host_cookie(door.cookie(), &signed_in.token, age), host_cookie(FORM_COOKIE, "", 0)];
+            for cookie in cookies.into_iter().flatten() {
+                response.headers_mut().append(SET_COOKIE, cookie);
             }
             Ok(response)
         }
