@@ -27,3 +27,6 @@ pub use lock::{Unlock, VAULT_FOLDER};
 pub use shell::PhoneShell;
 pub use show::Shown;
 pub use storage::PhoneStorage;
+
+#[cfg(test)]
+mod tests;
