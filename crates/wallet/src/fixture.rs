@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use credential::sd_jwt::{Claims, Issuance, Issuer, StatusClaim, issue};
-use keys::x509::{self, Certificate, Kind, Profile};
 use keys::SecretKey;
+use keys::x509::{self, Certificate, Kind, Profile};
 use openid::attestation::KeyHint;
 use openid::error::Scheme;
 use openid::form::Form;
@@ -371,7 +371,8 @@ impl FakeIssuer {
         if self.dpop_nonces > 0 {
             self.dpop_nonces -= 1;
             let nonce = format!("server-nonce-{}", self.dpop_nonces);
-            let mut refused = error_answer(if token.is_some() { 401 } else { 400 }, Code::UseDpopNonce).unwrap();
+            let mut refused =
+                error_answer(if token.is_some() { 401 } else { 400 }, Code::UseDpopNonce).unwrap();
             refused.headers.push(("dpop-nonce".to_owned(), nonce));
             return Err(Ok(refused));
         }
@@ -384,8 +385,12 @@ impl FakeIssuer {
             Err(refused) => return refused,
         };
         let form = Form::parse(&request.body).unwrap();
-        let TokenRequest::PreAuthorizedCode(grant) = TokenRequest::parse(&form).unwrap() else { panic!("grant") };
-        if grant.tx_code.as_deref() != self.tx_code || self.code_used_by.as_ref().is_some_and(|used| *used != jkt) {
+        let TokenRequest::PreAuthorizedCode(grant) = TokenRequest::parse(&form).unwrap() else {
+            panic!("grant")
+        };
+        if grant.tx_code.as_deref() != self.tx_code
+            || self.code_used_by.as_ref().is_some_and(|used| *used != jkt)
+        {
             return error_answer(400, Code::InvalidGrant);
         }
         self.code_used_by = Some(jkt);

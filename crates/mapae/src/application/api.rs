@@ -278,7 +278,10 @@ async fn activation_code(
     Shared(platform): Shared<Arc<Platform>>,
 ) -> Result<(StatusCode, Json<CodeBody>), Problem> {
     let made = invitation::new_code(&platform, &who.employee_id).await?;
-    Ok((StatusCode::CREATED, Json(CodeBody { code: made.code, ends_at: made.ends_at, tries_left: made.tries_left })))
+    Ok((
+        StatusCode::CREATED,
+        Json(CodeBody { code: made.code, ends_at: made.ends_at, tries_left: made.tries_left }),
+    ))
 }
 
 /// An offer for a wallet of another maker (OpenID4VCI 1.0 §4).

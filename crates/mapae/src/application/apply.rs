@@ -45,8 +45,10 @@ impl From<ApplyError> for Problem {
             ApplyError::Unknown => Self::new(StatusCode::NOT_FOUND, "application_unknown"),
             ApplyError::Open => Self::new(StatusCode::CONFLICT, "application_open"),
             ApplyError::NotEligible(refused) => not_eligible(refused),
-            ApplyError::NoteTooLong => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "application_note_too_long")
-                .with("most", limits::APPLICATION_NOTE.get()),
+            ApplyError::NoteTooLong => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "application_note_too_long")
+                    .with("most", limits::APPLICATION_NOTE.get())
+            }
             ApplyError::BadRequestKey => Self::new(StatusCode::BAD_REQUEST, "idempotency_key_bad"),
             ApplyError::NobodyDecides => Self::new(StatusCode::CONFLICT, "application_nobody_decides"),
             ApplyError::HasBadge => Self::new(StatusCode::CONFLICT, "application_has_badge"),
@@ -98,7 +100,10 @@ pub async fn apply(
         return Err(ApplyError::NoteTooLong);
     }
     if let Some(key) = &request.key {
-        if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY.size() || !key.bytes().all(|b| b.is_ascii_graphic()) {
+        if key.is_empty()
+            || key.len() > limits::IDEMPOTENCY_KEY.size()
+            || !key.bytes().all(|b| b.is_ascii_graphic())
+        {
             return Err(ApplyError::BadRequestKey);
         }
         if let Some(earlier) = earlier(platform, employee_id, key).await? {
@@ -112,7 +117,9 @@ pub async fn apply(
         (_, false) => return Err(ApplyError::HasNoBadge),
     }
     let employee = people::employee(platform, employee_id).await?;
-    let head_department_id = personnel::deciding_department(platform, employee_id, &employee.department_id).await?.ok_or(ApplyError::NobodyDecides)?;
+    let head_department_id = personnel::deciding_department(platform, employee_id, &employee.department_id)
+        .await?
+        .ok_or(ApplyError::NobodyDecides)?;
 
     let now = platform.clock.now_ms();
     let state = if request.submit { State::Submitted } else { State::Draft };
@@ -194,7 +201,11 @@ pub async fn apply(
     Err(ApplyError::Open)
 }
 
-async fn earlier(platform: &Platform, employee_id: &str, key: &str) -> Result<Option<Application>, StoreError> {
+async fn earlier(
+    platform: &Platform,
+    employee_id: &str,
+    key: &str,
+) -> Result<Option<Application>, StoreError> {
     let row = platform
         .store
         .fetch_optional(
@@ -209,7 +220,11 @@ async fn earlier(platform: &Platform, employee_id: &str, key: &str) -> Result<Op
 }
 
 /// The applicant's own application; somebody else's is unknown to them.
-pub async fn own(platform: &Platform, employee_id: &str, application_id: &str) -> Result<Application, ApplyError> {
+pub async fn own(
+    platform: &Platform,
+    employee_id: &str,
+    application_id: &str,
+) -> Result<Application, ApplyError> {
     record::find(&platform.store, application_id)
         .await?
         .filter(|application| application.employee_id == employee_id)
@@ -233,7 +248,9 @@ pub async fn submit(
     eligible(platform, employee_id).await?;
     // The person may have moved since: the department and its head are taken anew.
     let employee = people::employee(platform, employee_id).await?;
-    let head = personnel::deciding_department(platform, employee_id, &employee.department_id).await?.ok_or(ApplyError::NobodyDecides)?;
+    let head = personnel::deciding_department(platform, employee_id, &employee.department_id)
+        .await?
+        .ok_or(ApplyError::NobodyDecides)?;
     let now = platform.clock.now_ms();
     let entry = Entry::new(platform, Act::Submit, By::applicant(employee_id), Some(note.trim()));
     platform
@@ -256,7 +273,11 @@ pub async fn submit(
 }
 
 /// Takes the application back; an invitation that is out is void with it.
-pub async fn withdraw(platform: &Platform, employee_id: &str, application_id: &str) -> Result<(), ApplyError> {
+pub async fn withdraw(
+    platform: &Platform,
+    employee_id: &str,
+    application_id: &str,
+) -> Result<(), ApplyError> {
     let application = own(platform, employee_id, application_id).await?;
     let from = application.state;
     if from.after(Act::Withdraw).is_none() {

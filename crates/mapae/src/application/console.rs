@@ -134,7 +134,8 @@ async fn desk(
             .await
             .map_err(told(&page))?;
         if !listing.applications.is_empty() {
-            let lines = lines(&page, &platform, &mut names, listing.applications).await.map_err(told(&page))?;
+            let lines =
+                lines(&page, &platform, &mut names, listing.applications).await.map_err(told(&page))?;
             trays.push(Tray { title, lines, more: listing.next, step: step.as_str() });
         }
     }
@@ -247,7 +248,11 @@ pub(super) async fn may_see(
 }
 
 /// Notes that somebody looked at a person's record; without the note there is no look.
-pub(super) async fn note_look(platform: &Platform, who: &Actor, application_id: &str) -> Result<(), StoreError> {
+pub(super) async fn note_look(
+    platform: &Platform,
+    who: &Actor,
+    application_id: &str,
+) -> Result<(), StoreError> {
     let (actor, subject) = (who.employee_id.clone(), application_id.to_owned());
     platform
         .store
@@ -269,7 +274,12 @@ pub(super) async fn note_look(platform: &Platform, who: &Actor, application_id: 
         .await
 }
 
-async fn one(page: Page, who: Actor, Path(id): Path<String>, Shared(platform): Shared<Arc<Platform>>) -> PageResult {
+async fn one(
+    page: Page,
+    who: Actor,
+    Path(id): Path<String>,
+    Shared(platform): Shared<Arc<Platform>>,
+) -> PageResult {
     show_one(page.signed_in(Area::Console, who.who()), &who, &platform, &id, None, String::new()).await
 }
 
@@ -319,7 +329,10 @@ async fn show_one(
     }
     let may_invite = waits_for_phone
         && application.employee_id != who.employee_id
-        && decide::authority(platform, who, &application, Step::IssueApproval).await.map_err(told(&page))?.is_some();
+        && decide::authority(platform, who, &application, Step::IssueApproval)
+            .await
+            .map_err(told(&page))?
+            .is_some();
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status);
     let view = One {
         kind: view::kind_key(application.kind),
@@ -415,7 +428,12 @@ struct Delegations {
     csrf: String,
 }
 
-async fn show_delegations(page: Page, who: &Actor, platform: &Platform, problem: Option<Problem>) -> PageResult {
+async fn show_delegations(
+    page: Page,
+    who: &Actor,
+    platform: &Platform,
+    problem: Option<Problem>,
+) -> PageResult {
     let mut names = Names::default();
     let mut lent = Vec::new();
     for delegation in delegation::around(platform, &who.employee_id).await.map_err(told(&page))? {

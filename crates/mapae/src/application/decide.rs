@@ -62,8 +62,10 @@ impl From<DecideError> for Problem {
             }
             DecideError::Moved => Self::new(StatusCode::CONFLICT, "application_moved"),
             DecideError::NoReason => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "application_no_reason"),
-            DecideError::ReasonTooLong => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "application_note_too_long")
-                .with("most", limits::APPLICATION_NOTE.get()),
+            DecideError::ReasonTooLong => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "application_note_too_long")
+                    .with("most", limits::APPLICATION_NOTE.get())
+            }
             DecideError::RecordChanged => Self::new(StatusCode::CONFLICT, "application_record_changed"),
             DecideError::PhoneChanged => Self::new(StatusCode::CONFLICT, "application_phone_changed"),
             DecideError::NotEligible(refused) => super::apply::not_eligible(refused),
@@ -105,7 +107,9 @@ pub(super) async fn authority(
         Step::IdentityCheck | Step::IssueApproval => Duty::HrManager,
     };
     let own = match duty {
-        Duty::DepartmentHead => people::heads_of(platform, &application.head_department_id).await?.contains(&actor.employee_id),
+        Duty::DepartmentHead => {
+            people::heads_of(platform, &application.head_department_id).await?.contains(&actor.employee_id)
+        }
         _ => people::reaches(platform, &actor.reaches_from(duty), &application.agency_code).await?,
     };
     if own {
@@ -113,7 +117,9 @@ pub(super) async fn authority(
     }
     for Delegation { from_id, .. } in delegation::to(platform, &actor.employee_id, duty).await? {
         let lends = match duty {
-            Duty::DepartmentHead => people::heads_of(platform, &application.head_department_id).await?.contains(&from_id),
+            Duty::DepartmentHead => {
+                people::heads_of(platform, &application.head_department_id).await?.contains(&from_id)
+            }
             _ => {
                 let from = crate::staff::duties_of(platform, &from_id).await?;
                 let agencies: Vec<String> =
@@ -181,7 +187,8 @@ pub async fn decide(
             seen_phone = Some(record::seal_phone(&platform.sealer, &application.id, &employee.phone));
         }
         (Decision::Approve { .. }, Step::IssueApproval) => {
-            let eligibility = personnel::eligibility(platform, &application.employee_id, platform.clock.now_ms()).await?;
+            let eligibility =
+                personnel::eligibility(platform, &application.employee_id, platform.clock.now_ms()).await?;
             if let Eligibility::Refused(refused) = eligibility {
                 return Err(DecideError::NotEligible(refused));
             }
@@ -228,7 +235,11 @@ pub async fn decide(
 }
 
 /// Sends a new invitation in place of one that ended, is void or got lost; the earlier one is void from here on.
-pub async fn invite_again(platform: &Platform, actor: &Actor, application_id: &str) -> Result<(), DecideError> {
+pub async fn invite_again(
+    platform: &Platform,
+    actor: &Actor,
+    application_id: &str,
+) -> Result<(), DecideError> {
     let application = record::find(&platform.store, application_id).await?.ok_or(DecideError::Unknown)?;
     let Some(authority) = authority(platform, actor, &application, Step::IssueApproval).await? else {
         return Err(DecideError::Forbidden);

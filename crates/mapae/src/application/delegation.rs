@@ -70,7 +70,9 @@ impl From<DelegateError> for Problem {
         match error {
             DelegateError::NotHeld => Self::new(StatusCode::FORBIDDEN, "delegation_not_held"),
             DelegateError::Self_ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "delegation_to_self"),
-            DelegateError::UnknownPerson => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "delegation_person_unknown"),
+            DelegateError::UnknownPerson => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "delegation_person_unknown")
+            }
             DelegateError::Period => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "delegation_period")
                 .with("days", limits::DELEGATION_PERIOD.get() / 86_400_000),
             DelegateError::Unknown => Self::new(StatusCode::NOT_FOUND, "delegation_unknown"),
@@ -94,7 +96,9 @@ pub struct Lending {
 /// Whether the actor holds the duty themselves.
 pub(super) async fn holds(platform: &Platform, actor: &Actor, duty: Duty) -> Result<bool, PersonnelError> {
     Ok(match duty {
-        Duty::DepartmentHead => !personnel::departments_decided_by(platform, &actor.employee_id).await?.is_empty(),
+        Duty::DepartmentHead => {
+            !personnel::departments_decided_by(platform, &actor.employee_id).await?.is_empty()
+        }
         Duty::HrManager => actor.holds(duty),
         _ => false,
     })
@@ -211,7 +215,11 @@ fn of(row: &Row) -> Result<Delegation, StoreError> {
 }
 
 /// What is lent to this person under a duty now.
-pub(super) async fn to(platform: &Platform, employee_id: &str, duty: Duty) -> Result<Vec<Delegation>, StoreError> {
+pub(super) async fn to(
+    platform: &Platform,
+    employee_id: &str,
+    duty: Duty,
+) -> Result<Vec<Delegation>, StoreError> {
     let rows = platform
         .store
         .fetch_all(

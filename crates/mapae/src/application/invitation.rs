@@ -50,7 +50,9 @@ fn handle_hash(handle: &str) -> String {
 }
 
 fn code_hash(platform: &Platform, invitation_id: &str, code: &str) -> String {
-    keys::encoding::hex_encode(&platform.sealer.blind_index("activation-code", &format!("{invitation_id}:{code}")))
+    keys::encoding::hex_encode(
+        &platform.sealer.blind_index("activation-code", &format!("{invitation_id}:{code}")),
+    )
 }
 
 /// The address in the message. The handle stands in the fragment, which browsers do not send to servers or proxies.
@@ -152,14 +154,22 @@ pub async fn invitation_by_handle(
     now_ms: i64,
 ) -> Result<Option<Invitation>, StoreError> {
     let row = store
-        .fetch_optional(select!("i.handle_hash = $1 AND i.ends_at > $2"), params![handle_hash(handle), now_ms])
+        .fetch_optional(
+            select!("i.handle_hash = $1 AND i.ends_at > $2"),
+            params![handle_hash(handle), now_ms],
+        )
         .await?;
     row.as_ref().map(of).transpose()
 }
 
 /// The live invitation of an id, inside a transaction: what an onboarding step may still rely on.
-pub async fn invitation_in(tx: &mut Tx, invitation_id: &str, now_ms: i64) -> Result<Option<Invitation>, StoreError> {
-    let row = tx.fetch_optional(select!("i.id = $1 AND i.ends_at > $2"), params![invitation_id, now_ms]).await?;
+pub async fn invitation_in(
+    tx: &mut Tx,
+    invitation_id: &str,
+    now_ms: i64,
+) -> Result<Option<Invitation>, StoreError> {
+    let row =
+        tx.fetch_optional(select!("i.id = $1 AND i.ends_at > $2"), params![invitation_id, now_ms]).await?;
     row.as_ref().map(of).transpose()
 }
 
@@ -276,7 +286,8 @@ pub async fn consume_invitation(tx: &mut Tx, invitation_id: &str, now_ms: i64) -
 /// timeline tells the HR desk, who sends a new one after a look.
 pub async fn offer_void(tx: &mut Tx, application_id: &str) -> Result<(), StoreError> {
     void_of(tx, application_id, "tx_code_tries").await?;
-    let row = tx.fetch_optional("SELECT state FROM application WHERE id = $1", params![application_id]).await?;
+    let row =
+        tx.fetch_optional("SELECT state FROM application WHERE id = $1", params![application_id]).await?;
     let state = row.map(|row| row.text("state")).transpose()?;
     if let Some(state @ (State::IssueApproved | State::Invited)) = state.as_deref().and_then(State::parse) {
         let now_ms = tx.now_ms();
@@ -285,7 +296,13 @@ pub async fn offer_void(tx: &mut Tx, application_id: &str) -> Result<(), StoreEr
     Ok(())
 }
 
-async fn void(tx: &mut Tx, invitation_id: &str, application_id: &str, why: &str, now_ms: i64) -> Result<(), StoreError> {
+async fn void(
+    tx: &mut Tx,
+    invitation_id: &str,
+    application_id: &str,
+    why: &str,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     let voided = tx
         .execute(
             "UPDATE application_invitation SET state = 'void', void_reason = $1, code_hash = NULL \
@@ -400,7 +417,11 @@ pub(super) async fn reopen_if_phone_changed(
                 let ends_at = now + limits::APPLICATION_WAIT.get();
                 if advance(tx, &application_id, from, entry, ends_at, now).await? {
                     void_of(tx, &application_id, "phone_changed").await?;
-                    tx.execute("UPDATE application SET seen_phone = NULL WHERE id = $1", params![application_id]).await?;
+                    tx.execute(
+                        "UPDATE application SET seen_phone = NULL WHERE id = $1",
+                        params![application_id],
+                    )
+                    .await?;
                 }
                 Ok(())
             })
@@ -411,7 +432,10 @@ pub(super) async fn reopen_if_phone_changed(
 
 /// The number one-time codes go to: the one the identity checker saw. `None` if it has changed since, which opens the
 /// check again, or if there is none.
-pub async fn frozen_phone(platform: &Platform, application_id: &str) -> Result<Option<String>, PersonnelError> {
+pub async fn frozen_phone(
+    platform: &Platform,
+    application_id: &str,
+) -> Result<Option<String>, PersonnelError> {
     let Some(application) = record::find(&platform.store, application_id).await? else { return Ok(None) };
     if reopen_if_phone_changed(platform, &application).await? {
         return Ok(None);

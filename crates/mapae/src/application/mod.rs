@@ -20,7 +20,6 @@ mod wallet_offer;
 #[cfg(test)]
 pub(crate) mod tests;
 
-
 use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -30,8 +29,9 @@ pub use decide::{DecideError, Decision, decide, invite_again};
 pub use delegation::{DelegateError, Delegation, DelegationKind, Lending, lend, take_back};
 pub(crate) use invitation::message_sent;
 pub use invitation::{
-    Activation, ActivationCode, CodeError, Invitation, activate, charge_proof, consume_invitation, frozen_phone,
-    install_address, invitation_by_handle, invitation_in, mark_issued, new_code, offer_void, proof_failed, proof_passed,
+    Activation, ActivationCode, CodeError, Invitation, activate, charge_proof, consume_invitation,
+    frozen_phone, install_address, invitation_by_handle, invitation_in, mark_issued, new_code, offer_void,
+    proof_failed, proof_passed,
 };
 pub use record::{Application, By, Event, events, find, of_employee};
 pub use state::{Act, Kind, State, Step};

@@ -11,13 +11,22 @@ pub(super) async fn employee(platform: &Platform, employee_id: &str) -> Result<E
 }
 
 /// Head and deputies of a department now.
-pub(super) async fn heads_of(platform: &Platform, department_id: &str) -> Result<Vec<String>, PersonnelError> {
+pub(super) async fn heads_of(
+    platform: &Platform,
+    department_id: &str,
+) -> Result<Vec<String>, PersonnelError> {
     let department = personnel::department(platform, department_id).await?;
-    Ok(department.map(|department| department.head_id.into_iter().chain(department.deputies).collect()).unwrap_or_default())
+    Ok(department
+        .map(|department| department.head_id.into_iter().chain(department.deputies).collect())
+        .unwrap_or_default())
 }
 
 /// Whether one of these agencies is the given one or above it.
-pub(super) async fn reaches(platform: &Platform, from: &[String], agency_code: &str) -> Result<bool, PersonnelError> {
+pub(super) async fn reaches(
+    platform: &Platform,
+    from: &[String],
+    agency_code: &str,
+) -> Result<bool, PersonnelError> {
     if from.is_empty() {
         return Ok(false);
     }
@@ -61,7 +70,12 @@ pub(super) async fn had_badge(platform: &Platform, employee_id: &str) -> Result<
 }
 
 /// The portrait of the HR record as a `data:` address, if there is one.
-pub(super) async fn portrait(platform: &Platform, employee_id: &str) -> Result<Option<String>, PersonnelError> {
-    let Some((media_type, image)) = personnel::portrait(platform, employee_id).await? else { return Ok(None) };
+pub(super) async fn portrait(
+    platform: &Platform,
+    employee_id: &str,
+) -> Result<Option<String>, PersonnelError> {
+    let Some((media_type, image)) = personnel::portrait(platform, employee_id).await? else {
+        return Ok(None);
+    };
     Ok(Some(format!("data:{media_type};base64,{}", keys::encoding::b64_encode(&image))))
 }

@@ -12,10 +12,10 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::apply::{self, ApplyError, Request};
 use super::invitation::{self, ActivationCode, Invitation};
+use super::people;
 use super::record::{self, Application};
 use super::state::{Act, Kind, State};
 use super::view::{self, Station};
-use super::people;
 use super::wallet_offer;
 use crate::issuance::Offer;
 use crate::lifecycle::{Badge, BadgeState};
@@ -163,8 +163,9 @@ async fn show_apply(
     problem: Option<Problem>,
 ) -> PageResult {
     let me = people::employee(platform, &who.employee_id).await.map_err(told(&page))?;
-    let eligibility =
-        personnel::eligibility(platform, &who.employee_id, platform.clock.now_ms()).await.map_err(told(&page))?;
+    let eligibility = personnel::eligibility(platform, &who.employee_id, platform.clock.now_ms())
+        .await
+        .map_err(told(&page))?;
     let refusal = match eligibility {
         Eligibility::Allowed => None,
         Eligibility::Refused(refused) => Some(page.pick(&refused.reason.ko, &refused.reason.en).to_owned()),

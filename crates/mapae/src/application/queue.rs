@@ -90,7 +90,9 @@ pub(super) async fn waiting(
             let mut agencies = actor.reaches_from(Duty::HrManager);
             for lent in delegation::to(platform, &actor.employee_id, Duty::HrManager).await? {
                 let from = crate::staff::duties_of(platform, &lent.from_id).await?;
-                agencies.extend(from.into_iter().filter(|held| held.duty == Duty::HrManager).map(|held| held.agency_code));
+                agencies.extend(
+                    from.into_iter().filter(|held| held.duty == Duty::HrManager).map(|held| held.agency_code),
+                );
             }
             people::scope(platform, agencies).await?
         }

@@ -90,7 +90,11 @@ pub async fn find(store: &Store, application_id: &str) -> Result<Option<Applicat
 }
 
 /// The applications of an employee, newest first.
-pub async fn of_employee(store: &Store, employee_id: &str, limit: i64) -> Result<Vec<Application>, StoreError> {
+pub async fn of_employee(
+    store: &Store,
+    employee_id: &str,
+    limit: i64,
+) -> Result<Vec<Application>, StoreError> {
     let rows = store
         .fetch_all(
             concat!(
@@ -182,7 +186,13 @@ impl Entry {
     }
 
     /// Appends it to the timeline and to the audit log.
-    pub(super) async fn write(self, tx: &mut Tx, application_id: &str, state: State, now: i64) -> Result<(), StoreError> {
+    pub(super) async fn write(
+        self,
+        tx: &mut Tx,
+        application_id: &str,
+        state: State,
+        now: i64,
+    ) -> Result<(), StoreError> {
         let Self { id, act, by, note } = self;
         let has_note = note.is_some();
         tx.execute(

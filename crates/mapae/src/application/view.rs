@@ -48,7 +48,11 @@ const STATIONS: [(&str, &str, &[Act]); 6] = [
     ("application.station.apply", "application.station.apply.holder", &[Act::Submit]),
     ("application.station.head", "application.station.head.holder", &[Act::HeadApprove]),
     ("application.station.identity", "application.station.identity.holder", &[Act::CheckIdentity]),
-    ("application.station.approval", "application.station.approval.holder", &[Act::ApproveIssue, Act::InviteAgain]),
+    (
+        "application.station.approval",
+        "application.station.approval.holder",
+        &[Act::ApproveIssue, Act::InviteAgain],
+    ),
     ("application.station.message", "application.station.message.holder", &[Act::Invite]),
     ("application.station.issue", "application.station.issue.holder", &[Act::Issue]),
 ];
@@ -101,7 +105,11 @@ pub(super) struct Names(HashMap<String, Employee>);
 
 impl Names {
     /// Looks up whoever is not known yet.
-    pub(super) async fn learn(&mut self, platform: &Platform, employee_id: &str) -> Result<Option<&Employee>, PersonnelError> {
+    pub(super) async fn learn(
+        &mut self,
+        platform: &Platform,
+        employee_id: &str,
+    ) -> Result<Option<&Employee>, PersonnelError> {
         if !self.0.contains_key(employee_id)
             && let Some(employee) = personnel::employee(platform, employee_id).await?
         {
@@ -151,7 +159,9 @@ pub(super) async fn stations(
             tone: if index < reached { "done" } else { "later" },
             at: done.map(|event| event.at),
             who: done.and_then(|event| event.actor_id.as_deref()).and_then(|id| names.told(id, lang)),
-            behalf_of: done.and_then(|event| event.behalf_of_id.as_deref()).and_then(|id| names.told(id, lang)),
+            behalf_of: done
+                .and_then(|event| event.behalf_of_id.as_deref())
+                .and_then(|id| names.told(id, lang)),
             note: done.and_then(|event| event.note.clone()),
             ending: None,
             number: index + 1,
@@ -188,7 +198,8 @@ async fn complete_current(
             // Returned: what was asked for stands with the applicant.
             let returned = events.iter().rev().find(|event| event.act == Act::Return);
             station.note = returned.and_then(|event| event.note.clone());
-            station.who = returned.and_then(|event| event.actor_id.as_deref()).and_then(|id| names.told(id, lang));
+            station.who =
+                returned.and_then(|event| event.actor_id.as_deref()).and_then(|id| names.told(id, lang));
         }
         State::Submitted => {
             let mut heads = Names::default();

@@ -59,7 +59,8 @@ pub async fn offer_to_other_wallet(
     employee_id: &str,
 ) -> Result<(Offer, String), WalletOfferError> {
     let newest = record::of_employee(&platform.store, employee_id, 1).await?.into_iter().next();
-    let waits = |application: &Application| matches!(application.state, State::IssueApproved | State::Invited);
+    let waits =
+        |application: &Application| matches!(application.state, State::IssueApproved | State::Invited);
     let application = newest.filter(waits).ok_or(WalletOfferError::NothingApproved)?;
     if !allowed(platform, &application.agency_code) {
         return Err(WalletOfferError::NotAllowed);

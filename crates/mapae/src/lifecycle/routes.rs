@@ -13,7 +13,10 @@ use super::trust;
 use crate::operations::{Platform, Problem};
 
 pub(super) fn public() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new().routes(routes!(status_list)).routes(routes!(trust_list)).routes(routes!(root_certificate))
+    OpenApiRouter::new()
+        .routes(routes!(status_list))
+        .routes(routes!(trust_list))
+        .routes(routes!(root_certificate))
 }
 
 const STATUS_JWT: &str = "application/statuslist+jwt";

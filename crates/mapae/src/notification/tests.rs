@@ -40,7 +40,12 @@ impl SmsGateway for Scripted {
             *self.got.lock().unwrap().entry(sms.id.to_owned()).or_default() += 1;
             tokio::task::yield_now().await;
             match self.error {
-                Some(error) if self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() => {
+                Some(error)
+                    if self
+                        .refusals
+                        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+                        .is_ok() =>
+                {
                     Err(error)
                 }
                 _ => Ok(()),
@@ -76,7 +81,10 @@ async fn of_two_that_saw_the_same_message_waiting_one_gets_it() {
         .store
         .write::<_, StoreError, _>(move |tx| {
             Box::pin(async move {
-                Ok((outbox::claim_one(tx, &id, now).await?.is_some(), outbox::claim_one(tx, &id, now).await?.is_some()))
+                Ok((
+                    outbox::claim_one(tx, &id, now).await?.is_some(),
+                    outbox::claim_one(tx, &id, now).await?.is_some(),
+                ))
             })
         })
         .await
@@ -181,7 +189,8 @@ async fn a_message_that_a_dead_worker_held_is_taken_over_and_its_late_word_does_
 #[tokio::test]
 async fn a_code_that_has_run_out_is_not_sent() {
     let platform = platform().await;
-    let message = Message::sms(&platform, Topic::Code, "01000000000", "123456").until(platform.now_ms() + 180_000);
+    let message =
+        Message::sms(&platform, Topic::Code, "01000000000", "123456").until(platform.now_ms() + 180_000);
     let id = message.id().to_owned();
     write(&platform, message).await;
     platform.clock.advance_ms(180_000);
@@ -279,7 +288,10 @@ async fn any_http_gateway_is_spoken_to_by_its_template() {
     assert_eq!(gateway.send(sms()).await, Err(GatewayError::Never("gateway_refused")));
     let got = got.lock().unwrap();
     let (headers, body) = &got[0];
-    assert_eq!((&headers["x-api-key"], &headers["idempotency-key"]), (&"secret".parse().unwrap(), &"m-1".parse().unwrap()));
+    assert_eq!(
+        (&headers["x-api-key"], &headers["idempotency-key"]),
+        (&"secret".parse().unwrap(), &"m-1".parse().unwrap())
+    );
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(body["msg"]["receiver"], "01000000000");
     assert_eq!(body["msg"]["body"], text, "what stands in a text is never taken for a blank");

@@ -26,8 +26,8 @@ pub use fault::{Fault, PageResult};
 pub use when::{ago, date, full, iso, lasting};
 
 use crate::operations::Platform;
-use crate::personnel::Named;
 use crate::operations::language;
+use crate::personnel::Named;
 
 /// Which part of the house a page belongs to: its title, its navigation and its door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,11 +11,11 @@ use wallet::issue;
 use wallet::present::{Choice, Policy};
 
 use super::ask::{self, Given};
+use super::describe;
 use super::driver::{Phone, read_pin};
 use super::fault::PhoneError;
 use super::http::HttpClient;
 use super::lock::{Unlock, VAULT_FOLDER};
-use super::describe;
 use crate::operations::Language;
 use crate::operations::language;
 
@@ -229,7 +229,8 @@ pub(super) struct Said {
 /// Runs a command. What it says goes to standard output; an error's sentence and what to do next to standard error.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let Arguments { options, command } = arguments;
-    let language = if options.lang.to_ascii_lowercase().starts_with("en") { Language::En } else { Language::Ko };
+    let language =
+        if options.lang.to_ascii_lowercase().starts_with("en") { Language::En } else { Language::Ko };
     match step(&options, language, command).await {
         Ok(Said { json, text }) => {
             println!("{}", if options.json { ok(json).to_string() } else { text });
@@ -339,12 +340,23 @@ impl Terminal {
                 self.receive(offer.as_deref(), code.as_deref(), copies, look).await
             }
             Command::Enrol { link, code, name, rrn, otp, pin } => {
-                self.enrol(link.as_deref(), code.as_deref(), name.as_deref(), rrn.as_deref(), otp.as_deref(), &pin)
-                    .await
+                self.enrol(
+                    link.as_deref(),
+                    code.as_deref(),
+                    name.as_deref(),
+                    rrn.as_deref(),
+                    otp.as_deref(),
+                    &pin,
+                )
+                .await
             }
             Command::Show => {
                 let shown = self.phone.show(true).await?;
-                if shown.is_empty() { Err(PhoneError::Nothing) } else { Ok(describe::shown(language, &shown)) }
+                if shown.is_empty() {
+                    Err(PhoneError::Nothing)
+                } else {
+                    Ok(describe::shown(language, &shown))
+                }
             }
             Command::Present { link, choice, pin } | Command::Login { link, choice, pin } => {
                 self.present(&link, &choice, &pin).await
@@ -409,7 +421,10 @@ impl Terminal {
         look: bool,
     ) -> Result<Said, PhoneError> {
         if let (true, Some(link)) = (look, offer) {
-            return Ok(describe::offer(self.language, &self.phone.look_at_offer(link, self.language.tag()).await?));
+            return Ok(describe::offer(
+                self.language,
+                &self.phone.look_at_offer(link, self.language.tag()).await?,
+            ));
         }
         let received = match self.phone.receive_with(offer, issue::Options { tx_code: code, copies }).await {
             Err(PhoneError::Issue(issue::IssueError::TxCodeNeeded { .. })) => {
@@ -482,11 +497,15 @@ impl Terminal {
         let asked = self.phone.ask_with(link, policy).await?;
         let mut holdings = Vec::new();
         for pair in &arguments.holdings {
-            let (query, holding) = pair.split_once('=').ok_or(PhoneError::Input("--holding QUERY=HOLDING"))?;
+            let (query, holding) =
+                pair.split_once('=').ok_or(PhoneError::Input("--holding QUERY=HOLDING"))?;
             holdings.push((query.to_owned(), holding.to_owned()));
         }
         if !self.json && !arguments.yes {
-            eprintln!("{}", describe::consent(language, asked.consent(), arguments.everything, &arguments.with));
+            eprintln!(
+                "{}",
+                describe::consent(language, asked.consent(), arguments.everything, &arguments.with)
+            );
         }
         if arguments.no || !ask::yes(language, arguments.yes, "phone.ask.consent")? {
             self.phone.decline(&asked).await?;
@@ -536,4 +555,3 @@ fn certificate(content: &[u8]) -> Result<Vec<u8>, PhoneError> {
     let body: String = body.chars().filter(|c| !c.is_whitespace()).collect();
     keys::encoding::b64_decode(&body).map_err(|_| PhoneError::Certificate)
 }
-

@@ -53,7 +53,8 @@ pub(super) fn otp_sent(language: Language, sent: &OtpSent) -> Said {
 /// What an offer holds.
 pub(super) fn offer(language: Language, offer: &OfferSummary) -> Said {
     let wanted = language.tag();
-    let name = offer.issuer_names.iter().find(|(tag, _)| tag.starts_with(wanted)).or(offer.issuer_names.first());
+    let name =
+        offer.issuer_names.iter().find(|(tag, _)| tag.starts_with(wanted)).or(offer.issuer_names.first());
     let values = [
         ("issuer", offer.issuer.clone()),
         ("name", name.map(|(_, name)| name.clone()).unwrap_or_default()),
@@ -108,7 +109,8 @@ pub(super) fn shown(language: Language, shown: &[Shown]) -> Said {
         }
         let Some(checked) = &one.checked else { continue };
         let mark = |holds: bool| text(language, if holds { "phone.show.holds" } else { "phone.show.fails" });
-        let _ = writeln!(out, "  {}: {}", text(language, "phone.show.issuer"), mark(checked.issuer_signature));
+        let _ =
+            writeln!(out, "  {}: {}", text(language, "phone.show.issuer"), mark(checked.issuer_signature));
         let _ = writeln!(out, "  {}: {}", text(language, "phone.show.binding"), mark(checked.key_binding));
         let status = match checked.status {
             OwnStatus::Valid => "phone.show.valid",
@@ -136,14 +138,21 @@ pub(super) fn consent(language: Language, consent: &Consent, everything: bool, w
         let values = [
             ("name", language.pick(&login.name_ko, &login.name_en).to_owned()),
             ("origin", login.origin.clone()),
-            ("place", login.place.clone().unwrap_or_else(|| text(language, "phone.consent.place_unknown").to_owned())),
+            (
+                "place",
+                login
+                    .place
+                    .clone()
+                    .unwrap_or_else(|| text(language, "phone.consent.place_unknown").to_owned()),
+            ),
         ];
         let _ = writeln!(out, "{}", format(language, "phone.consent.login", &values));
     }
     for credential in &consent.credentials {
         for claim in &credential.claims {
             let on = claim.required || everything || with.contains(&claim.path.to_string());
-            let value = text_in(&claim.value, language.tag()).map_or_else(|| claim.value.to_string(), str::to_owned);
+            let value =
+                text_in(&claim.value, language.tag()).map_or_else(|| claim.value.to_string(), str::to_owned);
             let optional = if claim.required { "" } else { text(language, "phone.consent.optional") };
             let mark = if on { "[x]" } else { "[ ]" };
             let label = language.pick(&claim.label_ko, &claim.label_en);
@@ -240,7 +249,8 @@ pub(super) fn status(
         let values = [("left", account.tries_left.to_string())];
         let _ = writeln!(out, "{}", format(language, &key, &values));
     }
-    let copies: usize = state.holdings.iter().map(|held| held.copies.iter().filter(|c| c.shown == 0).count()).sum();
+    let copies: usize =
+        state.holdings.iter().map(|held| held.copies.iter().filter(|c| c.shown == 0).count()).sum();
     let values = [("credentials", state.holdings.len().to_string()), ("copies", copies.to_string())];
     let _ = writeln!(out, "{}", format(language, "phone.status", &values));
     let _ = write!(out, "→ {}", text(language, &format!("phone.status_next.{next}")));
@@ -260,5 +270,8 @@ pub(super) fn status(
 }
 
 fn moment(seconds: i64) -> String {
-    OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|at| at.format(&Rfc3339).ok())
+        .unwrap_or_default()
 }

@@ -192,7 +192,11 @@ impl Phone {
     ///
     /// # Errors
     /// See [`wallet::issue::IssueError`].
-    pub async fn receive_with(&mut self, link: Option<&str>, options: Options<'_>) -> Result<Received, PhoneError> {
+    pub async fn receive_with(
+        &mut self,
+        link: Option<&str>,
+        options: Options<'_>,
+    ) -> Result<Received, PhoneError> {
         Ok(match link {
             Some(link) => self.wallet.receive(link, options).await?,
             None if self.wallet.state().account.is_none() => {
@@ -326,4 +330,3 @@ fn place(folder: &Path) -> Result<PhoneStorage, PhoneError> {
         _ => PhoneError::Folder(error),
     })
 }
-

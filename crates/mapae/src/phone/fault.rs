@@ -126,7 +126,8 @@ impl PhoneError {
     }
 
     fn http(&self) -> bool {
-        let account = |error: &AccountError| matches!(error, AccountError::Http(_) | AccountError::AnswerUnknown);
+        let account =
+            |error: &AccountError| matches!(error, AccountError::Http(_) | AccountError::AnswerUnknown);
         self.account().is_some_and(account)
             || matches!(
                 self,
@@ -142,7 +143,9 @@ impl PhoneError {
             return Kind::Declined;
         }
         match self.code() {
-            "account_locked" | "account_suspended" | "account_closed" | "new_pin_needed" => return Kind::Locked,
+            "account_locked" | "account_suspended" | "account_closed" | "new_pin_needed" => {
+                return Kind::Locked;
+            }
             "wrong_pin" | "tx_code_wrong" | "otp_wrong" | "activation_refused" | "identity_mismatch"
             | "login_number_wrong" | "unlock_code_wrong" => return Kind::Wrong,
             _ => {}
@@ -150,14 +153,17 @@ impl PhoneError {
         if self.http() {
             return Kind::Network;
         }
-        let refused = matches!(self.account(), Some(AccountError::Refused { .. } | AccountError::InstructionRefused { .. }))
-            || matches!(
-                self,
-                PhoneError::Issue(IssueError::Refused { .. } | IssueError::OfferSpent | IssueError::Credential(_))
-                    | PhoneError::Present(
-                        PresentError::Refused { .. } | PresentError::Fetch { .. } | PresentError::Request(_)
-                    )
-            );
+        let refused = matches!(
+            self.account(),
+            Some(AccountError::Refused { .. } | AccountError::InstructionRefused { .. })
+        ) || matches!(
+            self,
+            PhoneError::Issue(
+                IssueError::Refused { .. } | IssueError::OfferSpent | IssueError::Credential(_)
+            ) | PhoneError::Present(
+                PresentError::Refused { .. } | PresentError::Fetch { .. } | PresentError::Request(_)
+            )
+        );
         if refused { Kind::OtherSide } else { Kind::Here }
     }
 

@@ -56,7 +56,9 @@ impl HttpClient {
 
     fn remember(&self, request: &Request, response: &Response) {
         let lasting = response.status == 200
-            && response.header("cache-control").is_some_and(|value| value.contains("max-age") && !value.contains("no-"));
+            && response
+                .header("cache-control")
+                .is_some_and(|value| value.contains("max-age") && !value.contains("no-"));
         if let (Some(map), Method::Get, true) = (&self.remembered, request.method, lasting) {
             let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
             if map.len() < MAX_REMEMBERED {

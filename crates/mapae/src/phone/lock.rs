@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_head_that_asks_for_all_memory_is_refused() {
-        let hint = br#"{"kind":"passphrase","salt":"AAAAAAAAAAAAAAAAAAAAAA","memory_kib":4294967295,"passes":1}"#;
+        let hint =
+            br#"{"kind":"passphrase","salt":"AAAAAAAAAAAAAAAAAAAAAA","memory_kib":4294967295,"passes":1}"#;
         assert!(matches!(find(Path::new("/nowhere"), hint, Some("x")), Err(PhoneError::KeyDamaged)));
     }
 }

@@ -9,8 +9,8 @@
 //! demonstration, and for a load tool that runs thousands of them in memory over one HTTP client: its futures are
 //! `Send`.
 
-pub mod cli;
 mod ask;
+pub mod cli;
 mod describe;
 mod driver;
 mod fault;

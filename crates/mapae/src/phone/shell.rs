@@ -33,7 +33,11 @@ impl Clock for PhoneClock {
 
 impl PhoneShell {
     /// Joins the ports.
-    pub fn new(storage: PhoneStorage, http: HttpClient, clock: Arc<dyn crate::operations::Clock>) -> PhoneShell {
+    pub fn new(
+        storage: PhoneStorage,
+        http: HttpClient,
+        clock: Arc<dyn crate::operations::Clock>,
+    ) -> PhoneShell {
         PhoneShell { keys: SoftwareKeys, storage, http, clock: PhoneClock(clock) }
     }
 }

@@ -51,7 +51,8 @@ impl Shown {
             .unwrap_or_default();
         claims.retain(|name, _| !OF_THE_TOKEN.contains(&name.as_str()));
         let info = holding.type_info.as_ref();
-        let name = |language: &str| info.and_then(|info| info.name(language)).unwrap_or(&holding.vct).to_owned();
+        let name =
+            |language: &str| info.and_then(|info| info.name(language)).unwrap_or(&holding.vct).to_owned();
         let label = |claim: &str, language: &str| {
             let path = credential::path::ClaimPath::claim(claim);
             info.map_or_else(|| claim.to_owned(), |info| info.label(&path, language))
@@ -65,7 +66,10 @@ impl Shown {
             unused_copies: holding.unused(now),
             copies: holding.copies.len(),
             expires_at: newest.and_then(|copy| copy.expires_at),
-            labels: claims.keys().map(|claim| (claim.clone(), label(claim, "ko"), label(claim, "en"))).collect(),
+            labels: claims
+                .keys()
+                .map(|claim| (claim.clone(), label(claim, "ko"), label(claim, "en")))
+                .collect(),
             claims,
             checked,
         }

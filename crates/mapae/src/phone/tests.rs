@@ -80,7 +80,10 @@ async fn a_standard_wallet_receives_a_badge_over_http_and_checks_it_as_a_verifie
     assert_eq!(untrusted.code(), "no_trust_anchor", "nobody vouches for an issuer yet");
     phone.trust(ground.test.keys.root().der()).await.unwrap();
     let wrong = phone.receive(Some(&link), Some("00000000")).await.unwrap_err();
-    assert_eq!((wrong.code(), wrong.tries_left(), wrong.kind()), ("tx_code_wrong", Some(4), fault::Kind::Wrong));
+    assert_eq!(
+        (wrong.code(), wrong.tries_left(), wrong.kind()),
+        ("tx_code_wrong", Some(4), fault::Kind::Wrong)
+    );
     assert_eq!(phone.receive(Some(&link), Some(&code)).await.unwrap(), 20);
 
     let shown = phone.show(true).await.unwrap();

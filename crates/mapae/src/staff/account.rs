@@ -143,7 +143,12 @@ pub async fn grant(
 }
 
 /// Sets a new password and ends every session of the account.
-pub async fn set_password(platform: &Platform, login: Login, password: Password, by: &str) -> Result<(), AccountError> {
+pub async fn set_password(
+    platform: &Platform,
+    login: Login,
+    password: Password,
+    by: &str,
+) -> Result<(), AccountError> {
     let hash = password::hash(&platform.local.staff.hashing, password).await?;
     let now = platform.clock.now_ms();
     let by = by.to_owned();
@@ -198,17 +203,7 @@ async fn record(
     subject: &str,
     detail: serde_json::Value,
 ) -> Result<(), StoreError> {
-    audit::record(
-        tx,
-        audit::Record {
-            actor: by,
-            duty: Duty::Operator.as_str(),
-            act,
-            subject,
-            detail,
-        },
-    )
-    .await
+    audit::record(tx, audit::Record { actor: by, duty: Duty::Operator.as_str(), act, subject, detail }).await
 }
 
 /// The employee who signs in with an id, unless the account is closed.

@@ -30,9 +30,11 @@ impl From<SignInError> for Problem {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::Refused => Self::new(StatusCode::UNAUTHORIZED, "sign_in_refused"),
-            SignInError::Throttled { retry_after_ms } => Self::new(StatusCode::TOO_MANY_REQUESTS, "sign_in_throttled")
-                .with("retry_after_ms", retry_after_ms)
-                .with("minutes", retry_after_ms / 60_000 + 1),
+            SignInError::Throttled { retry_after_ms } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "sign_in_throttled")
+                    .with("retry_after_ms", retry_after_ms)
+                    .with("minutes", retry_after_ms / 60_000 + 1)
+            }
             SignInError::Hashing(error) => Self::internal(error),
             SignInError::Store(error) => error.into(),
         }
@@ -86,7 +88,8 @@ async fn sign_in(
     request: Result<Json<SignInRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<SessionBody>), Problem> {
     let request = body(request)?;
-    let signed_in = session::sign_in(platform, door, &request.login, request.password, source.0, None).await?;
+    let signed_in =
+        session::sign_in(platform, door, &request.login, request.password, source.0, None).await?;
     let body = SessionBody { token: signed_in.token.to_string(), ends_at: signed_in.ends_at };
     Ok((StatusCode::CREATED, Json(body)))
 }
@@ -105,7 +108,10 @@ async fn portal_sign_in(
 /// Sign out of the portal.
 #[utoipa::path(delete, path = "/api/v1/portal/session", tag = "staff", security(("session" = [])),
     responses((status = 204)))]
-async fn portal_sign_out(who: Applicant, State(platform): State<Arc<Platform>>) -> Result<StatusCode, Problem> {
+async fn portal_sign_out(
+    who: Applicant,
+    State(platform): State<Arc<Platform>>,
+) -> Result<StatusCode, Problem> {
     who.session.end(&platform).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -140,7 +146,10 @@ async fn console_sign_out(who: Actor, State(platform): State<Arc<Platform>>) -> 
 #[utoipa::path(get, path = "/api/v1/console/me", tag = "staff", security(("session" = [])),
     responses((status = 200, body = Me)))]
 async fn console_me(who: Actor) -> Json<Me> {
-    let duties =
-        who.duties.into_iter().map(|held| DutyBody { duty: held.duty, agency_code: held.agency_code }).collect();
+    let duties = who
+        .duties
+        .into_iter()
+        .map(|held| DutyBody { duty: held.duty, agency_code: held.agency_code })
+        .collect();
     Json(Me { employee_id: who.employee_id, name: who.name.ko, unit: who.unit.ko, duties })
 }

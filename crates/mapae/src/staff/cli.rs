@@ -50,7 +50,8 @@ pub enum Command {
 
 fn parse_duty(text: &str) -> Result<Duty, String> {
     Duty::parse(text).filter(|duty| duty.is_granted()).ok_or_else(|| {
-        let known: Vec<&str> = Duty::ALL.into_iter().filter(|duty| duty.is_granted()).map(Duty::as_str).collect();
+        let known: Vec<&str> =
+            Duty::ALL.into_iter().filter(|duty| duty.is_granted()).map(Duty::as_str).collect();
         format!("one of {}", known.join(", "))
     })
 }
@@ -90,7 +91,8 @@ async fn perform(platform: &Platform, command: Command) -> Result<(), AnyError> 
         Command::Add { login, agency, number, duties } => {
             let login = Login::new(&login)?;
             let employee = employee_id(platform, &agency, &number).await?;
-            let made = account::add(platform, login.clone(), &employee, ask_password()?, CONSOLE_OPERATOR).await?;
+            let made =
+                account::add(platform, login.clone(), &employee, ask_password()?, CONSOLE_OPERATOR).await?;
             for duty in duties {
                 account::grant(platform, &employee, duty, &agency, CONSOLE_OPERATOR).await?;
             }

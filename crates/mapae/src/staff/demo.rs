@@ -74,13 +74,20 @@ pub async fn make(platform: &Platform) -> Result<(), DemoError> {
             .await?
             .ok_or(DemoError::NoPerson(account.person))?;
         let password = Password::new(PASSWORD.to_owned()).map_err(AccountError::from)?;
-        account::add(platform, Login::new(account.login)?, &employee.id, password, account::CONSOLE_OPERATOR).await?;
+        account::add(platform, Login::new(account.login)?, &employee.id, password, account::CONSOLE_OPERATOR)
+            .await?;
         if let Some(duty) = account.duty {
             account::grant(platform, &employee.id, duty, person.agency, account::CONSOLE_OPERATOR).await?;
         }
         let portrait = portrait(account.person);
-        personnel::set_portrait(platform, &employee.id, "image/svg+xml", portrait.as_bytes(), account::CONSOLE_OPERATOR)
-            .await?;
+        personnel::set_portrait(
+            platform,
+            &employee.id,
+            "image/svg+xml",
+            portrait.as_bytes(),
+            account::CONSOLE_OPERATOR,
+        )
+        .await?;
     }
     Ok(())
 }

@@ -160,7 +160,8 @@ async fn session_of(parts: &Parts, platform: &Platform, door: Door, csrf: Csrf) 
     let session = session::of_token(platform, door, token).await?.ok_or_else(turned_away)?;
     let safe = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if !safe && csrf == Csrf::Header {
-        let token = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let token =
+            parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !session.owns(token) {
             return Err(csrf_refused());
         }

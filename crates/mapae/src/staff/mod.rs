@@ -18,7 +18,6 @@ mod throttle;
 #[cfg(test)]
 mod tests;
 
-
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;

@@ -114,7 +114,13 @@ async fn sign_in(
     });
     if !bound {
         let problem = Problem::new(StatusCode::FORBIDDEN, "csrf_refused");
-        return Ok(form(page, door, StatusCode::FORBIDDEN, &credentials.login, Some(problem.detail(page.lang))));
+        return Ok(form(
+            page,
+            door,
+            StatusCode::FORBIDDEN,
+            &credentials.login,
+            Some(problem.detail(page.lang)),
+        ));
     }
     let earlier = cookie(headers, door.cookie());
     let signed_in =
@@ -123,7 +129,8 @@ async fn sign_in(
         Ok(signed_in) => {
             let mut response = Redirect::to(door.home()).into_response();
             let age = (signed_in.ends_at - platform.clock.now_ms()) / 1_000;
-            let cookies = [host_cookie(door.cookie(), &signed_in.token, age), host_cookie(FORM_COOKIE, "", 0)];
+            let cookies =
+                [host_cookie(door.cookie(), &signed_in.token, age), host_cookie(FORM_COOKIE, "", 0)];
             for cookie in cookies.into_iter().flatten() {
                 response.headers_mut().append(SET_COOKIE, cookie);
             }

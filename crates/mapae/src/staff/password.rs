@@ -13,7 +13,8 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
 /// A hash that no password opens: an unknown id costs as much as a known one.
-pub(super) const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bWFwYWUtbm9ib2R5LXNhbHQ$C3mYV+1mlZtJz6bZ3ozNfZ0rC0sXkOc0zXw3p5p5T6o";
+pub(super) const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bWFwYWUtbm9ib2R5LXNhbHQ$C3mYV+1mlZtJz6bZ3ozNfZ0rC0sXkOc0zXw3p5p5T6o";
 
 /// A password that may be set: long enough, not absurdly long.
 #[derive(Clone)]
@@ -80,7 +81,8 @@ async fn off_the_workers<T: Send + 'static>(
 pub(super) async fn hash(turns: &Semaphore, password: Password) -> Result<String, HashingFailed> {
     off_the_workers(turns, move || {
         let salt = keys::random::bytes::<16>();
-        let hash = argon2()?.hash_password_with_salt(password.0.as_bytes(), &salt).map_err(|_| HashingFailed)?;
+        let hash =
+            argon2()?.hash_password_with_salt(password.0.as_bytes(), &salt).map_err(|_| HashingFailed)?;
         Ok(hash.to_string())
     })
     .await

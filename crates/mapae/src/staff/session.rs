@@ -175,7 +175,11 @@ pub async fn sign_in(
 }
 
 /// The live session of `token` at `door`; tells the store that it was seen, at most once a minute.
-pub(super) async fn of_token(platform: &Platform, door: Door, token: &str) -> Result<Option<Session>, StoreError> {
+pub(super) async fn of_token(
+    platform: &Platform,
+    door: Door,
+    token: &str,
+) -> Result<Option<Session>, StoreError> {
     if token.len() > limits::STAFF_TOKEN.size() {
         return Ok(None);
     }
@@ -261,7 +265,10 @@ pub(super) async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
             Box::pin(async move {
                 let idle = now - limits::STAFF_IDLE.get();
                 let sessions = tx
-                    .execute("DELETE FROM staff_session WHERE ends_at <= $1 OR seen_at <= $2", params![now, idle])
+                    .execute(
+                        "DELETE FROM staff_session WHERE ends_at <= $1 OR seen_at <= $2",
+                        params![now, idle],
+                    )
                     .await?;
                 let counters =
                     tx.execute("DELETE FROM staff_throttle WHERE window_ends_at <= $1", params![now]).await?;

@@ -182,7 +182,10 @@ async fn an_account_belongs_to_one_employee_and_a_duty_to_the_employee() {
     let both = account::grant(&town, &auditor, Duty::HrManager, "9000001", "operator").await;
     assert!(matches!(both, Err(AccountError::Conflict)), "{both:?}");
     let hr = town.id(HR_ONE).await;
-    assert!(!account::grant(&town, &hr, Duty::HrManager, "9000001", "operator").await.unwrap(), "held already");
+    assert!(
+        !account::grant(&town, &hr, Duty::HrManager, "9000001", "operator").await.unwrap(),
+        "held already"
+    );
     assert!(account::grant(&town, &hr, Duty::SecurityOfficer, "9000001", "operator").await.unwrap());
 }
 

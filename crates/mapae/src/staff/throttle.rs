@@ -27,7 +27,12 @@ pub(super) enum Charge {
 impl Subjects {
     pub(super) fn of(platform: &Platform, login: &str, source: IpAddr) -> Self {
         let subject = |kind: &str, text: &str| {
-            format!("{kind}:{}", keys::encoding::hex_encode(&platform.sealer.blind_index("staff_throttle", &format!("{kind}:{text}"))))
+            format!(
+                "{kind}:{}",
+                keys::encoding::hex_encode(
+                    &platform.sealer.blind_index("staff_throttle", &format!("{kind}:{text}"))
+                )
+            )
         };
         // One household or office behind IPv6 owns a /64.
         let network = match source {

@@ -46,8 +46,10 @@ impl<S: Shell> Wallet<S> {
             return Ok(());
         }
         let issuer = authorized.issuer();
-        let configuration =
-            issuer.credential_configurations_supported.get(configuration_id).ok_or(PlanError::NothingToHold)?;
+        let configuration = issuer
+            .credential_configurations_supported
+            .get(configuration_id)
+            .ok_or(PlanError::NothingToHold)?;
         let vct = configuration.vct.as_deref().ok_or(IssueError::Protocol("an SD-JWT VC without vct"))?;
         let request = self.pending_request(issuer, configuration_id, target).await?;
         let sealed = response_key(issuer)?;
@@ -64,7 +66,8 @@ impl<S: Shell> Wallet<S> {
                 let wait_ms = i64::try_from(interval).unwrap_or(i64::MAX).saturating_mul(1000);
                 let not_before_ms = self.shell().clock().now_ms().saturating_add(wait_ms);
                 self.update(|state| {
-                    if let Some(request) = state.issuing.as_mut().and_then(|issuing| issuing.request.as_mut()) {
+                    if let Some(request) = state.issuing.as_mut().and_then(|issuing| issuing.request.as_mut())
+                    {
                         request.deferred = Some(Deferred { transaction_id, not_before_ms });
                     }
                 })
@@ -82,7 +85,8 @@ impl<S: Shell> Wallet<S> {
                         return Err(error);
                     }
                 };
-                let known = self.state().holdings.iter().find(|held| held.is_of(issuer, configuration_id, vct));
+                let known =
+                    self.state().holdings.iter().find(|held| held.is_of(issuer, configuration_id, vct));
                 let info = match known.and_then(|held| held.type_info.clone()) {
                     Some(info) => Some(info),
                     None => self.type_info(TypeInfo::from_configuration(configuration), vct).await,
@@ -146,7 +150,8 @@ impl<S: Shell> Wallet<S> {
             tries += 1;
             let nonce = self.nonce(issuer, nonces).await?;
             let proofs = self.proofs(issuer, asked, nonce.as_deref()).await?;
-            let encryption = sealed.map(|(key, enc)| ResponseEncryption::new(key.public_key(), "response", *enc));
+            let encryption =
+                sealed.map(|(key, enc)| ResponseEncryption::new(key.public_key(), "response", *enc));
             let request = authorized.request(asked.target.clone(), Some(proofs), encryption)?;
             let (body, kind) = match &issuer.credential_request_encryption {
                 Some(support) if support.encryption_required => {
@@ -159,7 +164,8 @@ impl<S: Shell> Wallet<S> {
                 }
                 _ => (request.to_json(), "application/json"),
             };
-            let response = self.post_bound(authorized, &issuer.credential_endpoint, body, kind, nonces).await?;
+            let response =
+                self.post_bound(authorized, &issuer.credential_endpoint, body, kind, nonces).await?;
             match response.status {
                 200 | 202 => return Ok(response),
                 _ if error_code(&response) == Code::InvalidNonce.as_str() && tries < MAX_NONCE_TRIES => {}
@@ -190,7 +196,8 @@ impl<S: Shell> Wallet<S> {
             response_encryption: sealed
                 .map(|(key, enc)| ResponseEncryption::new(key.public_key(), "response", *enc)),
         };
-        let response = self.post_bound(authorized, endpoint, body.to_json(), "application/json", nonces).await?;
+        let response =
+            self.post_bound(authorized, endpoint, body.to_json(), "application/json", nonces).await?;
         if response.is_success() { Ok(response) } else { Err(credential_refusal(&response)) }
     }
 
@@ -218,9 +225,14 @@ impl<S: Shell> Wallet<S> {
     }
 
     /// A fresh `c_nonce` (§7), where the issuer gives any.
-    async fn nonce(&self, issuer: &CredentialIssuer, nonces: &mut Nonces) -> Result<Option<String>, IssueError> {
+    async fn nonce(
+        &self,
+        issuer: &CredentialIssuer,
+        nonces: &mut Nonces,
+    ) -> Result<Option<String>, IssueError> {
         let Some(endpoint) = &issuer.nonce_endpoint else { return Ok(None) };
-        let request = Request { max_response: openid::json::SMALL, ..Request::json_bytes(endpoint, Vec::new()) };
+        let request =
+            Request { max_response: openid::json::SMALL, ..Request::json_bytes(endpoint, Vec::new()) };
         let response = self.send_open(nonces, request).await?;
         if !response.is_success() {
             return Err(refusal(&response));
@@ -246,12 +258,15 @@ impl<S: Shell> Wallet<S> {
                 Err(error) => return Err(error.into()),
             }
         }
-        let jwt = kinds.get("jwt").ok_or(IssueError::Protocol("no kind of proof that this wallet can give"))?;
+        let jwt =
+            kinds.get("jwt").ok_or(IssueError::Protocol("no kind of proof that this wallet can give"))?;
         if !jwt.proof_signing_alg_values_supported.iter().any(|alg| alg == "ES256") {
             return Err(IssueError::Protocol("no signature algorithm that this wallet knows"));
         }
         if jwt.key_attestations_required.is_some() {
-            return Err(IssueError::Protocol("a key attestation that this wallet can't get for a foreign issuer"));
+            return Err(IssueError::Protocol(
+                "a key attestation that this wallet can't get for a foreign issuer",
+            ));
         }
         let made_for = ProofRequest {
             issuer: &issuer.credential_issuer,
@@ -282,11 +297,8 @@ impl<S: Shell> Wallet<S> {
         let now = self.shell().clock().now_s();
         let name = issuer.display.first().and_then(|display| display.name.clone());
         let name = name.unwrap_or_else(|| issuer.credential_issuer.clone());
-        let trust = TrustedRoots::new(
-            self.anchors(),
-            Bilingual { ko: name.clone(), en: name },
-            vec![vct.to_owned()],
-        );
+        let trust =
+            TrustedRoots::new(self.anchors(), Bilingual { ko: name.clone(), en: name }, vec![vct.to_owned()]);
         let (chains, types) = (ChainCache::new(2), AcceptedTypes::OneOf(vec![vct.to_owned()]));
         let mut free: Vec<(PublicKey, &HeldKey)> = held
             .iter()
@@ -335,7 +347,8 @@ impl<S: Shell> Wallet<S> {
                     issuing.request = None;
                     issuing.stored.push(StoredTarget { name, holding, copies: count, notification_id });
                 }
-                dropped.extend(keys.into_iter().map(|key| key.handle).filter(|handle| !used.contains(handle)));
+                dropped
+                    .extend(keys.into_iter().map(|key| key.handle).filter(|handle| !used.contains(handle)));
                 dropped
             })
             .await?;
@@ -371,7 +384,8 @@ impl Holding {
 /// about the holder, all old ones do. Returns the holding's id and the keys that nothing needs any more.
 fn merge(state: &mut State, arrived: Arrived, now_s: i64) -> (String, Vec<crate::ports::KeyHandle>) {
     let Arrived { issuer, configuration, vct, info, copies } = arrived;
-    let same = |held: &&mut Holding| held.issuer == issuer && held.configuration == configuration && held.vct == vct;
+    let same =
+        |held: &&mut Holding| held.issuer == issuer && held.configuration == configuration && held.vct == vct;
     let Some(held) = state.holdings.iter_mut().find(same) else {
         let id = keys::random::token();
         let format = openid::vci::DC_SD_JWT.to_owned();
@@ -424,7 +438,8 @@ fn named_key(credential: &str, free: &[(PublicKey, &HeldKey)]) -> usize {
 
 /// A key for the response, where the issuer demands encryption.
 fn response_key(issuer: &CredentialIssuer) -> Result<Option<(SecretKey, Enc)>, IssueError> {
-    let Some(support) = issuer.credential_response_encryption.as_ref().filter(|s| s.encryption_required) else {
+    let Some(support) = issuer.credential_response_encryption.as_ref().filter(|s| s.encryption_required)
+    else {
         return Ok(None);
     };
     let enc = support.enc_values_supported.iter().find_map(|name| Enc::from_name(name));

@@ -116,7 +116,9 @@ impl IssueError {
     /// Whether the same offer may lead on when it is tried again.
     pub fn may_resume(&self) -> bool {
         match self {
-            IssueError::Http(_) | IssueError::Later { .. } | IssueError::Key(_) | IssueError::Vault(_) => true,
+            IssueError::Http(_) | IssueError::Later { .. } | IssueError::Key(_) | IssueError::Vault(_) => {
+                true
+            }
             IssueError::TxCodeNeeded { .. } | IssueError::Account(_) => true,
             IssueError::TxCodeWrong { tries_left } => *tries_left != Some(0),
             IssueError::Plan(PlanError::TxCode | PlanError::TxCodeForm) => true,

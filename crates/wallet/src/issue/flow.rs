@@ -9,7 +9,9 @@ use openid::{Code, OAuthError};
 
 use super::sending::{Binding, Nonces, refusal};
 use super::{HeldKey, IssueError, Issuing, MAX_COPIES, OfferSummary, Received, name_of};
-use crate::ports::{Clock as _, Http as _, HttpError, KeyHandle, KeyStore as _, KeyUse, Request, Response, Shell};
+use crate::ports::{
+    Clock as _, Http as _, HttpError, KeyHandle, KeyStore as _, KeyUse, Request, Response, Shell,
+};
 use crate::secret::Secret;
 use crate::usage::{self, Act};
 use crate::wallet::Wallet;
@@ -43,7 +45,8 @@ impl<S: Shell> Wallet<S> {
         let Prepared { plan, .. } = self.prepare(offer).await?;
         let issuer = plan.issuer();
         let credentials = plan.configurations().map(|(id, configuration)| {
-            let display = configuration.credential_metadata.as_ref().and_then(|metadata| metadata.display(language));
+            let display =
+                configuration.credential_metadata.as_ref().and_then(|metadata| metadata.display(language));
             display.map_or_else(|| id.to_owned(), |display| display.name.clone())
         });
         Ok(OfferSummary {
@@ -52,7 +55,9 @@ impl<S: Shell> Wallet<S> {
             issuer_names: issuer
                 .display
                 .iter()
-                .filter_map(|display| Some((display.locale.clone().unwrap_or_default(), display.name.clone()?)))
+                .filter_map(|display| {
+                    Some((display.locale.clone().unwrap_or_default(), display.name.clone()?))
+                })
                 .collect(),
             tx_code: plan.tx_code().cloned(),
             copies: copies(issuer, None),
@@ -62,7 +67,8 @@ impl<S: Shell> Wallet<S> {
     /// Accepts an offer and stores what it holds. The same offer given again goes on where it stopped.
     pub async fn receive(&mut self, link: &str, options: Options<'_>) -> Result<Received, IssueError> {
         let offer = self.fetch_offer(link).await?;
-        let text = serde_json::to_string(&offer).map_err(|_| IssueError::Protocol("an offer that can't be kept"))?;
+        let text =
+            serde_json::to_string(&offer).map_err(|_| IssueError::Protocol("an offer that can't be kept"))?;
         match &self.state().issuing {
             Some(issuing) if *issuing.offer == *text => {}
             Some(issuing) if issuing.token.is_some() => {
@@ -129,7 +135,8 @@ impl<S: Shell> Wallet<S> {
         if parsed.credential_issuer.trim_end_matches('/') != provider.trim_end_matches('/') {
             return Err(PlanError::ForeignIssuer.into());
         }
-        let text = serde_json::to_string(&parsed).map_err(|_| IssueError::Protocol("an offer that can't be kept"))?;
+        let text = serde_json::to_string(&parsed)
+            .map_err(|_| IssueError::Protocol("an offer that can't be kept"))?;
         self.begin(&parsed, text, options.copies).await?;
         self.follow(options.tx_code).await
     }
@@ -216,7 +223,8 @@ impl<S: Shell> Wallet<S> {
         let issuing = self.issuing()?.clone();
         let offer = CredentialOffer::parse(issuing.offer.as_bytes()).map_err(IssueError::Offer)?;
         let own = self.is_provider(&issuing.issuer);
-        let kept_code = self.state().account.as_ref().filter(|_| own).and_then(|account| account.code.clone());
+        let kept_code =
+            self.state().account.as_ref().filter(|_| own).and_then(|account| account.code.clone());
         let tx_code = tx_code.or(kept_code.as_deref());
         let Prepared { plan, client_id } = self.prepare(offer).await?;
         let wanted: Vec<String> = plan
@@ -230,7 +238,9 @@ impl<S: Shell> Wallet<S> {
 
         let mut nonces = Nonces::default();
         let authorized = match &issuing.token {
-            Some(token) if issuing.token_until_ms.is_none_or(|until| self.shell().clock().now_ms() < until) => {
+            Some(token)
+                if issuing.token_until_ms.is_none_or(|until| self.shell().clock().now_ms() < until) =>
+            {
                 let token = TokenResponse::parse(token.as_bytes(), plan.scheme()).map_err(protocol)?;
                 plan.authorized(token)
             }
@@ -281,7 +291,8 @@ impl<S: Shell> Wallet<S> {
             return Err(token_refusal(&response, tx_code.is_some(), own));
         }
         let token = TokenResponse::parse(&response.body, plan.scheme()).map_err(protocol)?;
-        let kept = serde_json::to_string(&token).map_err(|_| IssueError::Protocol("a token that can't be kept"))?;
+        let kept =
+            serde_json::to_string(&token).map_err(|_| IssueError::Protocol("a token that can't be kept"))?;
         let life_ms = token.expires_in.and_then(|s| i64::try_from(s).ok()).map(|s| s.saturating_mul(1000));
         let until_ms = life_ms.map(|life| self.shell().clock().now_ms().saturating_add(life));
         self.update(|state| {
@@ -340,8 +351,7 @@ impl<S: Shell> Wallet<S> {
     /// Tells the issuer what became of a credential (§11). Nothing hangs on its answer.
     pub(super) async fn notify(&self, authorized: &Authorized, id: &str, event: Event, nonces: &mut Nonces) {
         let Some(endpoint) = &authorized.issuer().notification_endpoint else { return };
-        let notification =
-            Notification { notification_id: id.to_owned(), event, event_description: None };
+        let notification = Notification { notification_id: id.to_owned(), event, event_description: None };
         let (Ok(body), Ok(issuing)) = (serde_json::to_vec(&notification), self.issuing()) else { return };
         let binding = Binding {
             scheme: authorized.scheme(),
@@ -405,4 +415,3 @@ fn token_refusal(response: &Response, code_sent: bool, own: bool) -> IssueError 
         None => IssueError::OfferSpent,
     }
 }
-

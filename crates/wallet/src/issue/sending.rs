@@ -26,7 +26,9 @@ impl Nonces {
     }
 
     fn learn(&mut self, origin: String, response: &Response) -> bool {
-        let Some(nonce) = response.header("dpop-nonce").filter(|nonce| (1..=MAX_NONCE).contains(&nonce.len())) else {
+        let Some(nonce) =
+            response.header("dpop-nonce").filter(|nonce| (1..=MAX_NONCE).contains(&nonce.len()))
+        else {
             return false;
         };
         self.0.retain(|(known, _)| *known != origin);
@@ -52,7 +54,8 @@ impl<S: Shell> Wallet<S> {
         request: Request,
         binding: Binding<'_>,
     ) -> Result<Response, IssueError> {
-        let origin = Url::parse(&request.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+        let origin =
+            Url::parse(&request.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
         let mut retries = 0;
         loop {
             let mut bound = request.clone();
@@ -74,8 +77,13 @@ impl<S: Shell> Wallet<S> {
     }
 
     /// Sends a request that needs no token and takes over the nonce that comes along.
-    pub(super) async fn send_open(&self, nonces: &mut Nonces, request: Request) -> Result<Response, IssueError> {
-        let origin = Url::parse(&request.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    pub(super) async fn send_open(
+        &self,
+        nonces: &mut Nonces,
+        request: Request,
+    ) -> Result<Response, IssueError> {
+        let origin =
+            Url::parse(&request.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
         let response = self.shell().http().send(request).await?;
         nonces.learn(origin, &response);
         Ok(response)
@@ -90,7 +98,8 @@ impl<S: Shell> Wallet<S> {
         let key = match binding.key {
             None => self.device_key()?,
             Some(held) => {
-                let public = PublicKey::from_jwk(&held.public_key).map_err(|_| crate::ports::KeyError::Missing)?;
+                let public =
+                    PublicKey::from_jwk(&held.public_key).map_err(|_| crate::ports::KeyError::Missing)?;
                 self.signing(&held.handle, public)
             }
         };
@@ -132,7 +141,8 @@ pub(crate) fn error_code(response: &Response) -> String {
         code: String,
     }
     let plain = |code: &String| {
-        (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b))
+        (1..=64).contains(&code.len())
+            && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b))
     };
     ErrorResponse::parse(&response.body)
         .map(|error| error.error)

@@ -88,8 +88,12 @@ fn a_wallet_without_a_root_sends_no_code_at_all() {
 
 #[test]
 fn metadata_of_another_issuer_and_oversized_metadata_are_refused() {
-    let (issuer, world, mut wallet) = world(FakeIssuer { fault: Fault::ForeignMetadata, ..FakeIssuer::new() });
-    assert_eq!(receive(&mut wallet, &issuer).unwrap_err(), IssueError::Metadata(MetadataError::ForeignIssuer));
+    let (issuer, world, mut wallet) =
+        world(FakeIssuer { fault: Fault::ForeignMetadata, ..FakeIssuer::new() });
+    assert_eq!(
+        receive(&mut wallet, &issuer).unwrap_err(),
+        IssueError::Metadata(MetadataError::ForeignIssuer)
+    );
     issuer.borrow_mut().fault = Fault::Oversized;
     assert_eq!(receive(&mut wallet, &issuer).unwrap_err(), IssueError::Http(HttpError::TooLarge));
     assert_eq!(world.asked("/token"), 0);
@@ -99,7 +103,9 @@ fn metadata_of_another_issuer_and_oversized_metadata_are_refused() {
 fn a_code_is_asked_for_and_a_wrong_one_said_to_be_wrong() {
     let (issuer, world, mut wallet) = world(FakeIssuer { tx_code: Some("4711"), ..FakeIssuer::new() });
     let offer = issuer.borrow().offer();
-    let with = |wallet: &mut Wallet<World>, code| run(wallet.receive(&offer, Options { tx_code: code, copies: None }));
+    let with = |wallet: &mut Wallet<World>, code| {
+        run(wallet.receive(&offer, Options { tx_code: code, copies: None }))
+    };
     assert!(matches!(with(&mut wallet, None).unwrap_err(), IssueError::TxCodeNeeded { length: Some(4), .. }));
     assert_eq!(with(&mut wallet, Some("47a1")).unwrap_err().code(), "tx_code_form");
     assert_eq!(world.asked("/token"), 0, "a code of the wrong form is not sent: each costs a try");
@@ -215,7 +221,11 @@ fn the_types_document_tells_names_and_reserved_claims() {
 fn foreign_texts_are_no_offers() {
     let (_, world, mut wallet) = world(FakeIssuer::new());
     for text in ["", "hello", "openid4vp://?client_id=x", "http://evil.example/?credential_offer=%7B%7D"] {
-        assert_eq!(run(wallet.receive(text, Options::default())).unwrap_err().code(), "offer_malformed", "{text}");
+        assert_eq!(
+            run(wallet.receive(text, Options::default())).unwrap_err().code(),
+            "offer_malformed",
+            "{text}"
+        );
     }
     assert_eq!(world.http().asked.borrow().len(), 0);
 }

@@ -36,7 +36,9 @@ impl TypeInfo {
     /// The label of a claim, else its path.
     pub fn label(&self, path: &ClaimPath, language: &str) -> String {
         let claim = self.claims.iter().find(|claim| claim.path == *path);
-        claim.and_then(|claim| in_language(&claim.labels, language)).map_or_else(|| path.to_string(), str::to_owned)
+        claim
+            .and_then(|claim| in_language(&claim.labels, language))
+            .map_or_else(|| path.to_string(), str::to_owned)
     }
 
     /// The type's name.
@@ -82,7 +84,9 @@ impl TypeInfo {
             self.names = names;
         }
         for entry in document.get("claims").and_then(Value::as_array).into_iter().flatten() {
-            let Some(path) = entry.get("path").and_then(|path| ClaimPath::from_value(path).ok()) else { continue };
+            let Some(path) = entry.get("path").and_then(|path| ClaimPath::from_value(path).ok()) else {
+                continue;
+            };
             let labels = texts(entry, "label");
             let only_for = entry.get("only_for").and_then(Value::as_str).map(str::to_owned);
             match self.claims.iter_mut().find(|claim| claim.path == path) {
@@ -123,5 +127,9 @@ impl<S: Shell> Wallet<S> {
 fn in_language<'a>(texts: &'a [(String, String)], language: &str) -> Option<&'a str> {
     let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
     let wanted = primary(language);
-    texts.iter().find(|(tag, _)| primary(tag) == wanted).or_else(|| texts.first()).map(|(_, text)| text.as_str())
+    texts
+        .iter()
+        .find(|(tag, _)| primary(tag) == wanted)
+        .or_else(|| texts.first())
+        .map(|(_, text)| text.as_str())
 }

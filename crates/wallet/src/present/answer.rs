@@ -75,7 +75,8 @@ impl<S: Shell> Wallet<S> {
         let post = asked.request.respond(&token).map_err(|_| PresentError::Protocol("encryption failed"))?;
         self.approve_login(asked, &choice).await?;
 
-        let claims: Vec<String> = showing.iter().flat_map(|one| one.paths.iter().map(ToString::to_string)).collect();
+        let claims: Vec<String> =
+            showing.iter().flat_map(|one| one.paths.iter().map(ToString::to_string)).collect();
         let reused_copy = self.note_shown(asked, &showing, &claims).await?;
         let response = match self.send(post).await {
             Ok(response) => response,
@@ -109,7 +110,8 @@ impl<S: Shell> Wallet<S> {
         let verified = asked.consent.requester.verified;
         let act = Act::Declined { reason: Code::AccessDenied.as_str().to_owned() };
         self.remember(self.usage_record(party, verified, act)).await?;
-        let response = self.send(asked.request.refuse(Code::AccessDenied)).await.map_err(PresentError::Http)?;
+        let response =
+            self.send(asked.request.refuse(Code::AccessDenied)).await.map_err(PresentError::Http)?;
         if response.is_success() {
             return Ok(());
         }
@@ -130,7 +132,13 @@ impl<S: Shell> Wallet<S> {
         let wanted = |credential: &&AskedCredential| {
             credential.required || choice.everything || choice.credentials.contains(&credential.query)
         };
-        asked.consent.credentials.iter().filter(wanted).map(|credential| self.showing(asked, credential, choice)).collect()
+        asked
+            .consent
+            .credentials
+            .iter()
+            .filter(wanted)
+            .map(|credential| self.showing(asked, credential, choice))
+            .collect()
     }
 
     fn showing(
@@ -154,7 +162,8 @@ impl<S: Shell> Wallet<S> {
         let alternatives = asked.alternatives.iter().find(|(query, _)| *query == credential.query);
         let alternatives = alternatives.map(|(_, sets)| sets.as_slice()).unwrap_or_default();
         // Without `claims` in the query there is one alternative that names none.
-        let paths = alternatives.iter().find(|paths| paths.iter().all(on)).cloned().ok_or(PresentError::Choice)?;
+        let paths =
+            alternatives.iter().find(|paths| paths.iter().all(on)).cloned().ok_or(PresentError::Choice)?;
         let now = self.shell().clock().now_s();
         let copy = holding.next_copy(now).ok_or(PresentError::Expired)?;
         let shown = holding.copies.get(copy).map_or(0, |copy| copy.shown);
@@ -224,8 +233,11 @@ impl<S: Shell> Wallet<S> {
             let copy = self.holding(&one.holding).and_then(|holding| holding.copies.get(one.copy));
             copy.is_some_and(|copy| copy.shown > 0)
         });
-        let act =
-            Act::Presented { claims: claims.to_vec(), reused_copy: reused, login: asked.consent.login.is_some() };
+        let act = Act::Presented {
+            claims: claims.to_vec(),
+            reused_copy: reused,
+            login: asked.consent.login.is_some(),
+        };
         let record = self.usage_record(self.party(asked), asked.consent.requester.verified, act);
         self.update(|state| {
             for one in showing {

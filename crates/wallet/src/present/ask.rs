@@ -6,7 +6,7 @@ use credential::sd_jwt::SdJwt;
 use credential::trust::authority_key_ids;
 use keys::encoding::b64url_encode;
 use openid::approval::{self, LoginContext};
-use openid::vp::{Expected, FetchMethod, Fetched, RequestLink, Verifier, VerifiedRequest};
+use openid::vp::{Expected, FetchMethod, Fetched, RequestLink, VerifiedRequest, Verifier};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -72,7 +72,9 @@ impl<S: Shell> Wallet<S> {
             RequestLink::ByValue { client_id, request } => {
                 VerifiedRequest::verify(request, &expected(Fetched { client_id, wallet_nonce: None }))?
             }
-            RequestLink::Unsigned(form) => VerifiedRequest::from_unsigned(form, &expected(Fetched::default()))?,
+            RequestLink::Unsigned(form) => {
+                VerifiedRequest::from_unsigned(form, &expected(Fetched::default()))?
+            }
             RequestLink::ByReference { client_id, request_uri, method } => {
                 let nonce = (*method == FetchMethod::Post).then(FetchMethod::fresh_wallet_nonce);
                 let text = self.fetch_request(request_uri, nonce.as_deref()).await?;
@@ -82,7 +84,9 @@ impl<S: Shell> Wallet<S> {
         };
         let hash = match request.signed_text().and_then(request_hash) {
             Some(hash) => hash,
-            None => b64url_encode(&keys::sha256(format!("{}\n{}", request.client_id(), request.nonce()).as_bytes())),
+            None => b64url_encode(&keys::sha256(
+                format!("{}\n{}", request.client_id(), request.nonce()).as_bytes(),
+            )),
         };
         if self.state().answered.contains(&hash) {
             return Err(PresentError::AlreadyAnswered);
@@ -176,7 +180,9 @@ impl<S: Shell> Wallet<S> {
     /// Learns the rules of types that were not known when their copies came.
     async fn learn_types(&mut self, held: &[String]) -> Result<(), PresentError> {
         for id in held {
-            let Some(holding) = self.holding(id).filter(|holding| holding.type_info.is_none()) else { continue };
+            let Some(holding) = self.holding(id).filter(|holding| holding.type_info.is_none()) else {
+                continue;
+            };
             let vct = holding.vct.clone();
             let info = self.type_info(TypeInfo::default(), &vct).await.ok_or(PresentError::TypeUnknown)?;
             self.update(|state| {
@@ -201,11 +207,16 @@ impl<S: Shell> Wallet<S> {
             let Some(holding) = ids.next().and_then(|id| self.holding(id)) else { continue };
             let others = ids.map(str::to_owned).collect();
             let claims = self.claims_of(holding)?;
-            let mut alternatives: Vec<Vec<ClaimPath>> =
-                query.alternatives().iter().filter(|wanted| has_all(wanted, &claims)).map(|w| distinct(w)).collect();
+            let mut alternatives: Vec<Vec<ClaimPath>> = query
+                .alternatives()
+                .iter()
+                .filter(|wanted| has_all(wanted, &claims))
+                .map(|w| distinct(w))
+                .collect();
             if asked.consent.login.is_none() {
                 // Without the reserved claims another alternative may still do.
-                let reserved = |paths: &Vec<ClaimPath>| paths.iter().find(|path| is_reserved(holding, path)).cloned();
+                let reserved =
+                    |paths: &Vec<ClaimPath>| paths.iter().find(|path| is_reserved(holding, path)).cloned();
                 let first = alternatives.iter().find_map(reserved);
                 alternatives.retain(|paths| reserved(paths).is_none());
                 if let (true, Some(path)) = (alternatives.is_empty(), first) {
@@ -251,9 +262,10 @@ impl<S: Shell> Wallet<S> {
     /// The claims of a holding, as its next copy says them.
     pub(crate) fn claims_of(&self, holding: &Holding) -> Result<Value, PresentError> {
         let now = self.shell().clock().now_s();
-        let copy = holding.next_copy(now).and_then(|at| holding.copies.get(at)).ok_or(PresentError::Expired)?;
-        let token =
-            SdJwt::parse(&copy.credential).map_err(|_| PresentError::Protocol("a copy that does not parse"))?;
+        let copy =
+            holding.next_copy(now).and_then(|at| holding.copies.get(at)).ok_or(PresentError::Expired)?;
+        let token = SdJwt::parse(&copy.credential)
+            .map_err(|_| PresentError::Protocol("a copy that does not parse"))?;
         Ok(token.dangerous_claims().clone())
     }
 }

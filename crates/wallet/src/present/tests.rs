@@ -64,7 +64,10 @@ impl Stage {
             }
             answers.borrow_mut().push(request.body.clone());
             match takes.get() {
-                Takes::It => json_answer(200, &json!({ "redirect_uri": "https://verifier.example/done?response_code=c" })),
+                Takes::It => json_answer(
+                    200,
+                    &json!({ "redirect_uri": "https://verifier.example/done?response_code=c" }),
+                ),
                 Takes::Nothing => json_answer(403, &json!({ "code": "badge_suspended" })),
                 _ => Err(HttpError::AnswerLost),
             }
@@ -99,7 +102,9 @@ impl Stage {
     /// The one presentation in the last answer.
     fn presented(&self) -> String {
         let body = self.answers.borrow().last().unwrap().clone();
-        let VpResponse::Encrypted(encrypted) = VpResponse::parse(&body).unwrap() else { panic!("not encrypted") };
+        let VpResponse::Encrypted(encrypted) = VpResponse::parse(&body).unwrap() else {
+            panic!("not encrypted")
+        };
         let content = encrypted.open(&self.verifier.encryption).unwrap();
         assert_eq!(content.state.as_deref(), Some("state-1"));
         content.vp_token.get("badge")[0].clone()
@@ -113,8 +118,14 @@ fn only_what_was_asked_for_is_told_bound_to_verifier_and_request() {
     let asked = stage.ask().unwrap();
     let consent = asked.consent();
     assert!(consent.requester.verified);
-    assert_eq!((consent.requester.name.as_str(), consent.requester.origin.as_str()), ("예시 기관", "https://verifier.example"));
-    assert_eq!((consent.credentials[0].claims[0].required, &consent.credentials[0].claims[0].value), (true, &json!("예시 한 사람")));
+    assert_eq!(
+        (consent.requester.name.as_str(), consent.requester.origin.as_str()),
+        ("예시 기관", "https://verifier.example")
+    );
+    assert_eq!(
+        (consent.credentials[0].claims[0].required, &consent.credentials[0].claims[0].value),
+        (true, &json!("예시 한 사람"))
+    );
     let answered = stage.answer(&asked, Choice::default()).unwrap();
     assert_eq!(answered.claims, ["name"]);
     assert_eq!(answered.redirect_uri.as_deref(), Some("https://verifier.example/done?response_code=c"));
@@ -127,7 +138,10 @@ fn only_what_was_asked_for_is_told_bound_to_verifier_and_request() {
     let bound = token.check_key_binding(&keys::PublicKey::from_jwk(&jwk).unwrap()).unwrap();
     assert_eq!((bound.nonce.as_str(), bound.aud), (REQUEST_NONCE, stage.verifier.certified.client_id()));
     let last = stage.wallet.state().usage.last().unwrap();
-    assert!(last.verified && matches!(&last.act, Act::Presented { claims, login: false, .. } if claims == &["name"]));
+    assert!(
+        last.verified
+            && matches!(&last.act, Act::Presented { claims, login: false, .. } if claims == &["name"])
+    );
 }
 
 #[test]
@@ -161,7 +175,8 @@ fn optional_claims_are_off_until_turned_on() {
         stage.ask().unwrap()
     };
     let asked = ask(&mut stage);
-    let required: Vec<bool> = asked.consent().credentials[0].claims.iter().map(|claim| claim.required).collect();
+    let required: Vec<bool> =
+        asked.consent().credentials[0].claims.iter().map(|claim| claim.required).collect();
     assert_eq!(required, [true, false]);
     assert_eq!(stage.answer(&asked, Choice::default()).unwrap().claims, ["name"]);
     let asked = ask(&mut stage);
@@ -173,7 +188,10 @@ fn optional_claims_are_off_until_turned_on() {
 #[test]
 fn a_claim_for_the_login_provider_goes_to_nobody_else() {
     let mut stage = Stage::new();
-    assert_eq!(stage.ask_for(&["name", "link_id"]).unwrap_err(), PresentError::ReservedClaim("link_id".to_owned()));
+    assert_eq!(
+        stage.ask_for(&["name", "link_id"]).unwrap_err(),
+        PresentError::ReservedClaim("link_id".to_owned())
+    );
     // Calling oneself a login changes nothing for a verifier that is not our provider.
     let mut object = stage.verifier.object(query(&["link_id"]));
     let login = json!({ "name_ko": "가짜", "name_en": "Fake", "origin": "https://fake.example", "number_digits": 0, "level": "base" });
@@ -194,7 +212,9 @@ fn a_request_that_does_not_verify_is_not_answered() {
         ("request_expired", |object| object.exp = Some(NOW - 1)),
         ("request_foreign_client", |object| object.client_id = "x509_hash:AAAA".to_owned()),
         ("request_nonce", |object| object.nonce = "short".to_owned()),
-        ("request_response_uri", |object| object.response_uri = Some("http://verifier.example/response".to_owned())),
+        ("request_response_uri", |object| {
+            object.response_uri = Some("http://verifier.example/response".to_owned())
+        }),
         ("request_encryption_key", |object| object.client_metadata = None),
         ("request_query", |object| object.dcql_query = Some(json!({ "credentials": [] }))),
     ];

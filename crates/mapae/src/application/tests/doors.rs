@@ -84,15 +84,27 @@ async fn the_whole_way_works_in_a_browser_without_a_script() {
 
     let official = sign_in(&town, false, "gong").await;
     let page = send(&town, false, get("/portal/apply", &official)).await;
-    let key = page.body.split_once("name=\"request_key\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    let key = page
+        .body
+        .split_once("name=\"request_key\" value=\"")
+        .unwrap()
+        .1
+        .split('"')
+        .next()
+        .unwrap()
+        .to_owned();
     let body = format!("csrf={}&request_key={key}&kind=first&note=%3Cscript%3E", csrf_of(&page.body));
     let sent = send(&town, false, form("/portal/apply", &official, &body)).await;
     assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.body);
     let home = send(&town, false, get("/portal", &official)).await;
     assert!(home.body.contains("부서장 결재 대기"), "{}", home.body);
-    assert!(home.body.contains("&#60;script&#62;") && !home.body.contains("<script"), "what people wrote is never run");
+    assert!(
+        home.body.contains("&#60;script&#62;") && !home.body.contains("<script"),
+        "what people wrote is never run"
+    );
 
-    let application = crate::application::of_employee(&town.store, &town.id(OFFICIAL).await, 1).await.unwrap().remove(0);
+    let application =
+        crate::application::of_employee(&town.store, &town.id(OFFICIAL).await, 1).await.unwrap().remove(0);
     for (login, step) in
         [("bujang", "head_approval"), ("person380", "identity_check"), ("person381", "issue_approval")]
     {
@@ -101,14 +113,20 @@ async fn the_whole_way_works_in_a_browser_without_a_script() {
         assert!(queue.body.contains(&application.id), "{login} sees it waiting");
         let path = format!("/applications/{}", application.id);
         let page = send(&town, true, get(&path, &desk)).await;
-        let seen = page.body.split_once("name=\"seen\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+        let seen =
+            page.body.split_once("name=\"seen\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
         let body = format!("csrf={}&step={step}&decision=approve&seen={seen}", csrf_of(&page.body));
         let decided = send(&town, true, form(&format!("{path}/decision"), &desk, &body)).await;
         assert_eq!(decided.status, StatusCode::SEE_OTHER, "{}", decided.body);
     }
     town.deliver().await;
     let home = send(&town, false, get("/portal", &official)).await;
-    let code = send(&town, false, form("/portal/activation-code", &official, &format!("csrf={}", csrf_of(&home.body)))).await;
+    let code = send(
+        &town,
+        false,
+        form("/portal/activation-code", &official, &format!("csrf={}", csrf_of(&home.body))),
+    )
+    .await;
     assert_eq!(code.status, StatusCode::OK);
     assert!(code.body.contains("id=\"activation-code\""));
     assert_eq!(code.headers[header::CACHE_CONTROL], "no-store");
@@ -128,7 +146,9 @@ async fn a_form_without_this_sessions_token_changes_nothing() {
         assert_eq!(visit.status, StatusCode::FORBIDDEN, "{csrf:?}");
         assert!(visit.body.contains("csrf_refused"), "{}", visit.body);
     }
-    assert!(crate::application::of_employee(&town.store, &town.id(OFFICIAL).await, 1).await.unwrap().is_empty());
+    assert!(
+        crate::application::of_employee(&town.store, &town.id(OFFICIAL).await, 1).await.unwrap().is_empty()
+    );
 }
 
 #[tokio::test]
@@ -162,12 +182,15 @@ async fn the_api_takes_a_cookie_only_with_its_token_and_a_bearer_without() {
 #[tokio::test]
 async fn nobody_is_let_in_without_a_session_and_no_door_opens_the_other() {
     let town = town().await;
-    for (console, path) in [(false, "/portal"), (false, "/portal/apply"), (true, "/"), (true, "/delegations")] {
+    for (console, path) in [(false, "/portal"), (false, "/portal/apply"), (true, "/"), (true, "/delegations")]
+    {
         let visit = send(&town, console, get(path, "")).await;
         assert_eq!(visit.status, StatusCode::SEE_OTHER, "{path}");
         assert!(visit.headers[header::LOCATION].to_str().unwrap().ends_with("/sign-in"));
     }
-    for (console, path) in [(false, "/api/v1/portal/me"), (true, "/api/v1/console/me"), (true, "/api/v1/console/applications")] {
+    for (console, path) in
+        [(false, "/api/v1/portal/me"), (true, "/api/v1/console/me"), (true, "/api/v1/console/applications")]
+    {
         assert_eq!(send(&town, console, get(path, "")).await.status, StatusCode::UNAUTHORIZED, "{path}");
     }
     let portal = bearer(&town, "portal", "person380").await;
@@ -193,7 +216,10 @@ async fn another_persons_application_is_unknown() {
         assert_eq!(visit.status, StatusCode::NOT_FOUND, "{at}: {}", visit.body);
     }
     let look = |token: &str, path: String| {
-        HttpRequest::get(path).header(header::AUTHORIZATION, format!("Bearer {token}")).body(Body::empty()).unwrap()
+        HttpRequest::get(path)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::empty())
+            .unwrap()
     };
     assert_eq!(send(&town, false, look(&other, path(""))).await.status, StatusCode::NOT_FOUND);
     let desk = format!("/api/v1/console/applications/{}", application.id);

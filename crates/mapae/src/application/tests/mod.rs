@@ -58,9 +58,12 @@ pub(crate) async fn town_with(change: impl FnOnce(&mut Config)) -> Town {
         let _ = write!(people, "{}", demo_data::employee_csv(n));
     }
     town.import(&people).await;
-    for (n, duty) in
-        [(HR_ONE, Duty::HrManager), (HR_TWO, Duty::HrManager), (AUDITOR, Duty::Auditor), (STRANGER, Duty::HrManager)]
-    {
+    for (n, duty) in [
+        (HR_ONE, Duty::HrManager),
+        (HR_TWO, Duty::HrManager),
+        (AUDITOR, Duty::Auditor),
+        (STRANGER, Duty::HrManager),
+    ] {
         town.give(n, duty).await;
     }
     town
@@ -78,7 +81,11 @@ impl Town {
 
     pub(crate) async fn id(&self, n: u64) -> String {
         let person = demo_data::person(n);
-        personnel::employee_by_number(&self.platform, person.agency, &person.number).await.unwrap().unwrap().id
+        personnel::employee_by_number(&self.platform, person.agency, &person.number)
+            .await
+            .unwrap()
+            .unwrap()
+            .id
     }
 
     pub(crate) async fn actor(&self, n: u64) -> Actor {
@@ -109,7 +116,12 @@ impl Town {
         super::people::record_digest(&self.platform, &employee)
     }
 
-    pub(crate) async fn approve(&self, n: u64, application: &Application, step: Step) -> Result<State, DecideError> {
+    pub(crate) async fn approve(
+        &self,
+        n: u64,
+        application: &Application,
+        step: Step,
+    ) -> Result<State, DecideError> {
         let seen = Some(self.seen(application).await);
         let actor = self.actor(n).await;
         decide(&self.platform, &actor, &application.id, step, Decision::Approve { seen }).await
@@ -141,7 +153,8 @@ impl Town {
 
     /// The messages the demo's phone of `n` has, newest first.
     pub(crate) async fn messages(&self, n: u64) -> Vec<String> {
-        let rows = crate::notification::received(&self.platform, Some(&demo_data::person(n).phone)).await.unwrap();
+        let rows =
+            crate::notification::received(&self.platform, Some(&demo_data::person(n).phone)).await.unwrap();
         rows.into_iter().map(|message| message.text).collect()
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::application::{
-    Activation, CodeError, Invitation, activate, charge_proof, frozen_phone, invitation_by_handle, invite_again,
-    new_code, proof_failed, proof_passed, withdraw,
+    Activation, CodeError, Invitation, activate, charge_proof, frozen_phone, invitation_by_handle,
+    invite_again, new_code, proof_failed, proof_passed, withdraw,
 };
 use crate::operations::store::StoreError;
 
@@ -151,7 +151,8 @@ async fn a_changed_phone_number_opens_the_identity_check_again() {
     let number = demo_data::person(OFFICIAL).phone;
     assert_eq!(frozen_phone(&town, &application.id).await.unwrap(), Some(number.clone()));
 
-    let line = demo_data::employee_csv(OFFICIAL).replace(&number, "01099990000").replace("2026-01-01", "2026-11-01");
+    let line =
+        demo_data::employee_csv(OFFICIAL).replace(&number, "01099990000").replace("2026-01-01", "2026-11-01");
     town.import(&format!("{}{line}", demo_data::EMPLOYEE_HEADINGS)).await;
     assert!(matches!(new_code(&town, &application.employee_id).await.unwrap_err(), CodeError::PhoneChanged));
     assert_eq!(town.state(&application).await, State::HeadApproved);
@@ -171,7 +172,8 @@ async fn a_number_changed_between_check_and_approval_stops_the_approval() {
     town.approve(HEAD, &application, Step::HeadApproval).await.unwrap();
     town.approve(HR_ONE, &application, Step::IdentityCheck).await.unwrap();
     let number = demo_data::person(OFFICIAL).phone;
-    let line = demo_data::employee_csv(OFFICIAL).replace(&number, "01099990000").replace("2026-01-01", "2026-11-01");
+    let line =
+        demo_data::employee_csv(OFFICIAL).replace(&number, "01099990000").replace("2026-01-01", "2026-11-01");
     town.import(&format!("{}{line}", demo_data::EMPLOYEE_HEADINGS)).await;
     let error = town.approve(HR_TWO, &application, Step::IssueApproval).await.unwrap_err();
     assert!(matches!(error, DecideError::PhoneChanged), "{error:?}");
@@ -187,7 +189,8 @@ async fn the_checker_approves_what_was_shown_or_nothing() {
     town.approve(HEAD, &application, Step::HeadApproval).await.unwrap();
     let shown = town.seen(&application).await;
     let number = demo_data::person(OFFICIAL).phone;
-    let line = demo_data::employee_csv(OFFICIAL).replace(&number, "01099990000").replace("2026-01-01", "2026-11-01");
+    let line =
+        demo_data::employee_csv(OFFICIAL).replace(&number, "01099990000").replace("2026-01-01", "2026-11-01");
     town.import(&format!("{}{line}", demo_data::EMPLOYEE_HEADINGS)).await;
     let hr = town.actor(HR_ONE).await;
     for seen in [Some(shown), None] {

@@ -59,7 +59,9 @@ async fn approval_against_withdrawal_has_one_winner() {
         };
         let take_back = {
             let (town, application) = (Arc::clone(&town), Arc::clone(&application));
-            tokio::spawn(async move { withdraw(&town, &application.employee_id, &application.id).await.is_ok() })
+            tokio::spawn(
+                async move { withdraw(&town, &application.employee_id, &application.id).await.is_ok() },
+            )
         };
         let (approved, withdrawn) = (approve.await.unwrap(), take_back.await.unwrap());
         let state = town.state(&application).await;
@@ -94,7 +96,8 @@ async fn of_sixteen_repeats_with_one_key_all_get_the_same_application() {
     let id = town.id(OFFICIAL).await;
     let answers = race(16, || {
         let (town, id) = (Arc::clone(&town), id.clone());
-        let request = Request { kind: Kind::First, note: String::new(), key: Some("same".into()), submit: true };
+        let request =
+            Request { kind: Kind::First, note: String::new(), key: Some("same".into()), submit: true };
         tokio::spawn(async move { apply(&town, &id, request).await.unwrap() })
     })
     .await;
@@ -136,7 +139,9 @@ async fn of_a_hundred_guessed_proofs_five_are_judged() {
             let now = platform.now_ms();
             platform
                 .store
-                .write::<_, StoreError, _>(move |tx| Box::pin(async move { charge_proof(tx, &id, now).await }))
+                .write::<_, StoreError, _>(move |tx| {
+                    Box::pin(async move { charge_proof(tx, &id, now).await })
+                })
                 .await
                 .unwrap()
         })
@@ -157,7 +162,9 @@ async fn of_sixty_four_registrations_one_uses_the_invitation() {
             let now = platform.now_ms();
             platform
                 .store
-                .write::<_, StoreError, _>(move |tx| Box::pin(async move { consume_invitation(tx, &id, now).await }))
+                .write::<_, StoreError, _>(move |tx| {
+                    Box::pin(async move { consume_invitation(tx, &id, now).await })
+                })
                 .await
                 .unwrap()
         })

@@ -11,7 +11,10 @@ async fn an_application_passes_three_pairs_of_hands_and_reaches_the_phone() {
     let application = town.applied(OFFICIAL).await;
     assert_eq!(application.state, State::Submitted);
     assert_eq!(town.approve(HEAD, &application, Step::HeadApproval).await.unwrap(), State::HeadApproved);
-    assert_eq!(town.approve(HR_ONE, &application, Step::IdentityCheck).await.unwrap(), State::IdentityChecked);
+    assert_eq!(
+        town.approve(HR_ONE, &application, Step::IdentityCheck).await.unwrap(),
+        State::IdentityChecked
+    );
     assert_eq!(town.approve(HR_TWO, &application, Step::IssueApproval).await.unwrap(), State::IssueApproved);
 
     let handle = town.handle(OFFICIAL).await;
@@ -52,7 +55,8 @@ async fn an_application_passes_three_pairs_of_hands_and_reaches_the_phone() {
     let done = town.now(&application).await;
     assert_eq!((done.state, done.badge_id.as_deref()), (State::Issued, Some("badge-1")));
 
-    let acts: Vec<Act> = events(&town, &application.id).await.unwrap().iter().map(|event| event.act).collect();
+    let acts: Vec<Act> =
+        events(&town, &application.id).await.unwrap().iter().map(|event| event.act).collect();
     assert_eq!(
         acts,
         [Act::Submit, Act::HeadApprove, Act::CheckIdentity, Act::ApproveIssue, Act::Invite, Act::Issue]
@@ -76,7 +80,9 @@ async fn an_excluded_agency_is_refused_with_its_own_reason_in_both_languages() {
     let town = town().await;
     let request = Request { kind: Kind::First, note: String::new(), key: None, submit: true };
     let error = apply(&town, &town.id(EXCLUDED).await, request).await.unwrap_err();
-    assert!(matches!(&error, ApplyError::NotEligible(refused) if refused.code == "personnel.agency_excluded"));
+    assert!(
+        matches!(&error, ApplyError::NotEligible(refused) if refused.code == "personnel.agency_excluded")
+    );
     let problem = Problem::from(error);
     assert!(problem.detail(Language::Ko).contains("군사 보안에 따라"), "{}", problem.detail(Language::Ko));
     assert!(problem.detail(Language::En).contains("Military security"), "{}", problem.detail(Language::En));
