@@ -152,7 +152,10 @@ fn api(mapae: &Path) -> Outcome {
     let demo = Demo::start(mapae, "api")?;
     let description = demo.description()?;
     for listener in ["public", "console"] {
-        let url = description["urls"][listener].as_str().ok_or("the demo names no URL")?;
+        let url = description
+            .pointer(&format!("/urls/{listener}"))
+            .and_then(serde_json::Value::as_str)
+            .ok_or("the demo names no URL")?;
         let mut command = Command::new(bin.join("st"));
         command
             .arg("run")
@@ -162,7 +165,10 @@ fn api(mapae: &Path) -> Outcome {
             // Signing out would end the very session that the other calls need.
             .args(["--exclude-path-regex", "session$"])
             .current_dir(&demo.folder);
-        if let Some(headers) = description["api_headers"][listener].as_object() {
+        if let Some(headers) = description
+            .pointer(&format!("/api_headers/{listener}"))
+            .and_then(serde_json::Value::as_object)
+        {
             for (name, value) in headers {
                 command.args(["--header", &format!("{name}: {}", value.as_str().unwrap_or_default())]);
             }

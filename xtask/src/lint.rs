@@ -74,27 +74,32 @@ pub(crate) fn run() -> Outcome {
 fn packages(faults: &mut Vec<String>) -> Outcome {
     let text = process::output(tools::cargo().args(["metadata", "--format-version=1", "--locked"]))?;
     let metadata: Value = serde_json::from_str(&text).map_err(|error| format!("cargo metadata: {error}"))?;
-    let list = metadata["packages"].as_array().cloned().unwrap_or_default();
+    let list = metadata.get("packages").and_then(Value::as_array).cloned().unwrap_or_default();
     if list.len() > MOST_LOCKED {
         faults.push(format!("{} packages are locked; the limit is {MOST_LOCKED}", list.len()));
     }
     for package in &list {
-        let name = package["name"].as_str().unwrap_or_default();
-        if !licence_is_allowed(package["license"].as_str().unwrap_or_default()) {
-            faults.push(format!("{name}: licence {} is not on the list", package["license"]));
+        let name = text_of(package, "name");
+        let licence = text_of(package, "license");
+        if !licence_is_allowed(licence) {
+            faults.push(format!("{name}: licence {licence:?} is not on the list"));
         }
         let Some((_, allowed)) = MAY_NAME.iter().find(|(ours, _)| *ours == name) else { continue };
-        for dependency in package["dependencies"].as_array().into_iter().flatten() {
-            let named = dependency["name"].as_str().unwrap_or_default();
+        for dependency in package.get("dependencies").and_then(Value::as_array).into_iter().flatten() {
+            let named = text_of(dependency, "name");
             if MAY_NAME.iter().any(|(ours, _)| *ours == named)
                 && !allowed.contains(&named)
-                && dependency["kind"].is_null()
+                && dependency.get("kind").is_none_or(Value::is_null)
             {
                 faults.push(format!("{name} names {named}, which does not lie below it"));
             }
         }
     }
     Ok(())
+}
+
+fn text_of<'a>(object: &'a Value, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// An SPDX expression is allowed when every part joined by AND has a choice on the list.
