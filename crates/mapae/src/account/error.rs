@@ -201,9 +201,6 @@ pub enum DeviceRefusal {
         /// Until when (ms).
         until: i64,
     },
-    /// Another account uses this device key.
-    #[error("the device key is in use")]
-    DeviceInUse,
     /// The server holds no share of the vault's key.
     #[error("no share is kept")]
     NoShare,
@@ -285,7 +282,6 @@ impl From<DeviceRefusal> for Problem {
             E::WrongStep => Problem::new(StatusCode::CONFLICT, code::WRONG_STEP),
             E::PhoneChanged => Problem::new(StatusCode::CONFLICT, "phone_changed"),
             E::PinRests { until } => Problem::new(StatusCode::CONFLICT, code::PIN_RESTS).with("until", until),
-            E::DeviceInUse => Problem::new(StatusCode::CONFLICT, code::DEVICE_IN_USE),
             E::NoShare => Problem::new(StatusCode::CONFLICT, code::NO_SHARE),
             E::Push(refusal) => refusal.into(),
             E::NoPasskey => Problem::new(StatusCode::CONFLICT, code::NO_PASSKEY),
