@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::Client;
@@ -31,9 +31,15 @@ pub(super) struct Site {
     pub(super) relying_party: String,
     folder: PathBuf,
     store: String,
+    answers: Arc<AtomicU64>,
 }
 
 impl Site {
+    /// A step was answered.
+    pub(super) fn answered(&self) {
+        self.answers.fetch_add(1, Ordering::SeqCst);
+    }
+
     pub(super) fn login_of(&self, ordinal: u64) -> String {
         format!("yesi.kill{ordinal}")
     }
@@ -59,6 +65,7 @@ pub(super) struct Victim {
     folder: PathBuf,
     store: String,
     port: u16,
+    answers: Arc<AtomicU64>,
 }
 
 impl Victim {
@@ -66,7 +73,12 @@ impl Victim {
     pub(super) async fn prepare() -> (Victim, Site) {
         let folder = std::env::temp_dir().join(format!("mapae-kill-{}", crate::operations::id::new()));
         std::fs::create_dir_all(&folder).expect("folder");
-        let victim = Victim { folder, store: testing::empty_store_url().await, port: neighbouring_ports() };
+        let victim = Victim {
+            folder,
+            store: testing::empty_store_url().await,
+            port: neighbouring_ports(),
+            answers: Arc::default(),
+        };
         let config = config(&victim.folder, &victim.store, victim.port);
         let site = Site {
             http: super::client(),
@@ -75,6 +87,7 @@ impl Victim {
             relying_party: config.login.sample_base_url.trim_end_matches('/').to_owned(),
             folder: victim.folder.clone(),
             store: victim.store.clone(),
+            answers: Arc::clone(&victim.answers),
         };
         let platform = Platform::open(config, Arc::new(SystemClock)).await.expect("platform");
         import(&platform, &victim.folder, 1_000).await.expect("people");
@@ -121,8 +134,16 @@ impl Victim {
             while counting.load(Ordering::SeqCst) < kills {
                 let mut child = self.start().await;
                 let [high, low] = keys::random::bytes::<2>();
+                let before = self.answers.load(Ordering::SeqCst);
                 let life = u64::from(u16::from_be_bytes([high, low])) % 250;
                 tokio::time::sleep(Duration::from_millis(5 + life)).await;
+                // On a slow machine every life might be too short for any step: each tenth one is long enough.
+                while counting.load(Ordering::SeqCst) % 10 == 9
+                    && self.answers.load(Ordering::SeqCst) == before
+                    && !ending.load(Ordering::SeqCst)
+                {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
                 if ending.load(Ordering::SeqCst) {
                     break;
                 }
