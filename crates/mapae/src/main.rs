@@ -41,6 +41,9 @@ enum Command {
     /// Relying parties (이용기관): register, renew secrets, list.
     #[command(subcommand)]
     RelyingParty(mapae::verification::cli::Command),
+    /// The audit log: copy it, check a copy.
+    #[command(subcommand)]
+    Audit(mapae::audit::cli::Command),
     /// A phone in the terminal.
     Wallet(mapae::phone::cli::Arguments),
     Demo(mapae::demo::cli::Command),
@@ -103,6 +106,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Personnel(command) => mapae::personnel::cli::run(command, config).await,
         Command::Account(command) => mapae::account::cli::run(command, config).await,
         Command::RelyingParty(command) => mapae::verification::cli::run(command, config).await,
+        Command::Audit(command) => mapae::audit::cli::run(command, config).await,
         Command::Wallet(_) => Ok(()),
         Command::Demo(command) => mapae::demo::cli::run(command, config).await,
     }
