@@ -28,6 +28,11 @@ const JUDGES: &[Judge] = &[
         run: pages,
     },
     Judge { name: "api", what: "PyPI schemathesis finds no 5xx and no schema violation", run: api },
+    Judge {
+        name: "audit",
+        what: "Go's golang.org/x/mod reads the audit log's checkpoint and tiles",
+        run: audit,
+    },
     Judge { name: "postgres", what: "the walk and the invariants on PostgreSQL 15", run: postgres },
 ];
 
@@ -181,6 +186,23 @@ fn api(mapae: &Path) -> Outcome {
         process::run(&mut command)?;
     }
     Ok(())
+}
+
+fn audit(mapae: &Path) -> Outcome {
+    let go = tools::program(&["go"], "install Go 1.24 or newer")?;
+    let demo = Demo::start(mapae, "audit")?;
+    let description = demo.description()?;
+    let text = |pointer: &str| {
+        let found = description.pointer(pointer).and_then(serde_json::Value::as_str);
+        found.map(str::to_owned).ok_or_else(|| format!("the demo does not tell {pointer}"))
+    };
+    process::run(
+        Command::new(go)
+            .args(["run", "-mod=readonly", "."])
+            .args([text("/urls/public")?, text("/audit_key")?])
+            .args([text("/accounts/0/login")?, text("/accounts/0/password")?])
+            .current_dir(tools::root().join("interop/audit")),
+    )
 }
 
 fn postgres(mapae: &Path) -> Outcome {

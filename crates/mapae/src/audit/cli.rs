@@ -8,7 +8,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::checkpoint::LogKey;
-use super::{copy, log_key, sequencer, verify};
+use super::{copy, sequencer, verify};
 use crate::operations::{Config, Platform, SystemClock};
 
 /// What can be asked for.
@@ -56,7 +56,7 @@ pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
         }
         Command::Key => {
             let platform = Platform::open(config, Arc::new(SystemClock)).await?;
-            println!("{}", log_key(&platform)?.1.text());
+            println!("{}", super::public_key(&platform)?);
             platform.store.close().await;
             Ok(())
         }

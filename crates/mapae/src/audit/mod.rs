@@ -157,6 +157,11 @@ async fn insert(
     Ok(())
 }
 
+/// The log's public key as its readers note it down (C2SP signed-note verifier key).
+pub fn public_key(platform: &Platform) -> Result<String, AuditError> {
+    Ok(log_key(platform)?.1.text())
+}
+
 /// The `[audit]` section of the configuration.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
