@@ -16,6 +16,7 @@ pub mod personnel;
 pub mod staff;
 pub mod verification;
 
+pub mod bench;
 pub mod demo;
 pub mod phone;
 

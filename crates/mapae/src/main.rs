@@ -47,6 +47,7 @@ enum Command {
     /// A phone in the terminal.
     Wallet(mapae::phone::cli::Arguments),
     Demo(mapae::demo::cli::Command),
+    Bench(mapae::bench::cli::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,8 +92,8 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         _ => {}
     }
     let config = Config::load(file, std::env::vars())?;
-    // The demonstration speaks to a person; a log would talk in between.
-    let quiet = matches!(command, Command::Demo(_));
+    // Demonstration and measurement speak to a person; a log would talk in between.
+    let quiet = matches!(command, Command::Demo(_) | Command::Bench(_));
     log::start(if quiet { "error" } else { &config.log.level });
     match command {
         Command::Serve => serve(config).await,
@@ -109,6 +110,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Audit(command) => mapae::audit::cli::run(command, config).await,
         Command::Wallet(_) => Ok(()),
         Command::Demo(command) => mapae::demo::cli::run(command, config).await,
+        Command::Bench(command) => mapae::bench::cli::run(command).await,
     }
 }
 
