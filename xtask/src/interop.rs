@@ -1,5 +1,7 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
+mod uniffi;
+
 use crate::process::{self, Background, Outcome};
 use crate::tools;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,11 @@ const JUDGES: &[Judge] = &[
         run: pages,
     },
     Judge { name: "api", what: "PyPI schemathesis finds no 5xx and no schema violation", run: api },
+    Judge {
+        name: "uniffi",
+        what: "CPython enrols, receives and logs in through the UniFFI bindings; Kotlin and Swift bindings are written",
+        run: uniffi::run,
+    },
     Judge { name: "postgres", what: "the walk and the invariants on PostgreSQL 15", run: postgres },
 ];
 
@@ -74,13 +81,19 @@ struct Demo {
 
 impl Demo {
     fn start(mapae: &Path, name: &str) -> Outcome<Self> {
+        Self::with_applicants(mapae, name, 0)
+    }
+
+    /// With applicants brought up to their invitation, for phones and wallets that are not the demo's.
+    fn with_applicants(mapae: &Path, name: &str, applicants: u32) -> Outcome<Self> {
         let folder = tools::scratch(name)?;
         let base = tools::free_ports(4)?;
         let mut command = Command::new(mapae);
         command
             .args(["demo", "--json", "--data"])
             .arg(folder.join("data"))
-            .args(["--port", &base.to_string()]);
+            .args(["--port", &base.to_string()])
+            .args(["--standard-wallets", &applicants.to_string()]);
         let (server, line) = Background::with_first_line(&mut command)?;
         let description = folder.join("demo.json");
         std::fs::write(&description, line)
@@ -117,7 +130,7 @@ fn login(mapae: &Path) -> Outcome {
 }
 
 fn issuing(mapae: &Path) -> Outcome {
-    node_tests(mapae, &Demo::start(mapae, "issuing")?, "openid4vci.mjs")
+    node_tests(mapae, &Demo::with_applicants(mapae, "issuing", 2)?, "openid4vci.mjs")
 }
 
 fn pages(mapae: &Path) -> Outcome {
@@ -165,9 +178,8 @@ fn api(mapae: &Path) -> Outcome {
             // Signing out would end the very session that the other calls need.
             .args(["--exclude-path-regex", "session$"])
             .current_dir(&demo.folder);
-        if let Some(headers) = description
-            .pointer(&format!("/api_headers/{listener}"))
-            .and_then(serde_json::Value::as_object)
+        if let Some(headers) =
+            description.pointer(&format!("/api_headers/{listener}")).and_then(serde_json::Value::as_object)
         {
             for (name, value) in headers {
                 command.args(["--header", &format!("{name}: {}", value.as_str().unwrap_or_default())]);
