@@ -1,5 +1,7 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
+mod uniffi;
+
 use crate::process::{self, Background, Outcome};
 use crate::tools;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,11 @@ const JUDGES: &[Judge] = &[
         name: "audit",
         what: "Go's golang.org/x/mod reads the audit log's checkpoint and tiles",
         run: audit,
+    },
+    Judge {
+        name: "uniffi",
+        what: "CPython enrols, receives and logs in through the UniFFI bindings; Kotlin and Swift bindings are written",
+        run: uniffi::run,
     },
     Judge { name: "postgres", what: "the walk and the invariants on PostgreSQL 15", run: postgres },
 ];
@@ -79,11 +86,11 @@ struct Demo {
 
 impl Demo {
     fn start(mapae: &Path, name: &str) -> Outcome<Self> {
-        Self::start_with(mapae, name, 0)
+        Self::with_applicants(mapae, name, 0)
     }
 
-    /// With applicants who are invited and bring a wallet of their own.
-    fn start_with(mapae: &Path, name: &str, standard_wallets: u32) -> Outcome<Self> {
+    /// With applicants brought up to their invitation, for phones and wallets that are not the demo's.
+    fn with_applicants(mapae: &Path, name: &str, applicants: u32) -> Outcome<Self> {
         let folder = tools::scratch(name)?;
         let base = tools::free_ports(4)?;
         let mut command = Command::new(mapae);
@@ -91,7 +98,7 @@ impl Demo {
             .args(["demo", "--json", "--data"])
             .arg(folder.join("data"))
             .args(["--port", &base.to_string()])
-            .args(["--standard-wallets", &standard_wallets.to_string()]);
+            .args(["--standard-wallets", &applicants.to_string()]);
         let (server, line) = Background::with_first_line(&mut command)?;
         let description = folder.join("demo.json");
         std::fs::write(&description, line)
@@ -128,7 +135,7 @@ fn login(mapae: &Path) -> Outcome {
 }
 
 fn issuing(mapae: &Path) -> Outcome {
-    node_tests(mapae, &Demo::start_with(mapae, "issuing", 8)?, "openid4vci.mjs")
+    node_tests(mapae, &Demo::with_applicants(mapae, "issuing", 8)?, "openid4vci.mjs")
 }
 
 fn pages(mapae: &Path) -> Outcome {

@@ -12,6 +12,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("credential", &["keys"]),
     ("openid", &["keys", "credential"]),
     ("wallet", &["keys", "credential", "openid"]),
+    ("wallet-uniffi", &["keys", "credential", "openid", "wallet"]),
     ("mapae", &["keys", "credential", "openid", "wallet"]),
     ("xtask", &[]),
 ];

@@ -212,7 +212,13 @@ pub(super) async fn prepare_standard_wallets(
         for (desk, step) in &desks {
             desk.approve(&application, step).await?;
         }
-        walked.standard_wallets.push(json!({ "login": login, "password": PASSWORD }));
+        walked.standard_wallets.push(json!({
+            "login": login,
+            "password": PASSWORD,
+            "name": person.name,
+            "rrn": person.rrn,
+            "phone": person.phone,
+        }));
     }
     Ok(walked)
 }
