@@ -165,9 +165,8 @@ fn api(mapae: &Path) -> Outcome {
             // Signing out would end the very session that the other calls need.
             .args(["--exclude-path-regex", "session$"])
             .current_dir(&demo.folder);
-        if let Some(headers) = description
-            .pointer(&format!("/api_headers/{listener}"))
-            .and_then(serde_json::Value::as_object)
+        if let Some(headers) =
+            description.pointer(&format!("/api_headers/{listener}")).and_then(serde_json::Value::as_object)
         {
             for (name, value) in headers {
                 command.args(["--header", &format!("{name}: {}", value.as_str().unwrap_or_default())]);
