@@ -74,13 +74,19 @@ struct Demo {
 
 impl Demo {
     fn start(mapae: &Path, name: &str) -> Outcome<Self> {
+        Self::start_with(mapae, name, 0)
+    }
+
+    /// With applicants who are invited and bring a wallet of their own.
+    fn start_with(mapae: &Path, name: &str, standard_wallets: u32) -> Outcome<Self> {
         let folder = tools::scratch(name)?;
         let base = tools::free_ports(4)?;
         let mut command = Command::new(mapae);
         command
             .args(["demo", "--json", "--data"])
             .arg(folder.join("data"))
-            .args(["--port", &base.to_string()]);
+            .args(["--port", &base.to_string()])
+            .args(["--standard-wallets", &standard_wallets.to_string()]);
         let (server, line) = Background::with_first_line(&mut command)?;
         let description = folder.join("demo.json");
         std::fs::write(&description, line)
@@ -117,7 +123,7 @@ fn login(mapae: &Path) -> Outcome {
 }
 
 fn issuing(mapae: &Path) -> Outcome {
-    node_tests(mapae, &Demo::start(mapae, "issuing")?, "openid4vci.mjs")
+    node_tests(mapae, &Demo::start_with(mapae, "issuing", 8)?, "openid4vci.mjs")
 }
 
 fn pages(mapae: &Path) -> Outcome {

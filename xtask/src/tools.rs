@@ -107,9 +107,18 @@ pub(crate) fn node_folder() -> Outcome<PathBuf> {
         }
     }
     if !current {
+        // Not `npm ci`: it insists on native optional parts that not every registry carries. The versions are the lock file's.
+        let _ = std::fs::remove_dir_all(folder.join("node_modules"));
         process::run(
             Command::new("npm")
-                .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+                .args([
+                    "install",
+                    "--omit=optional",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--loglevel=error",
+                ])
                 .current_dir(&folder),
         )?;
         std::fs::write(&stamp, lock).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;

@@ -108,7 +108,7 @@ impl Ground {
     }
 }
 
-fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> Result<(), AnyError> {
+pub(super) fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> Result<(), AnyError> {
     let port = |offset: u16| wishes.port.checked_add(offset).ok_or("the ports end at 65535");
     let listen = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
     let url = |port: u16| Url::parse(&format!("http://localhost:{port}"));
@@ -155,7 +155,7 @@ async fn register_judge(platform: &Platform) -> Result<Value, AnyError> {
     }))
 }
 
-async fn import(platform: &Arc<Platform>, folder: &Path, people: u64) -> Result<String, AnyError> {
+pub(super) async fn import(platform: &Arc<Platform>, folder: &Path, people: u64) -> Result<String, AnyError> {
     let files = folder.join("import");
     let (agencies, employees) = write_demo_files(&files, people)?;
     let options =

@@ -14,5 +14,8 @@ mod people;
 mod story;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 /// Whatever ends a demonstration early, told to the person who started it.
 type AnyError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,6 +1,6 @@
 //! Officials at their desks: each signs in and uses the REST interface, as a program of theirs would.
 
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::AnyError;
@@ -57,9 +57,40 @@ impl Person {
         text(&self.call(Method::POST, "/activation-code", None).await?, "code")
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, AnyError> {
-        let url = format!("{}/api/v1/{}{path}", self.base, self.door);
-        let mut request = self.http.request(method, &url);
+    /// One call of the REST interface; anything but a success is an error.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Value, AnyError> {
+        let url = self.url(path);
+        self.answer(&url, self.http.request(method, &url), body).await
+    }
+
+    /// The same, done once however often it is sent with this key.
+    #[cfg(test)]
+    pub(super) async fn call_once(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        key: &str,
+    ) -> Result<Value, AnyError> {
+        let url = self.url(path);
+        self.answer(&url, self.http.request(method, &url).header("idempotency-key", key), body).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/api/v1/{}{path}", self.base, self.door)
+    }
+
+    async fn answer(
+        &self,
+        url: &str,
+        mut request: RequestBuilder,
+        body: Option<Value>,
+    ) -> Result<Value, AnyError> {
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
         }
