@@ -99,6 +99,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Serve => serve(config).await,
         Command::Config(_) => {
             mapae::issuance::check(&config)?;
+            mapae::account::check(&config)?;
             println!("ok");
             Ok(())
         }
@@ -117,6 +118,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
 async fn serve(config: Config) -> Result<(), AnyError> {
     // A broken credential type file is told now, with its line, and not by the first wallet.
     mapae::issuance::check(&config)?;
+    mapae::account::check(&config)?;
     let platform = Platform::open(config, Arc::new(SystemClock)).await?;
     let server = Server::start(platform).await?;
     signal::wait().await?;

@@ -24,9 +24,10 @@ mod client;
 mod enrol;
 mod instruct;
 pub mod messages;
+pub mod passkey;
 mod pin_change;
 
 pub use approve::request_hash;
 pub use client::AccountError;
-pub use enrol::{Enrolled, InvitationLink, NotAnInvitation, birth_date_of};
+pub use enrol::{Enrolled, InvitationLink, NotAnInvitation, Share, birth_date_of};
 pub use instruct::Resumed;

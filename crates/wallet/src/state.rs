@@ -3,7 +3,7 @@
 use keys::{Jwk, JwkSet};
 use serde::{Deserialize, Serialize};
 
-use crate::account::messages::AccountState;
+use crate::account::messages::{AccountState, PasskeyEvidence};
 use crate::issue::{Holding, Issuing};
 use crate::pin::{Owner, Salt};
 use crate::ports::KeyHandle;
@@ -92,6 +92,20 @@ pub struct Onboarding {
     /// Drawn before the registration is sent, so that a repetition after a lost reply names the same key.
     #[serde(default)]
     pub salt: Option<Salt>,
+    /// The passkey, once the server keeps it.
+    #[serde(default)]
+    pub passkey: Option<Passkey>,
+}
+
+/// The passkey as the phone remembers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passkey {
+    /// Credential id, base64url.
+    pub credential: String,
+    /// What the server found out about it.
+    pub evidence: PasskeyEvidence,
+    /// Whether it gives PRF secrets.
+    pub prf: bool,
 }
 
 /// The account at the wallet provider.
@@ -121,6 +135,9 @@ pub struct Account {
     /// The activation code, until the offer is redeemed.
     #[serde(default)]
     pub code: Option<Secret>,
+    /// The passkey that was enrolled.
+    #[serde(default)]
+    pub passkey: Option<Passkey>,
 }
 
 /// The phone's half of a PIN key.

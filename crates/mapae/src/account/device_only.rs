@@ -5,14 +5,15 @@ use openid::approval::Level;
 use openid::vci::KeyAttestation;
 use wallet::account::messages::{
     AccountState, AccountStatus, Approval, Approved, KeyAttestationRequest, KeyAttested, MAX_ATTESTATION_JWS,
-    MAX_ATTESTED_KEYS, NewPin, OfferRequest, Offered, StatusRequest,
+    MAX_ATTESTED_KEYS, NewPin, OfferRequest, Offered, PasskeyChallengeRequest, PasskeyOptions,
+    PasskeyPurpose, ShareGiven, ShareRequest, StatusRequest,
 };
 
 use super::device::{self, FromDevice};
 use super::effect;
 use super::error::DeviceRefusal;
 use super::record::Account;
-use super::{offer, unlock};
+use super::{offer, passkey, unlock};
 use crate::audit;
 use crate::operations::store::{StoreError, params};
 use crate::operations::{KeyName, Platform, limits, once};
@@ -98,6 +99,28 @@ pub(super) async fn offer(platform: &std::sync::Arc<Platform>, text: &str) -> Re
     let expires_ms = signed.iat.saturating_mul(1_000).saturating_add(limits::DEVICE_MESSAGE_LIFE.get());
     let offer = offer::fresh(platform, account, signed.jti, expires_ms).await?;
     Ok(Offered { offer })
+}
+
+/// A challenge for the account's passkey.
+pub(super) async fn passkey_challenge(
+    platform: &Platform,
+    text: &str,
+) -> Result<PasskeyOptions, DeviceRefusal> {
+    let FromDevice { account, signed } = device::verify::<PasskeyChallengeRequest>(platform, text).await?;
+    let purpose = match signed.message.purpose {
+        PasskeyPurpose::Share => passkey::For::Share,
+        PasskeyPurpose::ForgottenPin => passkey::For::ForgottenPin,
+    };
+    let passkey = passkey::of_account(&platform.store, &account.id).await?.ok_or(DeviceRefusal::NoPasskey)?;
+    Ok(passkey::request_options(platform, purpose, &account.id, Some(&passkey.credential_id))?)
+}
+
+/// The server's share of the vault's key.
+pub(super) async fn share(platform: &Platform, text: &str) -> Result<ShareGiven, DeviceRefusal> {
+    let FromDevice { account, signed } = device::verify::<ShareRequest>(platform, text).await?;
+    let asserted =
+        passkey::judge(platform, &signed.message.assertion, passkey::For::Share, &account.id).await?;
+    passkey::release_share(platform, &account, asserted).await
 }
 
 /// Sets a new PIN after two operators unlocked the account.

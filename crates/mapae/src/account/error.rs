@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use wallet::account::messages::code;
 
+use super::passkey::PasskeyRefusal;
 use super::record::Account;
 use crate::operations::Problem;
 use crate::operations::store::StoreError;
@@ -56,6 +57,9 @@ pub enum OnboardingError {
     /// This device key is in use by another account.
     #[error("the device key is in use")]
     DeviceInUse,
+    /// The passkey was refused.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyRefusal),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -90,6 +94,7 @@ impl From<OnboardingError> for Problem {
             E::Malformed(_) => Problem::new(StatusCode::BAD_REQUEST, code::MALFORMED),
             E::NoOffer => Problem::new(StatusCode::CONFLICT, code::NO_OFFER),
             E::DeviceInUse => Problem::new(StatusCode::CONFLICT, "device_in_use"),
+            E::Passkey(refusal) => refusal.into(),
             E::Store(error) => error.into(),
             E::Internal(cause) => Problem::internal(cause),
         }
@@ -159,6 +164,15 @@ pub enum DeviceRefusal {
     /// This message was used before.
     #[error("replayed")]
     Replayed,
+    /// The server holds no share of the vault's key.
+    #[error("no share is kept")]
+    NoShare,
+    /// The account has no passkey.
+    #[error("no passkey was enrolled")]
+    NoPasskey,
+    /// The passkey was refused.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyRefusal),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -214,6 +228,9 @@ impl From<DeviceRefusal> for Problem {
             E::NoOffer => Problem::new(StatusCode::CONFLICT, code::NO_OFFER),
             E::PinFirst => Problem::new(StatusCode::FORBIDDEN, code::PIN_FIRST),
             E::Replayed => Problem::new(StatusCode::CONFLICT, "replayed"),
+            E::NoShare => Problem::new(StatusCode::CONFLICT, code::NO_SHARE),
+            E::NoPasskey => Problem::new(StatusCode::CONFLICT, code::NO_PASSKEY),
+            E::Passkey(refusal) => refusal.into(),
             E::Store(error) => error.into(),
             E::Internal(cause) => Problem::internal(cause),
         }

@@ -2,6 +2,7 @@
 
 use wallet::account::messages::AccountState;
 
+use super::passkey;
 use super::record::Account;
 use crate::operations::store::{Store, StoreError, Tx, params};
 
@@ -84,7 +85,7 @@ pub async fn end(tx: &mut Tx, account_id: &str) -> Result<(), StoreError> {
     .await?;
     tx.execute("DELETE FROM account_approval WHERE account_id = $1", params![account_id]).await?;
     tx.execute("DELETE FROM account_result WHERE account_id = $1", params![account_id]).await?;
-    Ok(())
+    passkey::forget(tx, account_id).await
 }
 
 /// The account has received its badge and is the employee's active one from this commit on. Call it in the

@@ -212,12 +212,15 @@ pub(super) async fn prepare_standard_wallets(
         for (desk, step) in &desks {
             desk.approve(&application, step).await?;
         }
+        let text = message(http, base, &person.phone, 0).await?;
+        let install = text.split_whitespace().find(|word| word.starts_with(base)).unwrap_or_default();
         walked.standard_wallets.push(json!({
             "login": login,
             "password": PASSWORD,
             "name": person.name,
             "rrn": person.rrn,
             "phone": person.phone,
+            "install": install,
         }));
     }
     Ok(walked)

@@ -190,6 +190,10 @@ limits! {
         UNLOCK_DIGITS = 8, Count, "Digits of an unlock code.";
         UNLOCK_LIFE = 24 * HOUR, Milliseconds, "An unlock code, handed to the holder by the two persons who unlocked.";
         UNLOCK_TRIES = 5, Count, "Wrong unlock codes; then the two persons make another.";
+        PASSKEY_CHALLENGE_LIFE = 5 * MINUTE, Milliseconds, "A challenge for making or using a passkey, used once.";
+        PASSKEY_ANSWER = 24 * KIB, Bytes, "One member of a passkey's answer as base64url; attestations carry certificates.";
+        SHARES = 60, Count, "How often in a window the server gives its share of a vault's key.";
+        SHARE_WINDOW = HOUR, Milliseconds, "The window in which releases of a share are counted.";
         ACCOUNT_SWEEP = MINUTE, Milliseconds, "How often ended enrolments and approvals are removed.";
     }
     "verification" {

@@ -24,6 +24,14 @@
 //!
 //! Refusals are `application/problem+json` with a stable `code`; see [`Refusal`].
 
+mod passkey;
+
+pub use passkey::{
+    CreatedPasskey, CreatedPasskeyResponse, PasskeyAssertion, PasskeyAssertionResponse,
+    PasskeyChallengeRequest, PasskeyEvidence, PasskeyOptions, PasskeyPurpose, PasskeyRegistered,
+    PasskeyRegistration, ShareGiven, ShareRequest,
+};
+
 use core::fmt;
 
 use keys::{Jwk, JwkSet};
@@ -53,6 +61,8 @@ pub const MAX_ATTESTED_KEYS: usize = 64;
 pub trait Message: Serialize + DeserializeOwned {
     /// The `typ` header.
     const TYP: &'static str;
+    /// Whether the device key stands in the header, because the server does not know it yet.
+    const INTRODUCES_DEVICE: bool = false;
 }
 
 /// What each device-signed message says beside its own members.
@@ -190,6 +200,7 @@ pub struct Registration {
 
 impl Message for Registration {
     const TYP: &'static str = "mapae-registration+jwt";
+    const INTRODUCES_DEVICE: bool = true;
 }
 
 /// Possession of a PIN key, for this device and this purpose only.
@@ -221,6 +232,12 @@ pub struct Registered {
     pub trust_anchors: Vec<String>,
     /// Number of the PIN key, counted up with each change.
     pub pin_generation: u32,
+    /// What is known of the passkey.
+    #[serde(default)]
+    pub passkey: PasskeyEvidence,
+    /// The server's share of the vault's key, where the passkey gives no PRF secret: 32 bytes, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
 }
 
 // ---- Instructions ---------------------------------------------------------------------------------------------
@@ -571,6 +588,28 @@ pub mod code {
     pub const PIN_FIRST: &str = "pin_first";
     /// No offer can be made for this account now.
     pub const NO_OFFER: &str = "no_offer";
+    /// The passkey's answer is for another site.
+    pub const PASSKEY_ORIGIN: &str = "passkey_origin";
+    /// The phone asked for no fingerprint, face or lock code.
+    pub const PASSKEY_NOT_VERIFIED: &str = "passkey_not_verified";
+    /// The phone made a kind of passkey that is not accepted.
+    pub const PASSKEY_ALGORITHM: &str = "passkey_algorithm";
+    /// The passkey's signature does not hold.
+    pub const PASSKEY_REFUSED: &str = "passkey_refused";
+    /// The challenge is over, used, or for something else: fetch a new one.
+    pub const PASSKEY_CHALLENGE: &str = "passkey_challenge";
+    /// Not the passkey that was enrolled.
+    pub const PASSKEY_UNKNOWN: &str = "passkey_unknown";
+    /// Another wallet uses this passkey.
+    pub const PASSKEY_IN_USE: &str = "passkey_in_use";
+    /// The passkey may have been copied.
+    pub const PASSKEY_COUNTER: &str = "passkey_counter";
+    /// The share was asked for too often: wait.
+    pub const PASSKEY_TOO_MANY: &str = "passkey_too_many";
+    /// The server holds no share: the passkey gives the vault's key by itself, or there is none.
+    pub const NO_SHARE: &str = "no_share";
+    /// No passkey was enrolled.
+    pub const NO_PASSKEY: &str = "no_passkey";
 }
 
 /// These hold secrets or personal data: their text form tells nothing but their name.

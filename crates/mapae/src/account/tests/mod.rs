@@ -2,9 +2,11 @@
 //! storage that can be broken.
 
 mod approvals;
+mod authenticator;
 mod change_of_pin;
 mod enrolment;
 mod instructions;
+mod passkeys;
 mod refusals;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -285,6 +287,7 @@ async fn enrol(platform: &TestPlatform, phone: &Phone) -> String {
             tries_left: 5,
             offer: None,
             code: None,
+            passkey: None,
         }),
         ..State::default()
     };

@@ -33,6 +33,13 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("application_event", "note", "id"),
     // Bound to account and device: a key moved to another device does not open (protocols.md §5). The next PIN's key
     // is sealed as the one it will become, and goes first: it may become it while we are at work.
+    SealedColumn {
+        table: "account_passkey",
+        column: "share",
+        key: "id",
+        place: "account_id || '|' || credential_id",
+        sealed_as: "share",
+    },
     PIN_NEXT,
     SealedColumn { column: "pin_key", ..PIN_NEXT },
 ];
