@@ -12,6 +12,12 @@ const file = (name) => readFileSync(join(folder, name));
 const json = (name) => JSON.parse(file(name));
 const pem = (name) => `-----BEGIN CERTIFICATE-----\n${file(name).toString('base64').replace(/.{1,64}/g, '$&\n')}-----END CERTIFICATE-----`;
 
+/** The transcript as the library takes it: `SessionTranscriptBytes`, in tag 24. */
+function wrapped(transcript) {
+  assert.ok(transcript.length >= 24 && transcript.length < 256);
+  return Buffer.concat([Buffer.from([0xd8, 0x18, 0x58, transcript.length]), transcript]);
+}
+
 /** What our verifier says of the files that were left for it. */
 function ours() {
   const now = String(Math.floor(Date.now() / 1000));
@@ -23,7 +29,7 @@ async function failed(response, transcript) {
   const faults = [];
   const verifier = new Verifier([pem('root.der')]);
   await verifier.verify(response, {
-    encodedSessionTranscript: transcript,
+    encodedSessionTranscript: wrapped(transcript),
     onCheck: (check) => { if (check.status === 'FAILED') faults.push(check.id); },
   });
   // A country in the certificate's subject is asked of driving licences (ISO/IEC 18013-5 Annex B); ours names the agency.
@@ -67,7 +73,7 @@ async function theirs() {
         },
       }],
     })
-    .usingSessionTranscriptBytes(file('transcript.cbor'))
+    .usingSessionTranscriptBytes(wrapped(file('transcript.cbor')))
     .authenticateWithSignature({ ...publicKey, d, kid: 'device' }, 'ES256')
     .sign();
 }
