@@ -6,7 +6,6 @@ bindings. Two phones: one whose holder keys rest in the vault, one that lends a 
 
 import hashlib
 import html
-import http.cookiejar
 import json
 import os
 import re
@@ -220,17 +219,34 @@ def message(phone, seen):
 
 
 class Browser:
-    """Cookies, redirects, and the login page read as a person would read it."""
+    """Cookies of one host, redirects by hand, and the login page read as a person would read it.
+
+    Not Python's cookie jar: it keeps secure cookies from plain HTTP, which browsers allow to this machine.
+    """
 
     def __init__(self):
-        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self.opener = urllib.request.build_opener(cookies)
+        self.opener = urllib.request.build_opener(NoRedirect)
+        self.cookies = {}
 
     def open(self, url, body=None):
-        headers = {"content-type": "application/json"} if body else {"accept": "text/html"}
-        data = json.dumps(body).encode() if body else None
-        with self.opener.open(urllib.request.Request(url, data, headers), timeout=30) as answer:
-            return answer.url, answer.read().decode()
+        for _ in range(10):
+            headers = {"content-type": "application/json"} if body else {"accept": "text/html"}
+            headers["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+            data = json.dumps(body).encode() if body else None
+            try:
+                answer = self.opener.open(urllib.request.Request(url, data, headers), timeout=30)
+            except urllib.error.HTTPError as other:
+                answer = other
+            with answer:
+                for line in answer.headers.get_all("set-cookie") or []:
+                    name, _, value = line.split(";")[0].partition("=")
+                    self.cookies[name.strip()] = value.strip()
+                if location := answer.headers.get("location"):
+                    url = urllib.parse.urljoin(url, location)
+                    continue
+                assert answer.status < 400, f"{url} answered {answer.status}"
+                return url, answer.read().decode()
+        raise AssertionError("too many redirects")
 
     def login_page(self):
         self.url, page = self.open(SAMPLE + "/login")
@@ -346,7 +362,7 @@ def log_in(phone, person, card):
     refused(WalletError.Refused, None, wallet.answer, wallet.ask(browser.link, False), mapae.Choice(number=wrong))
     browser.login_page()
     wallet.decline(wallet.ask(browser.link, False))
-    assert isinstance(browser.follow(), str | None)
+    assert browser.follow() != claims
     told("a wrong number and a declined login log nobody in")
 
 
@@ -379,9 +395,8 @@ def faults(phone):
 
 def vault(phone):
     history = phone.wallet.history()
-    kinds = [type(record.act).__name__.upper() for record in history]
-    for kind in ("ENROLLED", "RECEIVED", "PRESENTED", "DECLINED", "PIN_CHANGED"):
-        assert any(kind.replace("_", "") == seen.replace("_", "") for seen in kinds), (kind, kinds)
+    kinds = {type(record.act).__name__.rpartition(".")[2] for record in history}
+    assert kinds == {"ENROLLED", "RECEIVED", "PRESENTED", "DECLINED", "PIN_CHANGED"}, kinds
     assert mapae.vault_hint(phone.place.blob) == b"demo"
     refused(WalletError.Refused, "vault_does_not_open", mapae.Wallet.open, phone.ports(), secrets.token_bytes(32))
     assert mapae.Wallet.open(phone.ports(), phone.key).history() == history

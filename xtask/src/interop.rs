@@ -1,5 +1,6 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
+mod mdoc;
 mod uniffi;
 
 use crate::process::{self, Background, Outcome};
@@ -39,6 +40,11 @@ const JUDGES: &[Judge] = &[
         name: "uniffi",
         what: "CPython enrols, receives and logs in through the UniFFI bindings; Kotlin and Swift bindings are written",
         run: uniffi::run,
+    },
+    Judge {
+        name: "mdoc",
+        what: "npm @auth0/mdl and PyPI pymdoccbor read our mobile documents, and we read theirs",
+        run: mdoc::run,
     },
     Judge { name: "postgres", what: "the walk and the invariants on PostgreSQL 15", run: postgres },
 ];

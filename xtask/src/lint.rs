@@ -13,6 +13,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("openid", &["keys", "credential"]),
     ("wallet", &["keys", "credential", "openid"]),
     ("wallet-uniffi", &["keys", "credential", "openid", "wallet"]),
+    ("uniffi-bindgen", &[]),
     ("mapae", &["keys", "credential", "openid", "wallet"]),
     ("wallet-web", &["keys", "credential", "openid", "wallet"]),
     ("wallet-scan", &[]),

@@ -60,16 +60,14 @@ pub(super) fn run(mapae: &Path) -> Outcome {
 
 /// Builds the library and writes the bindings of each language into a folder of its own.
 fn bindings(folder: &Path) -> Outcome {
-    // The program first: with its feature on, cargo links the library anew at the same place.
+    // Two runs of cargo, so that the features of the one leave the other as the tests built it.
     process::run(tools::cargo().args([
         "build",
         "--locked",
         "--package",
-        "wallet-uniffi",
-        "--features",
-        "bindgen",
-        "--bin",
         "uniffi-bindgen",
+        "--features",
+        "uniffi",
     ]))?;
     process::run(tools::cargo().args(["build", "--locked", "--package", "wallet-uniffi", "--lib"]))?;
     let built = tools::target().join("debug");
