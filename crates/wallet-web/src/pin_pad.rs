@@ -1,14 +1,14 @@
 //! The PIN pad: ten digits on the screen, usable by finger, keyboard and screen reader; what was typed is never shown.
 
-use leptos::ev;
-use leptos::html;
-use leptos::prelude::*;
 
+use wasm_bindgen::JsCast as _;
+
+use crate::dom::prelude::*;
 use crate::app::App;
 use crate::parts::icon;
 
 /// How many digits have been typed is all that is shown.
-pub fn pad(app: App, digits: usize, visible: bool, typed: RwSignal<String>, done: impl Fn(String) + Copy + 'static) -> AnyView {
+pub fn pad(app: App, digits: usize, visible: bool, typed: RwSignal<String>, done: impl Fn(String) + Copy + 'static) -> El {
     let push = move |digit: char| {
         if app.busy.get_untracked() || typed.with_untracked(String::len) >= digits {
             return;
@@ -35,7 +35,7 @@ pub fn pad(app: App, digits: usize, visible: bool, typed: RwSignal<String>, done
                 Some(_) => html::span().class("dot full").child(String::new()),
                 None => html::span().class("dot").child(String::new()),
             })
-            .collect_view()
+            .collect::<Vec<_>>()
     };
     let said = move || {
         let count = typed.with(String::len);
@@ -43,14 +43,15 @@ pub fn pad(app: App, digits: usize, visible: bool, typed: RwSignal<String>, done
     };
     let key = move |digit: char| {
         html::button()
-            .r#type("button")
+            .kind("button")
             .class("pad-key")
             .disabled(move || app.busy.get())
-            .on(ev::click, move |_| push(digit))
+            .on("click", move |_| push(digit))
             .child(digit.to_string())
     };
-    let keys = ('1'..='9').map(key).collect_view();
-    let pressed = move |event: ev::KeyboardEvent| {
+    let keys = ('1'..='9').map(key).collect::<Vec<_>>();
+    let pressed = move |event: web_sys::Event| {
+        let Ok(event) = event.dyn_into::<web_sys::KeyboardEvent>() else { return };
         let name = event.key();
         let mut letters = name.chars();
         match (letters.next(), letters.next()) {
@@ -65,17 +66,12 @@ pub fn pad(app: App, digits: usize, visible: bool, typed: RwSignal<String>, done
             _ => {}
         }
     };
-    let node = NodeRef::<html::Div>::new();
-    node.on_load(|element| {
-        let _ = element.focus();
-    });
     html::div()
         .class("pin")
-        .node_ref(node)
         .tabindex("0")
         .role("group")
-        .aria_label(app.t("pin.pad"))
-        .on(ev::keydown, pressed)
+        .label(app.t("pin.pad"))
+        .on("keydown", pressed)
         .child((
             html::div().class("pin-dots").attr("aria-hidden", "true").child(dots),
             html::p().class("sr-only").role("status").child(said),
@@ -84,13 +80,14 @@ pub fn pad(app: App, digits: usize, visible: bool, typed: RwSignal<String>, done
                 html::span().class("pad-gap"),
                 key('0'),
                 html::button()
-                    .r#type("button")
+                    .kind("button")
                     .class("pad-key pad-erase")
-                    .aria_label(app.t("pin.erase"))
+                    .label(app.t("pin.erase"))
                     .disabled(move || app.busy.get())
-                    .on(ev::click, move |_| erase())
+                    .on("click", move |_| erase())
                     .child(icon("erase")),
             )),
         ))
-        .into_any()
+        .focused()
+        
 }

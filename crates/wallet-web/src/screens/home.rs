@@ -1,26 +1,25 @@
 //! The card, and what is one touch away from it.
 
-use leptos::html;
-use leptos::prelude::*;
 
 use super::card::{Badge, Look, front};
 use super::{Screen, synchronize};
+use crate::dom::prelude::*;
 use crate::app::App;
 use crate::parts::{Way, facts, frame, heading, notice, plain, row, small, state, tabs, trouble};
 use crate::when;
 
 /// Card first.
-pub fn view(app: App) -> AnyView {
+pub fn view(app: App) -> El {
     let card = move || match Badge::held(app) {
         Some(badge) => {
             let look = if app.is_suspended() || expired(app, &badge) { Look::Stopped } else { Look::Valid };
             html::button()
-                .r#type("button")
+                .kind("button")
                 .class("card-button")
-                .aria_label(app.t("home.card.open"))
-                .on(leptos::ev::click, move |_| app.open(Screen::Details))
+                .label(app.t("home.card.open"))
+                .on("click", move |_| app.open(Screen::Details))
                 .child(front(app, &badge, look))
-                .into_any()
+                
         }
         None => notice("wait", "info", app.t("home.none"), app.t("home.none.next")),
     };
@@ -69,7 +68,7 @@ pub fn view(app: App) -> AnyView {
             )),
             tabs(app),
         ))
-        .into_any()
+        
 }
 
 fn expired(app: App, badge: &Badge) -> bool {
@@ -77,7 +76,7 @@ fn expired(app: App, badge: &Badge) -> bool {
 }
 
 /// Everything the badge says.
-pub fn details(app: App) -> AnyView {
+pub fn details(app: App) -> El {
     let Some(badge) = Badge::held(app) else { return view(app) };
     let copies = badge.copies_until.map(|until| when::full(until * 1000)).unwrap_or_default();
     let look = if expired(app, &badge) { Look::Stopped } else { Look::Valid };

@@ -1,12 +1,10 @@
 //! Reading a request: by the camera, from a photo, or from a pasted link.
 
-use leptos::ev;
-use leptos::html;
-use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
 use super::Screen;
 use super::consent::ask;
+use crate::dom::prelude::*;
 use crate::app::App;
 use crate::browser;
 use crate::fault::Trouble;
@@ -14,13 +12,14 @@ use crate::parts::{Typed, Way, field, frame, heading, icon, plain, primary, row,
 use crate::scanned::{self, Scanned};
 
 /// The camera.
-pub fn view(app: App) -> AnyView {
+pub fn view(app: App) -> El {
     let seen = RwSignal::new(false);
-    let video = NodeRef::<html::Video>::new();
+    let video = html::video().attr("playsinline", "").prop("muted", || true.into()).label(app.t("scan.picture"));
+    let element = video.element();
     let look = move || {
-        let Some(element) = video.get_untracked() else { return };
+        let element = element.clone();
         app.fault.set(None);
-        leptos::task::spawn_local(async move {
+        wasm_bindgen_futures::spawn_local(async move {
             let found = move |text: String| app.run(follow(app, text));
             match browser::camera_start(&element, found).await {
                 Ok(()) => seen.set(true),
@@ -28,9 +27,9 @@ pub fn view(app: App) -> AnyView {
             }
         });
     };
-    video.on_load(move |_| look());
+    look();
     on_cleanup(browser::camera_stop);
-    let again = move || app.fault.get().is_some().then(|| plain(app.t("scan.again"), look));
+    let again = move || app.fault.get().is_some().then(|| plain(app.t("scan.again"), look.clone()));
     html::div()
         .class("screen")
         .child((
@@ -39,12 +38,7 @@ pub fn view(app: App) -> AnyView {
                 heading(app.t("scan.title")),
                 html::p().class("lead").child(app.t("scan.lead")),
                 html::div().class("finder").child((
-                    html::video()
-                        .node_ref(video)
-                        .attr("playsinline", "")
-                        .attr("muted", "")
-                        .prop("muted", true)
-                        .aria_label(app.t("scan.picture")),
+                    video,
                     html::span().class("finder-frame").attr("aria-hidden", "true"),
                     move || (!seen.get()).then(|| html::span().class("finder-wait").child(app.t("scan.starting"))),
                 )),
@@ -57,7 +51,7 @@ pub fn view(app: App) -> AnyView {
             )),
             tabs(app),
         ))
-        .into_any()
+        
 }
 
 fn camera_trouble(failure: &browser::Failure) -> Trouble {
@@ -70,8 +64,8 @@ fn camera_trouble(failure: &browser::Failure) -> Trouble {
 }
 
 /// A photo of the code, where there is no camera to be had.
-fn photo(app: App) -> AnyView {
-    let chosen = move |event: ev::Event| {
+fn photo(app: App) -> El {
+    let chosen = move |event: web_sys::Event| {
         let Some(input) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok())
         else {
             return;
@@ -93,14 +87,14 @@ fn photo(app: App) -> AnyView {
                 html::span().class("row-label").child(app.t("scan.photo")),
                 html::span().class("soft small").child(app.t("scan.photo.hint")),
             )),
-            html::input().r#type("file").attr("accept", "image/*").class("sr-only").on(ev::change, chosen),
+            html::input().kind("file").attr("accept", "image/*").class("sr-only").on("change", chosen),
             icon("next"),
         ))
-        .into_any()
+        
 }
 
 /// A link or the text of a QR code, pasted.
-pub fn paste(app: App) -> AnyView {
+pub fn paste(app: App) -> El {
     let text = RwSignal::new(String::new());
     let fetch = move || {
         app.run(async move {
