@@ -25,6 +25,7 @@ mod secret_key;
 mod signature;
 mod signer;
 pub mod strict_json;
+pub mod web_push;
 pub mod x509;
 
 pub use digest::{Sha256, sha256};

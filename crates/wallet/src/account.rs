@@ -22,10 +22,14 @@
 mod approve;
 mod client;
 mod enrol;
+mod forgotten_pin;
 mod instruct;
 pub mod messages;
 pub mod passkey;
 mod pin_change;
+mod push;
+mod recovery;
+mod salt;
 
 pub use approve::request_hash;
 pub use client::AccountError;

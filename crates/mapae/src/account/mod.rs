@@ -8,14 +8,19 @@ mod device;
 mod device_only;
 mod effect;
 mod error;
+mod forgotten_pin;
 mod instruct;
 mod offer;
 mod onboarding;
 mod passkey;
+mod proof;
+mod push;
 mod record;
+mod recovery;
 mod registration;
 mod routes;
 mod standing;
+mod status;
 mod unlock;
 
 #[cfg(test)]
@@ -24,7 +29,9 @@ mod tests;
 pub use approval::{ApprovalRecord, approval};
 pub use error::{DeviceRefusal, OnboardingError};
 pub use passkey::PasskeyRefusal;
-pub use standing::{Standing, badge_issued, end, of_employee, resume, standing, suspend};
+pub use standing::{
+    Standing, WipeError, badge_issued, end, of_employee, order_wipe, resume, standing, suspend, wipe,
+};
 pub use unlock::{UnlockCode, UnlockError, unlock};
 
 use std::path::PathBuf;
@@ -114,6 +121,7 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
                 Box::pin(async move {
                     approval::sweep(tx, now_ms).await?;
                     passkey::sweep(tx, now_ms).await?;
+                    proof::sweep(tx, now_ms).await?;
                     onboarding::sweep(tx, now_ms).await
                 })
             });

@@ -307,12 +307,12 @@ enum Judged {
     Over,
 }
 
-fn otp_hash(platform: &Platform, onboarding: &str, otp: &str) -> Vec<u8> {
+pub(super) fn otp_hash(platform: &Platform, onboarding: &str, otp: &str) -> Vec<u8> {
     platform.sealer.blind_index("otp", &format!("{onboarding}:{otp}"))
 }
 
 /// `010-****-2468`: enough for the holder to know which phone to look at.
-fn masked(phone: &str) -> String {
+pub(super) fn masked(phone: &str) -> String {
     let digits: Vec<char> = phone.chars().filter(char::is_ascii_digit).collect();
     let part = |from: usize, to: usize| digits.get(from..to).map(|part| part.iter().collect::<String>());
     let count = digits.len();

@@ -137,8 +137,8 @@ async fn create(
     let inserted = tx
         .execute(
             "INSERT INTO account (id, employee_id, application_id, state, device_key, device_thumbprint, pin_key, \
-             pin_generation, pin_right_at, sequence, tries, charged_at, created_at) \
-             VALUES ($1, $2, $3, 'pending', $4, $5, $6, 1, $7, 0, 0, 0, $7) ON CONFLICT DO NOTHING",
+             pin_generation, pin_right_at, pin_set_at, sequence, tries, charged_at, created_at) \
+             VALUES ($1, $2, $3, 'pending', $4, $5, $6, 1, $7, $7, 0, 0, 0, $7) ON CONFLICT DO NOTHING",
             params![
                 &new.id,
                 &onboarding.employee_id,

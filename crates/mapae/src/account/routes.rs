@@ -1,5 +1,8 @@
 //! The wallet provider's REST API under `/wallet/v1`.
 
+mod proof;
+mod push;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -39,6 +42,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(key_attestations))
         .routes(routes!(new_pin))
         .routes(routes!(result_keys))
+        .merge(proof::routes())
+        .merge(push::routes())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -157,7 +162,7 @@ async fn result(
 /// How the account stands. Header `authorization: Device <device-signed request>`.
 #[utoipa::path(get, path = "/wallet/v1/account", tag = "wallet", responses((status = 200, body = AccountStatus)))]
 async fn account(State(platform): State<Arc<Platform>>, headers: HeaderMap) -> Answered<AccountStatus> {
-    Ok(Json(device_only::status(&platform, from_header(&headers)?).await?))
+    Ok(Json(device_only::standing(&platform, from_header(&headers)?).await?))
 }
 
 /// Approve a login request with the device key alone.

@@ -169,6 +169,11 @@ limits! {
         OUTBOX_SWEEP = 10 * MINUTE, Milliseconds, "How often messages that ended long ago are forgotten.";
         OUTBOX_KEEP = 30 * DAY, Milliseconds, "How long the fact that a message was sent is kept; number and text go at once.";
         SMS_TIME = 10 * SECOND, Milliseconds, "One call to the SMS gateway.";
+        PUSH_TIME = 10 * SECOND, Milliseconds, "One call to a browser's push service.";
+        PUSH_LIFE = DAY, Milliseconds, "A message to a browser that is offline waits so long at its push service.";
+        PUSH_TOKEN_LIFE = 12 * HOUR, Milliseconds, "Our word to a push service; the standard allows a day.";
+        PUSH_ENDPOINT = 1_024, Bytes, "A browser's address at its push service.";
+        PUSH_SUBSCRIPTIONS = 4, Count, "Browsers of one account that are told; the oldest beyond that are forgotten.";
     }
     "account" {
         ONBOARDING_LIFE = HOUR, Milliseconds, "An enrolment from its activation to the registration of the phone.";
@@ -194,6 +199,10 @@ limits! {
         PASSKEY_ANSWER = 24 * KIB, Bytes, "One member of a passkey's answer as base64url; attestations carry certificates.";
         SHARES = 60, Count, "How often in a window the server gives its share of a vault's key.";
         SHARE_WINDOW = HOUR, Milliseconds, "The window in which releases of a share are counted.";
+        ACCOUNT_PROOFS = 5, Count, "How often in a window a holder may begin to prove themselves anew, right or wrong.";
+        ACCOUNT_PROOF_WINDOW = DAY, Milliseconds, "The window in which those beginnings are counted; what succeeds sets the count back.";
+        ACCOUNT_PROOF_LIFE = 15 * MINUTE, Milliseconds, "A recovery, or the proof for a forgotten PIN, from its first step to its last.";
+        PIN_REST = 24 * HOUR, Milliseconds, "A PIN that replaced a forgotten one approves, signs and moves nothing so long.";
         ACCOUNT_SWEEP = MINUTE, Milliseconds, "How often ended enrolments and approvals are removed.";
     }
     "verification" {

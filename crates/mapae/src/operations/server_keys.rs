@@ -40,10 +40,12 @@ pub enum KeyName {
     InstructionResult,
     /// Signs wallet attestations.
     WalletAttestation,
+    /// Signs for push services (VAPID). Browsers subscribe with it: a new one makes them subscribe anew.
+    Push,
 }
 
 impl KeyName {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::PlatformRoot,
         Self::Issuer,
         Self::StatusList,
@@ -53,6 +55,7 @@ impl KeyName {
         Self::OpRs256,
         Self::InstructionResult,
         Self::WalletAttestation,
+        Self::Push,
     ];
 
     /// The name in the table.
@@ -67,6 +70,7 @@ impl KeyName {
             Self::OpRs256 => "op-rs256",
             Self::InstructionResult => "instruction-result",
             Self::WalletAttestation => "wallet-attestation",
+            Self::Push => "push",
         }
     }
 
@@ -78,7 +82,7 @@ impl KeyName {
             Self::TrustList => Some((Kind::TrustList, "Mapae Trust List")),
             Self::Verifier => Some((Kind::Verifier, "Mapae Verifier")),
             Self::WalletAttestation => Some((Kind::WalletAttestation, "Mapae Wallet Provider")),
-            Self::PlatformRoot | Self::OpEs256 | Self::OpRs256 | Self::InstructionResult => None,
+            Self::PlatformRoot | Self::OpEs256 | Self::OpRs256 | Self::InstructionResult | Self::Push => None,
         }
     }
 }

@@ -192,6 +192,9 @@ impl<S: Shell> Wallet<S> {
             offer: Some(Secret::new(registered.offer)),
             code: Some(onboarding.code.clone()),
             passkey: onboarding.passkey.clone(),
+            salt_key: None,
+            salt_kept: Vec::new(),
+            status: None,
         };
         let record = self.usage_record(onboarding.provider.clone(), true, Act::Enrolled);
         self.update(|state| {
@@ -214,6 +217,7 @@ impl<S: Shell> Wallet<S> {
             Some(change) => change,
             None => self.announce_new_salt(None).await?,
         };
+        self.keep_salt().await?;
         let (pin_key, pin_proof) = self.pin_proof(pin, &change.new.salt, &account.provider, &account.id)?;
         let set: Result<AccountStatus, AccountError> =
             self.account_post("/pin", NewPin { code: code.to_owned(), pin_key, pin_proof }).await;

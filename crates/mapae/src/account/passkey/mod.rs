@@ -51,7 +51,7 @@ pub(super) mod testing {
     }
 }
 
-pub(super) use record::{Passkey, bind, forget, of_account, of_onboarding, sweep};
+pub(super) use record::{Passkey, bind, forget, keep_salt, of_account, of_onboarding, salt, sweep};
 pub(super) use share::{new as new_share, release as release_share};
 
 /// What an assertion is for. The word is bound into the challenge.
@@ -316,6 +316,7 @@ fn judge_creation(
         prf,
         sign_count: i64::from(attested.sign_count),
         share: None,
+        has_salt: false,
         created_at: now_ms,
     };
     Ok((passkey, signed))

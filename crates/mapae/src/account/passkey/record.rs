@@ -25,6 +25,8 @@ pub(in crate::account) struct Passkey {
     pub(super) sign_count: i64,
     /// The server's share of the vault's key, sealed.
     pub(super) share: Option<Vec<u8>>,
+    /// Whether the phone left the PIN's salt here.
+    pub(in crate::account) has_salt: bool,
     pub(super) created_at: i64,
 }
 
@@ -32,7 +34,7 @@ macro_rules! select {
     ($where:literal) => {
         concat!(
             "SELECT id, onboarding_id, account_id, credential_id, public_key, user_handle, evidence, attestation, ",
-            "aaguid, prf, sign_count, share, created_at FROM account_passkey WHERE ",
+            "aaguid, prf, sign_count, share, CAST(CASE WHEN salt IS NULL THEN 0 ELSE 1 END AS BIGINT) AS has_salt, created_at FROM account_passkey WHERE ",
             $where
         )
     };
@@ -57,6 +59,7 @@ impl Passkey {
             prf: row.int("prf")? != 0,
             sign_count: row.int("sign_count")?,
             share: row.opt_bytes("share")?,
+            has_salt: row.flag("has_salt")?,
             created_at: row.int("created_at")?,
         })
     }
@@ -130,6 +133,32 @@ pub(in crate::account) async fn bind(
         )
         .await?;
     Ok(rows == 1)
+}
+
+/// Keeps what the phone sealed of the PIN's salt. `false` without a passkey that gives PRF secrets, or when the account
+/// moved to another device meanwhile.
+pub(in crate::account) async fn keep_salt(
+    tx: &mut Tx,
+    account: &str,
+    device: &str,
+    salt: Vec<u8>,
+) -> Result<bool, StoreError> {
+    let rows = tx
+        .execute(
+            "UPDATE account_passkey SET salt = $3 WHERE account_id = $1 AND prf = 1 AND EXISTS \
+             (SELECT 1 FROM account WHERE id = $1 AND device_thumbprint = $2 AND state <> 'closed')",
+            params![account, device, salt],
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// What the phone sealed of the PIN's salt.
+pub(in crate::account) async fn salt(store: &Store, account: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = store
+        .fetch_optional("SELECT salt FROM account_passkey WHERE account_id = $1", params![account])
+        .await?;
+    Ok(row.map(|row| row.opt_bytes("salt")).transpose()?.flatten())
 }
 
 /// Forgets the passkey of an account that ended, and with it the share of its vault's key.

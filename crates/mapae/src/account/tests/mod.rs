@@ -5,9 +5,12 @@ mod approvals;
 mod authenticator;
 mod change_of_pin;
 mod enrolment;
+mod forgotten_pin;
 mod instructions;
 mod passkeys;
+mod recovery;
 mod refusals;
+mod standing;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -288,6 +291,9 @@ async fn enrol(platform: &TestPlatform, phone: &Phone) -> String {
             offer: None,
             code: None,
             passkey: None,
+            salt_key: None,
+            salt_kept: Vec::new(),
+            status: None,
         }),
         ..State::default()
     };

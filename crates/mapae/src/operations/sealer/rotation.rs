@@ -29,6 +29,7 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("audit_personal", "sealed", "record_id"),
     SealedColumn::new("notification_outbox", "payload", "id"),
     SealedColumn::new("notification_demo_inbox", "payload", "id"),
+    SealedColumn::new("notification_push", "subscription", "id"),
     SealedColumn::new("application", "seen_phone", "id"),
     SealedColumn::new("application_event", "note", "id"),
     // Bound to account and device: a key moved to another device does not open (protocols.md §5). The next PIN's key
