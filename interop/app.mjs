@@ -149,6 +149,9 @@ export class Phone {
     await see('otp');
     await this.page.fill('#otp', code);
     await this.press('다음');
+    await this.at('지문·얼굴 등록');
+    await see('passkey');
+    await this.press('패스키 만들기');
     await this.at('PIN 정하기');
     if (look) {
       await this.type('121212');
@@ -161,4 +164,27 @@ export class Phone {
     await this.type(pin);
     await this.at('내 공무원증', 30000);
   }
+}
+
+/** Writes what a camera would see: the QR of a page's SVG, as raw video (YUV4MPEG2) at 640×480. */
+export async function cameraSees(page, selector, file) {
+  const grey = await page.evaluate(async (selector) => {
+    const svg = document.querySelector(selector).querySelector('svg');
+    const picture = new Image();
+    picture.src = `data:image/svg+xml;base64,${btoa(unescape(encodeURIComponent(new XMLSerializer().serializeToString(svg))))}`;
+    await picture.decode();
+    const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 480 });
+    const context = canvas.getContext('2d');
+    context.fillStyle = '#dcdad2';
+    context.fillRect(0, 0, 640, 480);
+    context.translate(320, 240);
+    context.rotate(0.06);
+    context.fillStyle = '#fff';
+    context.fillRect(-215, -215, 430, 430);
+    context.drawImage(picture, -200, -200, 400, 400);
+    const { data } = context.getImageData(0, 0, 640, 480);
+    return Array.from({ length: 640 * 480 }, (_, at) => (77 * data[4 * at] + 150 * data[4 * at + 1] + 29 * data[4 * at + 2]) >> 8);
+  }, selector);
+  const frame = Buffer.concat([Buffer.from('FRAME\n'), Buffer.from(grey), Buffer.alloc((640 * 480) / 2, 128)]);
+  writeFileSync(file, Buffer.concat([Buffer.from('YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\n'), ...Array(10).fill(frame)]));
 }

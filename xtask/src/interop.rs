@@ -30,6 +30,11 @@ const JUDGES: &[Judge] = &[
         what: "headless Chromium walks the pages; axe-core finds no violation",
         run: pages,
     },
+    Judge {
+        name: "wallet",
+        what: "headless Chromium sets the wallet app up, logs in, loses and finds it again; axe-core finds no violation",
+        run: wallet,
+    },
     Judge { name: "api", what: "PyPI schemathesis finds no 5xx and no schema violation", run: api },
     Judge {
         name: "audit",
@@ -169,6 +174,31 @@ fn browser(mapae: &Path, screenshots: &Path) -> Outcome {
             .env("CHROMIUM", chromium)
             .env("SCREENSHOTS", screenshots),
     )
+}
+
+/// Pictures and axe's reports stay in `<target>/wallet-screens`, as output.
+fn wallet(mapae: &Path) -> Outcome {
+    let chromium = tools::program(
+        &["chromium", "chromium-browser", "google-chrome"],
+        "install Chromium (Debian: apt-get install chromium)",
+    )?;
+    let screens = tools::target().join("wallet-screens");
+    let _ = std::fs::remove_dir_all(&screens);
+    std::fs::create_dir_all(&screens)
+        .map_err(|error| format!("cannot make {}: {error}", screens.display()))?;
+    let demo = Demo::start_with(mapae, "wallet", 8)?;
+    let folder = tools::node_folder()?;
+    process::run(
+        Command::new("node")
+            .args(["--test", "--test-concurrency=1", "wallet.mjs"])
+            .current_dir(folder)
+            .env("MAPAE", mapae)
+            .env("MAPAE_DEMO", &demo.description)
+            .env("CHROMIUM", chromium)
+            .env("SCREENSHOTS", &screens),
+    )?;
+    println!("interop wallet: pictures and reports are in {}", screens.display());
+    Ok(())
 }
 
 fn api(mapae: &Path) -> Outcome {

@@ -1,23 +1,23 @@
 //! The app: one open wallet, one screen at a time, and the steps between them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use futures::lock::Mutex;
-use leptos::prelude::*;
 use wallet::Wallet;
 use wallet::ports::{Clock as _, Storage as _};
 use wallet::state::State;
 use wallet::vault::{self, VaultKey};
 
-use crate::browser;
+use crate::browser::{self, Secret32};
+use crate::dom::prelude::*;
 use crate::fault::{Fault, Trouble};
 use crate::place::Place;
 use crate::ports::{BrowserShell, WebClock, WebStorage};
 use crate::screens::Screen;
 use crate::settings::Settings;
 use crate::texts::{self, Language};
-use crate::vault_key::{Kind, Lock};
+use crate::vault_key::{Kind, Lock, keep_locked_phone};
 
 /// The wallet of this browser.
 pub type BrowserWallet = Wallet<BrowserShell>;
@@ -30,6 +30,8 @@ struct Inner {
     language: Rc<Cell<Language>>,
     place: Place,
     origin: String,
+    /// The passkey's secret between its making and the registration, when the vault's key is made of it.
+    secret: RefCell<Option<Secret32>>,
 }
 
 /// Handle to the app; free to copy into every closure.
@@ -75,6 +77,7 @@ impl App {
             language: Rc::new(Cell::new(language)),
             place: Place::of(&agent, touch, installed),
             origin: window().location().origin().unwrap_or_default(),
+            secret: RefCell::new(None),
         };
         App {
             inner: StoredValue::new_local(Rc::new(inner)),
@@ -179,7 +182,7 @@ impl App {
         }
         self.busy.set(true);
         self.fault.set(None);
-        leptos::task::spawn_local(async move {
+        wasm_bindgen_futures::spawn_local(async move {
             let outcome = step.await;
             self.busy.set(false);
             if let Err(trouble) = outcome {
@@ -190,7 +193,7 @@ impl App {
 
     /// Runs something beside the screen; what goes wrong is not told, because nothing was asked for.
     pub fn spawn(self, work: impl Future<Output = Result<(), Trouble>> + 'static) {
-        leptos::task::spawn_local(async move {
+        wasm_bindgen_futures::spawn_local(async move {
             let _ = work.await;
         });
     }
@@ -242,8 +245,9 @@ impl App {
         Ok(Some(Lock::of(hint).await?))
     }
 
-    /// Opens the vault with its unwrapped key.
-    pub async fn unlock(self, lock: &Lock, key: VaultKey) -> Result<(), Trouble> {
+    /// Opens the vault that is there; the person confirms where there is a passkey.
+    pub async fn unlock(self, lock: &Lock) -> Result<(), Trouble> {
+        let key = lock.open(&self.shell()).await?;
         let opened = Wallet::open(self.shell(), key).await?;
         self.take(opened, lock.kind).await;
         Ok(())
@@ -251,13 +255,38 @@ impl App {
 
     /// A new, empty vault, until there is a passkey under a key of this browser profile.
     pub async fn create(self) -> Result<(), Trouble> {
-        let key = VaultKey::generate();
-        let lock = Lock::local(&key).await?;
+        let (lock, key) = Lock::local().await?;
         lock.save().await?;
         let made = Wallet::create(self.shell(), key, lock.hint()).await?;
         self.take(made, lock.kind).await;
         self.kept.set(Some(browser::ask_to_persist().await));
         Ok(())
+    }
+
+    /// Puts the vault under another lock.
+    pub async fn relock(self, (lock, key): (Lock, VaultKey)) -> Result<(), Trouble> {
+        lock.save().await?;
+        let phone = self
+            .with(async |wallet| {
+                wallet.rekey(key, lock.hint()).await?;
+                Ok::<_, wallet::OpenError>(wallet.locked_phone())
+            })
+            .await??;
+        if let Some(phone) = phone {
+            keep_locked_phone(&phone).await?;
+        }
+        self.lock.set(Some(lock.kind));
+        lock.keep_only().await
+    }
+
+    /// Keeps the passkey's secret until the registration is done.
+    pub fn keep_secret(self, secret: Option<Secret32>) {
+        *self.inner().secret.borrow_mut() = secret;
+    }
+
+    /// The passkey's secret, once.
+    pub fn take_secret(self) -> Option<Secret32> {
+        self.inner().secret.borrow_mut().take()
     }
 
     async fn take(self, wallet: BrowserWallet, kind: Kind) {
@@ -266,8 +295,14 @@ impl App {
         *self.inner().wallet.lock().await = Some(wallet);
     }
 
-    fn shell(self) -> BrowserShell {
+    /// The browser as the wallet sees it.
+    pub fn shell(self) -> BrowserShell {
         BrowserShell::new(Rc::clone(&self.inner().language))
+    }
+
+    /// Whether the wallet is open.
+    pub fn is_open(self) -> bool {
+        self.state.with_untracked(Option::is_some)
     }
 
     /// Closes the wallet: nothing of the vault stays in memory.

@@ -1,7 +1,9 @@
 //! What `web/platform.js` lends, with types.
 
 use js_sys::{Array, Uint8Array};
+use wallet::account::passkey::{PRF_SALT, PRF_VAULT};
 use wasm_bindgen::prelude::*;
+use zeroize::Zeroizing;
 
 #[wasm_bindgen]
 extern "C" {
@@ -40,6 +42,26 @@ extern "C" {
         milliseconds: f64,
     ) -> Result<JsValue, JsValue>;
 
+    #[wasm_bindgen(js_namespace = mapae, js_name = hasPasskeys, catch)]
+    async fn passkeys_here() -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = mapae, js_name = passkeyCreate, catch)]
+    async fn passkey_create_with(
+        json: &str,
+        first: Uint8Array,
+        second: Uint8Array,
+    ) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = mapae, js_name = passkeyGet, catch)]
+    async fn passkey_get_with(json: &str, first: Uint8Array, second: Uint8Array) -> Result<JsValue, JsValue>;
+    type PasskeyValue;
+    #[wasm_bindgen(method, getter)]
+    fn json(this: &PasskeyValue) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn first(this: &PasskeyValue) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    fn second(this: &PasskeyValue) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    fn prf(this: &PasskeyValue) -> bool;
+
     #[wasm_bindgen(js_namespace = mapae, js_name = cameraStart, catch)]
     async fn camera_start_in(video: &JsValue, found: &JsValue) -> Result<JsValue, JsValue>;
     /// Switches the camera off; no error if it is not on.
@@ -68,6 +90,9 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn language(this: &PlaceValue) -> String;
 
+    /// Shows the wallet's own address instead of the one it was opened with.
+    #[wasm_bindgen(js_namespace = mapae, js_name = forgetAddress)]
+    pub fn forget_address();
     /// Whether the browser offers its own install dialogue now.
     #[wasm_bindgen(js_namespace = mapae, js_name = canInstall)]
     pub fn can_install() -> bool;
@@ -220,6 +245,55 @@ pub async fn request(
         _ => None,
     });
     Ok(HttpAnswer { status: answer.status(), headers: pairs.collect(), body: answer.body().to_vec() })
+}
+
+/// What the browser made of a passkey.
+pub struct PasskeyAnswer {
+    /// The credential as WebAuthn's JSON, for the server; it holds nothing of the PRF.
+    pub credential: serde_json::Value,
+    /// The PRF secrets for the vault and for the salt, where the passkey has them.
+    pub secrets: Option<(Secret32, Option<Secret32>)>,
+    /// Whether the passkey has a PRF, though it may give its secrets only when it is used.
+    pub prf: bool,
+}
+
+/// 32 secret bytes.
+pub type Secret32 = Zeroizing<[u8; 32]>;
+
+fn secret(value: JsValue) -> Option<Secret32> {
+    let bytes = Zeroizing::new(bytes(value));
+    Some(Zeroizing::new(bytes.as_slice().try_into().ok()?))
+}
+
+impl PasskeyAnswer {
+    fn of(value: JsValue) -> Result<PasskeyAnswer, Failure> {
+        let value: PasskeyValue = value.unchecked_into();
+        let credential = serde_json::from_str(&value.json())
+            .map_err(|error| Failure { name: "DataError".to_owned(), text: error.to_string() })?;
+        let second = secret(value.second());
+        Ok(PasskeyAnswer {
+            credential,
+            secrets: secret(value.first()).map(|first| (first, second)),
+            prf: value.prf(),
+        })
+    }
+}
+
+/// Whether this device has a platform authenticator that verifies its user.
+pub async fn has_passkeys() -> bool {
+    passkeys_here().await.ok().and_then(|value| value.as_bool()).unwrap_or(false)
+}
+
+/// Makes a passkey by the server's options (WebAuthn JSON).
+pub async fn create_passkey(options: &serde_json::Value) -> Result<PasskeyAnswer, Failure> {
+    let made = passkey_create_with(&options.to_string(), array(PRF_VAULT), array(PRF_SALT)).await?;
+    PasskeyAnswer::of(made)
+}
+
+/// Uses a passkey by options (WebAuthn JSON).
+pub async fn use_passkey(options: &serde_json::Value) -> Result<PasskeyAnswer, Failure> {
+    let used = passkey_get_with(&options.to_string(), array(PRF_VAULT), array(PRF_SALT)).await?;
+    PasskeyAnswer::of(used)
 }
 
 /// Shows the camera in a video element and calls back once, with the first QR code's text.

@@ -2,10 +2,16 @@
 //!
 //! * `texts`, `place`, `scanned`, `when`: without a browser, tested everywhere.
 //! * `browser`, `ports`, `vault_key`: what the browser lends, and how the vault's key is kept in it.
-//! * `app`, `screens`, `parts`, `pin_pad`, `fault`, `settings`: what people see.
+//! * `app`, `screens`, `dom`, `parts`, `pin_pad`, `fault`, `settings`, `idle`: what people see.
 //!
 //! `web/` holds the page, the service worker, the stylesheet and the one script that calls the browser; `bundle/` makes
 //! of all this what the server embeds. docs/wallet-app.md tells the journey and what a web app can't do.
+
+#![allow(unreachable_pub, reason = "nothing links to an app; `pub` is what other modules use")]
+#![cfg_attr(
+    not(any(target_arch = "wasm32", test)),
+    allow(dead_code, reason = "outside a browser only the tests use it")
+)]
 
 mod place;
 mod scanned;
@@ -17,7 +23,11 @@ mod app;
 #[cfg(target_arch = "wasm32")]
 mod browser;
 #[cfg(target_arch = "wasm32")]
+mod dom;
+#[cfg(target_arch = "wasm32")]
 mod fault;
+#[cfg(target_arch = "wasm32")]
+mod idle;
 #[cfg(target_arch = "wasm32")]
 mod parts;
 #[cfg(target_arch = "wasm32")]

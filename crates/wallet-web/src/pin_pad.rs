@@ -1,10 +1,9 @@
 //! The PIN pad: ten digits on the screen, usable by finger, keyboard and screen reader; what was typed is never shown.
 
-use leptos::ev;
-use leptos::html;
-use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
 
 use crate::app::App;
+use crate::dom::prelude::*;
 use crate::parts::icon;
 
 /// How many digits have been typed is all that is shown.
@@ -14,7 +13,7 @@ pub fn pad(
     visible: bool,
     typed: RwSignal<String>,
     done: impl Fn(String) + Copy + 'static,
-) -> AnyView {
+) -> El {
     let push = move |digit: char| {
         if app.busy.get_untracked() || typed.with_untracked(String::len) >= digits {
             return;
@@ -41,7 +40,7 @@ pub fn pad(
                 Some(_) => html::span().class("dot full").child(String::new()),
                 None => html::span().class("dot").child(String::new()),
             })
-            .collect_view()
+            .collect::<Vec<_>>()
     };
     let said = move || {
         let count = typed.with(String::len);
@@ -49,14 +48,15 @@ pub fn pad(
     };
     let key = move |digit: char| {
         html::button()
-            .r#type("button")
+            .kind("button")
             .class("pad-key")
             .disabled(move || app.busy.get())
-            .on(ev::click, move |_| push(digit))
+            .on("click", move |_| push(digit))
             .child(digit.to_string())
     };
-    let keys = ('1'..='9').map(key).collect_view();
-    let pressed = move |event: ev::KeyboardEvent| {
+    let keys = ('1'..='9').map(key).collect::<Vec<_>>();
+    let pressed = move |event: web_sys::Event| {
+        let Ok(event) = event.dyn_into::<web_sys::KeyboardEvent>() else { return };
         let name = event.key();
         let mut letters = name.chars();
         match (letters.next(), letters.next()) {
@@ -71,17 +71,12 @@ pub fn pad(
             _ => {}
         }
     };
-    let node = NodeRef::<html::Div>::new();
-    node.on_load(|element| {
-        let _ = element.focus();
-    });
     html::div()
         .class("pin")
-        .node_ref(node)
         .tabindex("0")
         .role("group")
-        .aria_label(app.t("pin.pad"))
-        .on(ev::keydown, pressed)
+        .label(app.t("pin.pad"))
+        .on("keydown", pressed)
         .child((
             html::div().class("pin-dots").attr("aria-hidden", "true").child(dots),
             html::p().class("sr-only").role("status").child(said),
@@ -90,13 +85,13 @@ pub fn pad(
                 html::span().class("pad-gap"),
                 key('0'),
                 html::button()
-                    .r#type("button")
+                    .kind("button")
                     .class("pad-key pad-erase")
-                    .aria_label(app.t("pin.erase"))
+                    .label(app.t("pin.erase"))
                     .disabled(move || app.busy.get())
-                    .on(ev::click, move |_| erase())
+                    .on("click", move |_| erase())
                     .child(icon("erase")),
             )),
         ))
-        .into_any()
+        .focused()
 }

@@ -2,17 +2,21 @@
 
 mod card;
 mod closed;
+mod consent;
 mod enrol;
+mod history;
 mod home;
 mod install;
+mod pin_change;
+mod scan;
 mod settings;
 
-use leptos::prelude::*;
 use wallet::account::messages::{AccountState, OnboardingStep};
 use wallet::state::State;
 
 use crate::app::App;
 use crate::browser;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::place::System;
 use crate::vault_key::Kind;
@@ -36,6 +40,10 @@ pub enum Screen {
     Identity,
     /// 본인확인: the code sent to the phone, with the number it went to.
     Otp(String),
+    /// The passkey.
+    Passkey,
+    /// The passkey is there, the vault not yet under it.
+    Protect,
     /// A new PIN.
     NewPin(PinPurpose),
     /// The badge is on its way.
@@ -48,8 +56,32 @@ pub enum Screen {
     History,
     /// Reading a QR code.
     Scan,
+    /// A pasted link.
+    Paste,
+    /// Who asks, why, what.
+    Consent(consent::Request),
+    /// The number that the browser shows.
+    Number(consent::Request),
+    /// The PIN, for a login.
+    ConsentPin(consent::Request),
+    /// What came of it.
+    Result(consent::Told),
+    /// The number was another one.
+    NumberWrong,
     /// What can be chosen.
     Settings,
+    /// Minutes until the wallet closes.
+    AutoLock,
+    /// What protects this app, truly.
+    Security,
+    /// What to do when the phone is lost.
+    Loss,
+    /// How to move to another phone.
+    DeviceChange,
+    /// The PIN in force, before another is chosen.
+    OldPin,
+    /// A change of PIN was begun and not finished.
+    PinChangePending,
     /// Five wrong PINs.
     Locked,
     /// Unlocked by two operators: their code first, then a new PIN.
@@ -61,8 +93,7 @@ pub enum Screen {
 }
 
 /// The whole app.
-pub fn view(app: App) -> AnyView {
-    use leptos::html;
+pub fn view(app: App) -> El {
     let ribbon = move || {
         app.demo.get().then(|| {
             html::p()
@@ -75,17 +106,17 @@ pub fn view(app: App) -> AnyView {
             html::div().class("newer").role("status").child((
                 html::span().child(app.t("app.newer")),
                 html::button()
-                    .r#type("button")
+                    .kind("button")
                     .class("button small")
-                    .on(leptos::ev::click, |_| browser::update())
+                    .on("click", |_| browser::update())
                     .child(app.t("app.newer.take")),
             ))
         })
     };
-    html::div().class("frame").child((ribbon, newer, move || one(app, app.screen.get()))).into_any()
+    html::div().class("frame").child((ribbon, newer, move || one(app, app.screen.get())))
 }
 
-fn one(app: App, screen: Screen) -> AnyView {
+fn one(app: App, screen: Screen) -> El {
     match screen {
         Screen::Opening => closed::opening(app),
         Screen::Install => install::view(app),
@@ -98,8 +129,23 @@ fn one(app: App, screen: Screen) -> AnyView {
         Screen::Issuing => enrol::issuing(app),
         Screen::Home => home::view(app),
         Screen::Details => home::details(app),
-        Screen::History | Screen::Scan => home::view(app),
+        Screen::Passkey => enrol::passkey(app),
+        Screen::Protect => enrol::protect(app),
+        Screen::History => history::view(app),
+        Screen::Scan => scan::view(app),
+        Screen::Paste => scan::paste(app),
+        Screen::Consent(request) => consent::view(app, request),
+        Screen::Number(request) => consent::number(app, request),
+        Screen::ConsentPin(request) => consent::pin(app, request),
+        Screen::Result(told) => consent::result(app, told),
+        Screen::NumberWrong => consent::number_wrong(app),
         Screen::Settings => settings::view(app),
+        Screen::AutoLock => settings::auto_lock(app),
+        Screen::Security => settings::security(app),
+        Screen::Loss => settings::loss(app),
+        Screen::DeviceChange => settings::device_change(app),
+        Screen::OldPin => pin_change::old(app),
+        Screen::PinChangePending => pin_change::pending(app),
         Screen::Locked => closed::locked(app),
         Screen::NewPinCode => closed::new_pin_code(app),
         Screen::Suspended => closed::suspended(app),
@@ -122,10 +168,14 @@ pub async fn start(app: App, steal: bool) -> Result<(), Trouble> {
         let handle = invited.to_owned();
         app.set(|settings| settings.invitation = Some(handle));
     }
+    if window().location().pathname().is_ok_and(|path| path == "/wallet/open") {
+        app.waiting_request.set(window().location().href().ok());
+        // The request is used up by being read: a reload must not ask again.
+        browser::forget_address();
+    }
     match app.vault_lock().await? {
         Some(lock) if lock.kind == Kind::Local => {
-            let key = lock.open(&[]).await?;
-            app.unlock(&lock, key).await?;
+            app.unlock(&lock).await?;
             arrive(app).await
         }
         Some(_) => {
@@ -150,16 +200,31 @@ pub async fn arrive(app: App) -> Result<(), Trouble> {
     if state.account.is_none() {
         return resume_enrolment(app, &state).await;
     }
+    if has_passkey(&state) && app.lock.get_untracked() == Some(Kind::Local) {
+        app.show(Screen::Protect);
+        return Ok(());
+    }
     if state.holdings.is_empty() {
         app.show(Screen::Issuing);
         return Ok(());
     }
     app.show(Screen::Home);
+    if let Some(link) = app.waiting_request.get_untracked() {
+        app.waiting_request.set(None);
+        app.run(scan::follow(app, link));
+    }
     app.spawn(async move {
         let _ = synchronize(app).await;
         Ok(())
     });
     Ok(())
+}
+
+fn has_passkey(state: &State) -> bool {
+    let account = state.account.as_ref().map(|account| account.passkey.is_some());
+    account
+        .or_else(|| state.onboarding.as_ref().map(|onboarding| onboarding.passkey.is_some()))
+        .unwrap_or(false)
 }
 
 async fn resume_enrolment(app: App, state: &State) -> Result<(), Trouble> {
@@ -172,7 +237,10 @@ async fn resume_enrolment(app: App, state: &State) -> Result<(), Trouble> {
             OnboardingStep::Activated => Screen::Identity,
             OnboardingStep::OtpSent => Screen::Otp(String::new()),
             // Registering again after a lost reply is the same registration.
-            OnboardingStep::Proofed | OnboardingStep::Registered => Screen::NewPin(PinPurpose::First),
+            OnboardingStep::Proofed | OnboardingStep::Registered => match has_passkey(state) {
+                true => Screen::NewPin(PinPurpose::First),
+                false => Screen::Passkey,
+            },
         }),
         Err(error) => {
             app.show(Screen::Activation);
@@ -198,7 +266,11 @@ pub async fn synchronize(app: App) -> Result<(), Trouble> {
                 AccountState::Locked => app.show(Screen::Locked),
                 AccountState::NewPinNeeded => app.show(Screen::NewPinCode),
                 AccountState::Closed => app.wipe().await?,
-                AccountState::Pending | AccountState::Active => {}
+                AccountState::Pending | AccountState::Active => {
+                    if status.pin_change {
+                        app.show(Screen::PinChangePending);
+                    }
+                }
             }
             Ok(())
         }

@@ -1,12 +1,13 @@
 //! The first call.
 
-use leptos::prelude::*;
+use reactive_graph::owner::Owner;
 use serde::Deserialize;
-use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::app::App;
 use crate::browser;
+use crate::dom::View as _;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::screens::{self, Screen};
 use crate::settings::Settings;
@@ -16,14 +17,17 @@ use crate::settings::Settings;
 pub fn start() {
     std::panic::set_hook(Box::new(stopped));
     let Some(root) = document().get_element_by_id("app") else { return };
+    // Only a second start of the same page could find one that was set before.
+    let _ = any_spawner::Executor::init_wasm_bindgen();
     root.set_text_content(None);
-    let Ok(root) = root.dyn_into::<web_sys::HtmlElement>() else { return };
-    leptos::mount::mount_to(root, || {
+    // The root of every signal; it lives as long as the page.
+    let owner = Owner::new();
+    owner.with(|| {
         let app = App::new();
-        leptos::task::spawn_local(begin(app));
-        move || screens::view(app)
-    })
-    .forget();
+        screens::view(app).put(&root, None);
+        wasm_bindgen_futures::spawn_local(begin(app));
+    });
+    core::mem::forget(owner);
 }
 
 /// A fault of ours: the vault is written whole at each step, so starting again loses nothing.
@@ -51,6 +55,7 @@ async fn begin(app: App) {
         Ok(())
     });
     app.spawn(learn(app));
+    crate::idle::watch(app);
     if let Err(trouble) = screens::start(app, false).await {
         app.show(Screen::Unlock);
         app.tell(&trouble);

@@ -1,29 +1,32 @@
-//! How the vault's key is kept: wrapped by a secret of this browser profile, of the passkey, or of passkey and server.
+//! How the vault's key comes back: from this browser profile, from the passkey, or from passkey and server together.
 //!
-//! A *lock* is a record of its own beside the vault: how the 32-byte vault key is wrapped. The vault's hint names its
-//! lock. A change of lock writes the new record first, then the vault under its new hint, then deletes the old record:
-//! a crash between any two leaves a vault whose lock is there.
+//! A *lock* is a record of its own beside the vault, and the vault's hint names it. A change of lock writes the new record
+//! first, then the vault under its new hint, then deletes the old record: a crash between any two leaves a vault whose
+//! lock is there.
 //!
-//! | kind | wrapped by | opens |
+//! | kind | the vault's key is | opens |
 //! |---|---|---|
-//! | `local` | a non-extractable AES-GCM key of this browser profile | at once; only until there is a passkey |
-//! | `prf` | HKDF of the passkey's PRF secret | after a passkey assertion, also offline |
-//! | `share` | HKDF of a server share, and around it the local key | after an assertion that the server accepts |
+//! | `local` | random, sealed by a non-extractable key of this browser profile | at once; only until there is a passkey |
+//! | `prf` | made of the passkey's PRF secret | after a passkey assertion, also offline |
+//! | `share` | made of a half that lies sealed as in `local` and of the server's share | after an assertion that the server accepts |
 
 use keys::encoding::{b64url_decode, b64url_encode};
-use keys::seal::{KeyRing, SealKey};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use wallet::account::passkey::LockedPhone;
 use wallet::vault::VaultKey;
 use zeroize::Zeroizing;
 
-use crate::browser;
+use crate::browser::{self, Secret32};
 use crate::fault::Trouble;
+use crate::ports::BrowserShell;
 
+/// Name of the browser profile's key.
 const LOCAL_KEY: &str = "vault-local";
-const PRF_INFO: &[u8] = b"mapae/vault/prf/v1";
-const SHARE_INFO: &[u8] = b"mapae/vault/share/v1";
+/// Record of what has to be known while the vault is shut; nothing in it is secret.
+const PHONE: &str = "phone";
 
-/// What wraps the vault key.
+/// What the vault's key is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -35,62 +38,50 @@ pub enum Kind {
     Share,
 }
 
-/// How the vault key is wrapped.
-#[derive(Clone, Serialize, Deserialize)]
+/// How the vault's key comes back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lock {
-    /// Name of the record, in the vault's hint.
     id: String,
-    /// What wraps it.
+    /// What the vault's key is made of.
     pub kind: Kind,
     /// The passkey's credential id, base64url; empty for `local`.
-    pub credential: String,
-    /// Salt of the PRF evaluation, base64url; empty unless `prf`.
-    pub salt: String,
+    credential: String,
+    /// What this browser profile sealed; empty for `prf`.
     sealed: String,
-}
-
-impl core::fmt::Debug for Lock {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Lock({:?})", self.kind)
-    }
 }
 
 fn record_name(id: &str) -> String {
     format!("lock-{id}")
 }
 
-fn ring(secret: &[u8], info: &[u8]) -> KeyRing {
-    let key = keys::kdf::hkdf_sha256::<32>(secret, &[], info);
-    KeyRing::new(1, SealKey::from_bytes(&key))
-}
-
 impl Lock {
+    /// A random key under this browser profile alone.
+    pub async fn local() -> Result<(Lock, VaultKey), Trouble> {
+        let key = VaultKey::generate();
+        let sealed = browser::seal_here(LOCAL_KEY, key.as_bytes()).await?;
+        Ok((Lock::new(Kind::Local, "", &sealed), key))
+    }
+
+    /// The key that the passkey's PRF secret makes.
+    pub fn prf(credential: &str, secret: &Secret32) -> (Lock, VaultKey) {
+        (Lock::new(Kind::Prf, credential, &[]), VaultKey::from_prf(secret))
+    }
+
+    /// The key that a half of this browser profile and the server's share make.
+    pub async fn share(credential: &str, share: &[u8; 32]) -> Result<(Lock, VaultKey), Trouble> {
+        let half = Zeroizing::new(keys::random::bytes::<32>());
+        let sealed = browser::seal_here(LOCAL_KEY, half.as_slice()).await?;
+        Ok((Lock::new(Kind::Share, credential, &sealed), VaultKey::from_halves(&half, share)))
+    }
+
+    fn new(kind: Kind, credential: &str, sealed: &[u8]) -> Lock {
+        let (id, credential) = (keys::random::token(), credential.to_owned());
+        Lock { id, kind, credential, sealed: b64url_encode(sealed) }
+    }
+
     /// What the vault carries in clear to find this lock again.
     pub fn hint(&self) -> Vec<u8> {
         self.id.as_bytes().to_vec()
-    }
-
-    /// Wraps by this browser profile alone.
-    pub async fn local(key: &VaultKey) -> Result<Lock, Trouble> {
-        let sealed = browser::seal_here(LOCAL_KEY, key.as_bytes()).await?;
-        Lock::new(Kind::Local, String::new(), String::new(), &sealed)
-    }
-
-    /// Wraps by the passkey's PRF secret.
-    pub fn prf(key: &VaultKey, credential: &str, salt: &[u8], secret: &[u8]) -> Result<Lock, Trouble> {
-        let sealed = ring(secret, PRF_INFO).seal(credential.as_bytes(), key.as_bytes());
-        Lock::new(Kind::Prf, credential.to_owned(), b64url_encode(salt), &sealed)
-    }
-
-    /// Wraps by the server's share and this browser profile together.
-    pub async fn share(key: &VaultKey, credential: &str, share: &[u8]) -> Result<Lock, Trouble> {
-        let inner = ring(share, SHARE_INFO).seal(credential.as_bytes(), key.as_bytes());
-        let sealed = browser::seal_here(LOCAL_KEY, &inner).await?;
-        Lock::new(Kind::Share, credential.to_owned(), String::new(), &sealed)
-    }
-
-    fn new(kind: Kind, credential: String, salt: String, sealed: &[u8]) -> Result<Lock, Trouble> {
-        Ok(Lock { id: keys::random::token(), kind, credential, salt, sealed: b64url_encode(sealed) })
     }
 
     /// Writes the record.
@@ -117,20 +108,51 @@ impl Lock {
         Ok(())
     }
 
-    /// Unwraps; `secret` is the PRF secret or the server's share, and nothing for `local`.
-    pub async fn open(&self, secret: &[u8]) -> Result<VaultKey, Trouble> {
+    /// The vault's key; the person confirms with fingerprint, face or device code where there is a passkey.
+    pub async fn open(&self, shell: &BrowserShell) -> Result<VaultKey, Trouble> {
+        match self.kind {
+            Kind::Local => Ok(VaultKey::from_bytes(*self.opened_here().await?)),
+            Kind::Prf => {
+                let used = browser::use_passkey(&self.ask_here()).await?;
+                let (secret, _) = used.secrets.ok_or(Trouble::Own("passkey_without_prf"))?;
+                Ok(VaultKey::from_prf(&secret))
+            }
+            Kind::Share => {
+                let phone = locked_phone().await?.ok_or(Trouble::Own("vault_key_missing"))?;
+                let options = phone.share_options(shell).await?;
+                let used = browser::use_passkey(&options.options).await?;
+                let share = phone.share(shell, &used.credential).await?;
+                Ok(VaultKey::from_halves(&*self.opened_here().await?, &share))
+            }
+        }
+    }
+
+    async fn opened_here(&self) -> Result<Secret32, Trouble> {
         let broken = || Trouble::Own("vault_does_not_open");
         let sealed = b64url_decode(&self.sealed).map_err(|_| broken())?;
-        let bound = self.credential.as_bytes();
-        let plain = match self.kind {
-            Kind::Local => Zeroizing::new(browser::open_here(LOCAL_KEY, &sealed).await?),
-            Kind::Prf => ring(secret, PRF_INFO).open(bound, &sealed).map_err(|_| broken())?,
-            Kind::Share => {
-                let inner = browser::open_here(LOCAL_KEY, &sealed).await?;
-                ring(secret, SHARE_INFO).open(bound, &inner).map_err(|_| broken())?
-            }
-        };
-        let bytes: [u8; 32] = plain.as_slice().try_into().map_err(|_| broken())?;
-        Ok(VaultKey::from_bytes(bytes))
+        let opened = Zeroizing::new(browser::open_here(LOCAL_KEY, &sealed).await?);
+        Ok(Zeroizing::new(opened.as_slice().try_into().map_err(|_| broken())?))
     }
+
+    /// Options for an assertion that nobody but this phone sees: only its PRF secret is wanted.
+    fn ask_here(&self) -> serde_json::Value {
+        json!({
+            "challenge": b64url_encode(&keys::random::bytes::<32>()),
+            "allowCredentials": [{ "type": "public-key", "id": self.credential }],
+            "userVerification": "required",
+            "timeout": 60_000,
+        })
+    }
+}
+
+/// What has to be known while the vault is shut.
+pub async fn locked_phone() -> Result<Option<LockedPhone>, Trouble> {
+    let record = browser::record(PHONE).await?;
+    Ok(record.and_then(|record| serde_json::from_slice(&record).ok()))
+}
+
+/// Writes it.
+pub async fn keep_locked_phone(phone: &LockedPhone) -> Result<(), Trouble> {
+    let text = serde_json::to_vec(phone).map_err(|_| Trouble::Own("vault_unknown_format"))?;
+    Ok(browser::put_record(PHONE, &text).await?)
 }

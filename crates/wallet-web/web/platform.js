@@ -90,15 +90,15 @@ let camera;
 
 // ---- Passkey -----------------------------------------------------------------------------------------------------
 
-/** WebAuthn Level 3 JSON in, JSON out; the PRF secret goes beside it and never into the JSON. */
-async function passkey(kind, json, salt) {
+/** WebAuthn Level 3 JSON in, JSON out; what the PRF gave at `first` and `second` goes beside it, never into the JSON. */
+async function passkey(kind, json, first, second) {
   const options = JSON.parse(json);
   const bytes = (list) => list?.map((one) => ({ ...one, id: unb64url(one.id) }));
   options.challenge = unb64url(options.challenge);
   if (options.user) options.user.id = unb64url(options.user.id);
   if (options.excludeCredentials) options.excludeCredentials = bytes(options.excludeCredentials);
   if (options.allowCredentials) options.allowCredentials = bytes(options.allowCredentials);
-  options.extensions = { ...options.extensions, ...(salt && { prf: { eval: { first: salt } } }) };
+  options.extensions = { ...options.extensions, prf: { eval: { first, second } } };
   const made = await navigator.credentials[kind]({ publicKey: options });
   const { prf, ...extensions } = made.getClientExtensionResults();
   const response = { clientDataJSON: b64url(made.response.clientDataJSON) };
@@ -109,8 +109,9 @@ async function passkey(kind, json, salt) {
   return {
     json: JSON.stringify({ id: made.id, rawId: b64url(made.rawId), type: made.type, authenticatorAttachment: made.authenticatorAttachment ?? undefined, response, clientExtensionResults: extensions }),
     id: made.id,
-    prf: prf?.results?.first ? new Uint8Array(prf.results.first) : undefined,
-    prfEnabled: prf?.enabled === true || Boolean(prf?.results?.first),
+    first: prf?.results?.first && new Uint8Array(prf.results.first),
+    second: prf?.results?.second && new Uint8Array(prf.results.second),
+    prf: prf?.enabled === true || Boolean(prf?.results?.first),
   };
 }
 
@@ -200,8 +201,8 @@ const mapae = {
   },
 
   hasPasskeys: async () => (await globalThis.PublicKeyCredential?.isUserVerifyingPlatformAuthenticatorAvailable?.()) ?? false,
-  passkeyCreate: (json, salt) => passkey('create', json, salt),
-  passkeyGet: (json, salt) => passkey('get', json, salt),
+  passkeyCreate: (json, first, second) => passkey('create', json, first, second),
+  passkeyGet: (json, first, second) => passkey('get', json, first, second),
 
   /** Shows the camera in the video and calls back with the first QR text; resolves when the picture runs. */
   async cameraStart(video, found) {
@@ -283,6 +284,7 @@ const mapae = {
     installed: matchMedia('(display-mode: standalone), (display-mode: fullscreen)').matches || navigator.standalone === true,
     language: navigator.language,
   }),
+  forgetAddress: () => history.replaceState(null, '', BASE),
   /** The browser's own install dialogue where it offers one. */
   canInstall: () => Boolean(mapae.installer),
   async install() {

@@ -92,6 +92,18 @@ impl Ground {
         })
     }
 
+    /// What `mapae account …` has to know to work on this server's store.
+    pub(super) fn operator_environment(&self) -> Value {
+        let config = &self.platform.config;
+        json!({
+            "MAPAE__STORE__URL": config.store.url,
+            "MAPAE__KEYS__FILE": config.keys.file,
+            "MAPAE__PUBLIC__BASE_URL": config.public.base_url,
+            "MAPAE__CONSOLE__BASE_URL": config.console.base_url,
+            "MAPAE__DEMO__ENABLED": "true",
+        })
+    }
+
     /// Where the phone keeps its vault.
     pub(super) fn vault(&self) -> PathBuf {
         self.folder.join("phone")

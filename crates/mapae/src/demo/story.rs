@@ -91,6 +91,7 @@ impl Story {
             "relying_party": ground.relying_party,
             "phone": { "arguments": ["--vault", ground.vault().display().to_string()], "environment": { "MAPAE_PIN": walked.pin } },
             "api_headers": walked.api_headers,
+            "operator": { "environment": ground.operator_environment() },
             "standard_wallets": walked.standard_wallets,
         })
     }

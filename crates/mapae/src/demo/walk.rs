@@ -220,6 +220,8 @@ pub(super) async fn prepare_standard_wallets(
             "name": person.name,
             "rrn": person.rrn,
             "phone": person.phone,
+            "agency": person.agency,
+            "number": person.number,
             "install": install,
         }));
     }

@@ -3,12 +3,11 @@
 use credential::path::ClaimPath;
 use credential::sd_jwt::SdJwt;
 use credential::types::text_in;
-use leptos::html;
-use leptos::prelude::*;
 use serde_json::{Map, Value};
 use wallet::issue::Holding;
 
 use crate::app::App;
+use crate::dom::prelude::*;
 use crate::parts::icon;
 use crate::texts::Language;
 
@@ -104,12 +103,12 @@ pub enum Look {
 }
 
 /// The front of the card.
-pub fn front(app: App, badge: &Badge, look: Look) -> AnyView {
+pub fn front(app: App, badge: &Badge, look: Look) -> El {
     let unit = [badge.say("department"), badge.say("position")];
     let unit = unit.iter().filter(|text| !text.is_empty()).cloned().collect::<Vec<_>>().join(" · ");
     html::article()
         .class(if look == Look::Valid { "card face" } else { "card face stopped" })
-        .aria_label(badge.title.clone())
+        .label(badge.title.clone())
         .child((
             html::img().class("watermark").src("/wallet/emblem.svg").alt(""),
             html::p().class("over").child((
@@ -132,5 +131,4 @@ pub fn front(app: App, badge: &Badge, look: Look) -> AnyView {
             )),
             html::span().class("face-light").attr("aria-hidden", "true"),
         ))
-        .into_any()
 }

@@ -1,27 +1,22 @@
 //! Screens while the wallet is closed, locked, suspended or gone: why, and what leads on.
 
-use leptos::html;
-use leptos::prelude::*;
-
 use super::{PinPurpose, Screen, start, synchronize};
 use crate::app::App;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::parts::{Typed, Way, facts, field, frame, notice, plain, primary, secondary, skeleton, small};
 
 /// Nothing is known yet.
-pub fn opening(app: App) -> AnyView {
-    html::div()
-        .class("screen")
-        .child(html::main().class("screen-main").attr("aria-busy", "true").child((
-            html::h1().class("sr-only").child(app.t("opening.title")),
-            html::div().class("card waiting").child(skeleton(3)),
-            skeleton(4),
-        )))
-        .into_any()
+pub fn opening(app: App) -> El {
+    html::div().class("screen").child(html::main().class("screen-main").attr("aria-busy", "true").child((
+        html::h1().class("sr-only").child(app.t("opening.title")),
+        html::div().class("card waiting").child(skeleton(3)),
+        skeleton(4),
+    )))
 }
 
 /// Another tab holds the wallet.
-pub fn other_tab(app: App) -> AnyView {
+pub fn other_tab(app: App) -> El {
     frame(
         app,
         Way::None,
@@ -33,12 +28,11 @@ pub fn other_tab(app: App) -> AnyView {
 }
 
 /// The vault is closed.
-pub fn unlock(app: App) -> AnyView {
+pub fn unlock(app: App) -> El {
     let open = move || {
         app.run(async move {
             let lock = app.vault_lock().await?.ok_or(Trouble::Own("vault_missing"))?;
-            let key = lock.open(&[]).await?;
-            app.unlock(&lock, key).await?;
+            app.unlock(&lock).await?;
             super::arrive(app).await
         });
     };
@@ -53,7 +47,7 @@ pub fn unlock(app: App) -> AnyView {
 }
 
 /// Five wrong PINs: why, and who can unlock.
-pub fn locked(app: App) -> AnyView {
+pub fn locked(app: App) -> El {
     frame(
         app,
         Way::None,
@@ -85,7 +79,7 @@ async fn check(app: App) -> Result<(), Trouble> {
 }
 
 /// The code that two operators handed over, then a new PIN.
-pub fn new_pin_code(app: App) -> AnyView {
+pub fn new_pin_code(app: App) -> El {
     let code = RwSignal::new(String::new());
     let go = move || {
         let digits: String = code.get_untracked().chars().filter(char::is_ascii_digit).collect();
@@ -112,7 +106,7 @@ pub fn new_pin_code(app: App) -> AnyView {
 }
 
 /// Suspended: locked and kept, told plainly.
-pub fn suspended(app: App) -> AnyView {
+pub fn suspended(app: App) -> El {
     let again = move || {
         app.run(async move {
             synchronize(app).await?;
@@ -139,7 +133,7 @@ pub fn suspended(app: App) -> AnyView {
 }
 
 /// Ended: nothing is left here.
-pub fn wiped(app: App) -> AnyView {
+pub fn wiped(app: App) -> El {
     frame(
         app,
         Way::None,

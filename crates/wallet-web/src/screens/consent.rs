@@ -4,9 +4,6 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use credential::types::text_in;
-use leptos::ev;
-use leptos::html;
-use leptos::prelude::*;
 use openid::approval::Level;
 use wallet::account::messages::code;
 use wallet::issue::Options;
@@ -16,6 +13,7 @@ use wallet::present::{Answered, Asked, AskedClaim, Choice, Policy, PresentError}
 use super::card::shown;
 use super::{Screen, synchronize};
 use crate::app::App;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::parts::{Way, facts, frame, icon, notice, plain, primary, secondary, small};
 use crate::pin_pad::pad;
@@ -58,14 +56,14 @@ fn party(app: App, asked: &Asked) -> String {
 }
 
 /// Who asks, why, and what: nothing has left the phone yet.
-pub fn view(app: App, request: Request) -> AnyView {
+pub fn view(app: App, request: Request) -> El {
     let asked = Rc::clone(&request.asked);
     let consent = asked.consent();
     let chosen = RwSignal::new(request.chosen.clone());
     let name = party(app, &asked);
     let requester = &consent.requester;
     let seal = if requester.verified {
-        html::p().class("state good").child((icon("shield"), app.t("consent.verified"))).into_any()
+        html::p().class("state good").child((icon("shield"), app.t("consent.verified")))
     } else {
         notice("bad", "alert", app.t("consent.unverified"), app.t("consent.unverified.next"))
     };
@@ -81,13 +79,13 @@ pub fn view(app: App, request: Request) -> AnyView {
     }
     let claims: Vec<&AskedClaim> = consent.credentials.iter().flat_map(|asked| &asked.claims).collect();
     let required = claims.iter().filter(|claim| claim.required).map(|claim| told(app, claim)).collect();
-    let optional: Vec<AnyView> =
+    let optional: Vec<El> =
         claims.iter().filter(|claim| !claim.required).map(|claim| switch(app, claim, chosen)).collect();
     let optional = (!optional.is_empty()).then(|| {
         html::fieldset().class("panel").child((
             html::legend().class("panel-title").child(app.t("consent.optional")),
             small(app.t("consent.optional.hint")),
-            html::div().class("choices").child(optional.into_iter().collect_view()),
+            html::div().class("choices").child(optional.into_iter().collect::<Vec<_>>()),
         ))
     });
     let agree = {
@@ -120,17 +118,13 @@ pub fn view(app: App, request: Request) -> AnyView {
         html::div().class("stack").child((
             seal,
             html::div().class("panel").child(facts(who)),
-            html::section().class("panel").child((
-                html::h2().class("panel-title").child(app.t("consent.told")),
-                facts(required),
-            )),
+            html::section()
+                .class("panel")
+                .child((html::h2().class("panel-title").child(app.t("consent.told")), facts(required))),
             optional,
             small(app.t("consent.kept")),
         )),
-        (
-            primary(app, app.t("consent.agree"), agree),
-            secondary(app, app.t("consent.refuse"), refuse),
-        ),
+        (primary(app, app.t("consent.agree"), agree), secondary(app, app.t("consent.refuse"), refuse)),
     )
 }
 
@@ -148,26 +142,23 @@ fn told(app: App, claim: &AskedClaim) -> (String, String) {
     (label(app, claim), value)
 }
 
-fn switch(app: App, claim: &AskedClaim, chosen: RwSignal<BTreeSet<String>>) -> AnyView {
+fn switch(app: App, claim: &AskedClaim, chosen: RwSignal<BTreeSet<String>>) -> El {
     let (name, value) = told(app, claim);
     let path = claim.path.to_string();
     let (on, key) = (path.clone(), path);
-    html::label()
-        .class("choice")
-        .child((
-            html::input()
-                .r#type("checkbox")
-                .prop("checked", move || chosen.with(|chosen| chosen.contains(&on)))
-                .on(ev::change, move |_| {
-                    chosen.update(|chosen| {
-                        if !chosen.remove(&key) {
-                            chosen.insert(key.clone());
-                        }
-                    });
-                }),
-            html::span().child((html::strong().child(name), html::span().child(value))),
-        ))
-        .into_any()
+    html::label().class("choice").child((
+        html::input()
+            .kind("checkbox")
+            .prop("checked", move || chosen.with(|chosen| chosen.contains(&on)).into())
+            .on("change", move |_| {
+                chosen.update(|chosen| {
+                    if !chosen.remove(&key) {
+                        chosen.insert(key.clone());
+                    }
+                });
+            }),
+        html::span().child((html::strong().child(name), html::span().child(value))),
+    ))
 }
 
 /// The number first, then the PIN, where they are asked for; then the answer.
@@ -186,7 +177,7 @@ async fn next(app: App, request: Request) -> Result<(), Trouble> {
 }
 
 /// The number that the browser shows.
-pub fn number(app: App, request: Request) -> AnyView {
+pub fn number(app: App, request: Request) -> El {
     let digits = request.asked.consent().login.as_ref().map_or(2, |login| usize::from(login.number_digits));
     let typed = RwSignal::new(String::new());
     let request = StoredValue::new_local(request);
@@ -212,7 +203,7 @@ pub fn number(app: App, request: Request) -> AnyView {
 }
 
 /// The PIN, for a login that asks for it.
-pub fn pin(app: App, request: Request) -> AnyView {
+pub fn pin(app: App, request: Request) -> El {
     let typed = RwSignal::new(String::new());
     let request = StoredValue::new_local(request);
     let done = move |text: String| {
@@ -303,7 +294,7 @@ fn told_of(app: App, request: &Request, answered: Answered) -> Told {
 }
 
 /// What was told to whom.
-pub fn result(app: App, told: Told) -> AnyView {
+pub fn result(app: App, told: Told) -> El {
     let title = if told.login { app.t("result.login.title") } else { app.t("result.show.title") };
     let lead = if told.login {
         app.tf("result.login.lead", &[("name", &told.party)])
@@ -311,10 +302,15 @@ pub fn result(app: App, told: Told) -> AnyView {
         app.tf("result.show.lead", &[("name", &told.party)])
     };
     let on = told.redirect.clone().map(|address| {
-        html::a().class("button primary block").href(address).rel("noreferrer").child(app.t("result.continue"))
+        html::a()
+            .class("button primary block")
+            .href(address)
+            .attr("rel", "noreferrer")
+            .child(app.t("result.continue"))
     });
     let home = move || app.show(Screen::Home);
-    let reused = told.reused.then(|| notice("wait", "info", app.t("result.reused"), app.t("result.reused.next")));
+    let reused =
+        told.reused.then(|| notice("wait", "info", app.t("result.reused"), app.t("result.reused.next")));
     frame(
         app,
         Way::None,
@@ -324,18 +320,25 @@ pub fn result(app: App, told: Told) -> AnyView {
             html::div().class("panel").child((
                 html::h2().class("panel-title").child(app.t("result.told")),
                 html::ul().class("told").child(
-                    told.claims.into_iter().map(|claim| html::li().child((icon("check"), claim))).collect_view(),
+                    told.claims
+                        .into_iter()
+                        .map(|claim| html::li().child((icon("check"), claim)))
+                        .collect::<Vec<_>>(),
                 ),
             )),
             reused,
             small(app.t("consent.kept")),
         )),
-        (on.is_none().then(|| primary(app, app.t("result.home"), home)), on, told.redirect.map(|_| plain(app.t("result.home"), home))),
+        (
+            on.is_none().then(|| primary(app, app.t("result.home"), home)),
+            on,
+            told.redirect.map(|_| plain(app.t("result.home"), home)),
+        ),
     )
 }
 
 /// The number was another one: perhaps somebody else's page.
-pub fn number_wrong(app: App) -> AnyView {
+pub fn number_wrong(app: App) -> El {
     app.spawn(async move {
         let _ = synchronize(app).await;
         Ok(())

@@ -1,7 +1,6 @@
 //! Set-up: activation code → who is it → code sent to the phone → PIN → badge. Interrupted anywhere, it goes on there.
 
-use leptos::html;
-use leptos::prelude::*;
+use serde_json::json;
 use wallet::account::messages::code;
 use wallet::issue::Options;
 use wallet::pin::{DIGITS, Owner, Pin};
@@ -10,14 +9,16 @@ use zeroize::Zeroize as _;
 use super::{Screen, arrive};
 use crate::app::App;
 use crate::browser;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
-use crate::parts::{Typed, Way, field, frame, plain, primary, secondary, skeleton, small};
+use crate::parts::{Typed, Way, field, frame, icon, notice, plain, primary, secondary, skeleton, small};
 use crate::pin_pad::pad;
 use crate::scanned::{self, Scanned};
+use crate::vault_key::Lock;
 
 /// How far set-up is, as dots.
-fn journey(app: App, at: usize) -> AnyView {
-    let names = ["journey.code", "journey.identity", "journey.pin", "journey.badge"];
+fn journey(app: App, at: usize) -> El {
+    let names = ["journey.code", "journey.identity", "journey.passkey", "journey.pin", "journey.badge"];
     let steps = names
         .iter()
         .enumerate()
@@ -32,12 +33,12 @@ fn journey(app: App, at: usize) -> AnyView {
                 .attr("aria-current", (number == at).then_some("step"))
                 .child(html::span().child(app.t(key)))
         })
-        .collect_view();
-    html::ol().class("journey").aria_label(app.t("journey.all")).child(steps).into_any()
+        .collect::<Vec<_>>();
+    html::ol().class("journey").label(app.t("journey.all")).child(steps)
 }
 
 /// The activation code; and the message's address, where this app was not opened by it.
-pub fn activation(app: App) -> AnyView {
+pub fn activation(app: App) -> El {
     let (code, address) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let invited = Memo::new(move |_| app.settings.with(|settings| settings.invitation.clone()));
     let paste = move || {
@@ -111,7 +112,7 @@ pub fn activation(app: App) -> AnyView {
 }
 
 /// Name and resident registration number; the number is masked and forgotten once it was sent.
-pub fn identity(app: App) -> AnyView {
+pub fn identity(app: App) -> El {
     let (name, rrn) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let go = move || {
         app.run(async move {
@@ -156,7 +157,7 @@ pub fn identity(app: App) -> AnyView {
 }
 
 /// The code that was sent to the phone.
-pub fn otp(app: App, phone: String) -> AnyView {
+pub fn otp(app: App, phone: String) -> El {
     let code = RwSignal::new(String::new());
     let go = move || {
         app.run(async move {
@@ -165,7 +166,7 @@ pub fn otp(app: App, phone: String) -> AnyView {
                 return Err(Trouble::Own("otp_form"));
             }
             app.with(async |wallet| wallet.prove_phone(&digits).await).await??;
-            app.show(Screen::NewPin(PinPurpose::First));
+            app.show(Screen::Passkey);
             Ok(())
         });
     };
@@ -190,6 +191,99 @@ pub fn otp(app: App, phone: String) -> AnyView {
     )
 }
 
+/// The passkey: from then on fingerprint or face opens the wallet.
+pub fn passkey(app: App) -> El {
+    let missing = RwSignal::new(false);
+    app.spawn(async move {
+        missing.set(!browser::has_passkeys().await);
+        Ok(())
+    });
+    let make = move || {
+        app.run(async move {
+            let options = app.with(async |wallet| wallet.passkey_creation_options().await).await??;
+            let mut made = browser::create_passkey(&options.options).await?;
+            if made.prf && made.secrets.is_none() {
+                // Some authenticators give the secret only when the passkey is used.
+                let again = json!({
+                    "challenge": keys::encoding::b64url_encode(&keys::random::bytes::<32>()),
+                    "allowCredentials": [{ "type": "public-key", "id": made.credential.get("rawId") }],
+                    "userVerification": "required",
+                });
+                made.secrets = browser::use_passkey(&again).await?.secrets;
+            }
+            let prf = made.secrets.is_some();
+            app.with(async |wallet| wallet.add_passkey(&made.credential, prf).await).await??;
+            app.keep_secret(made.secrets.map(|(first, _)| first));
+            app.show(Screen::NewPin(PinPurpose::First));
+            Ok(())
+        });
+    };
+    let without = move || {
+        missing
+            .get()
+            .then(|| plain(app.t("passkey.without"), move || app.show(Screen::NewPin(PinPurpose::First))))
+    };
+    let told = move || {
+        missing
+            .get()
+            .then(|| notice("wait", "alert", app.t("passkey.missing"), app.t("passkey.missing.next")))
+    };
+    frame(
+        app,
+        Way::None,
+        app.t("passkey.title"),
+        Some(app.t("passkey.lead")),
+        html::div().class("stack").child((
+            journey(app, 2),
+            html::div().class("picture").attr("aria-hidden", "true").child(icon("finger")),
+            told,
+            small(app.t("passkey.where")),
+        )),
+        (primary(app, app.t("passkey.make"), make), without),
+    )
+}
+
+/// The passkey is there, but the vault is not under it yet: the app was closed in between.
+pub fn protect(app: App) -> El {
+    let go = move || {
+        app.run(async move {
+            let phone =
+                app.with(async |wallet| wallet.locked_phone()).await?.ok_or(Trouble::Own("vault_missing"))?;
+            let passkey = phone.passkey.clone().ok_or(Trouble::Own("passkey_missing"))?;
+            let options = phone.share_options(&app.shell()).await;
+            let lock = match options {
+                Ok(options) if !passkey.prf => {
+                    let used = browser::use_passkey(&options.options).await?;
+                    let share = phone.share(&app.shell(), &used.credential).await?;
+                    Lock::share(&passkey.credential, &share).await?
+                }
+                _ => {
+                    let options = json!({
+                        "challenge": keys::encoding::b64url_encode(&keys::random::bytes::<32>()),
+                        "allowCredentials": [{ "type": "public-key", "id": passkey.credential }],
+                        "userVerification": "required",
+                    });
+                    let (secret, _) = browser::use_passkey(&options)
+                        .await?
+                        .secrets
+                        .ok_or(Trouble::Own("passkey_without_prf"))?;
+                    Lock::prf(&passkey.credential, &secret)
+                }
+            };
+            app.relock(lock).await?;
+            arrive(app).await
+        });
+    };
+    frame(
+        app,
+        Way::None,
+        app.t("protect.title"),
+        Some(app.t("protect.lead")),
+        html::div().class("picture").attr("aria-hidden", "true").child(icon("finger")),
+        primary(app, app.t("protect.go"), go),
+    )
+}
+
 /// Why a new PIN is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PinPurpose {
@@ -202,7 +296,7 @@ pub enum PinPurpose {
 }
 
 /// A new PIN, twice; weak ones are refused here and never sent.
-pub fn new_pin(app: App, purpose: PinPurpose) -> AnyView {
+pub fn new_pin(app: App, purpose: PinPurpose) -> El {
     let (typed, first) = (RwSignal::new(String::new()), RwSignal::new(None::<String>));
     let purpose = StoredValue::new(purpose);
     let done = move |text: String| {
@@ -234,7 +328,7 @@ pub fn new_pin(app: App, purpose: PinPurpose) -> AnyView {
         app.t("pin.title"),
         None,
         html::div().class("stack centre").child((
-            is_first.then(|| journey(app, 2)),
+            is_first.then(|| journey(app, 3)),
             html::p().class("pin-ask").role("status").child(title),
             pad(app, DIGITS, false, typed, done),
             small(app.t("pin.rules")),
@@ -246,8 +340,19 @@ pub fn new_pin(app: App, purpose: PinPurpose) -> AnyView {
 async fn set_pin(app: App, purpose: PinPurpose, pin: Pin) -> Result<(), Trouble> {
     match purpose {
         PinPurpose::First => {
-            app.with(async |wallet| wallet.register(&pin).await).await??;
-            app.show(Screen::Issuing);
+            let enrolled = app.with(async |wallet| wallet.register(&pin).await).await??;
+            let passkey = app.with(async |wallet| wallet.passkey().cloned()).await?;
+            match (passkey, app.take_secret(), enrolled.share) {
+                (Some(passkey), Some(secret), _) => {
+                    app.relock(Lock::prf(&passkey.credential, &secret)).await?
+                }
+                (Some(passkey), None, Some(share)) => {
+                    app.relock(Lock::share(&passkey.credential, &share.0).await?).await?;
+                }
+                // Closed in between: the next screen asks for the passkey once more.
+                (Some(_), None, None) | (None, ..) => {}
+            }
+            arrive(app).await?;
         }
         PinPurpose::AfterUnlock(code) => {
             let set = app.with(async |wallet| wallet.set_new_pin(&code, &pin).await).await?;
@@ -260,7 +365,7 @@ async fn set_pin(app: App, purpose: PinPurpose, pin: Pin) -> Result<(), Trouble>
             }
             arrive(app).await?;
         }
-        PinPurpose::Change(old) => super::settings::change_pin(app, &old, &pin).await?,
+        PinPurpose::Change(old) => super::pin_change::change(app, &old, &pin).await?,
     }
     Ok(())
 }
@@ -275,7 +380,7 @@ fn owner(app: App) -> Owner {
 }
 
 /// The badge comes by itself; only a failure needs the person.
-pub fn issuing(app: App) -> AnyView {
+pub fn issuing(app: App) -> El {
     let receive = move || {
         app.run(async move {
             app.with(async |wallet| wallet.receive_badge(Options::default()).await).await??;
@@ -283,8 +388,7 @@ pub fn issuing(app: App) -> AnyView {
             arrive(app).await
         });
     };
-    // After this screen is up, so that its progress is seen.
-    Effect::new(move |_| receive());
+    receive();
     let again = move || app.fault.get().is_some().then(|| primary(app, app.t("app.again"), receive));
     frame(
         app,
@@ -292,12 +396,12 @@ pub fn issuing(app: App) -> AnyView {
         app.t("issuing.title"),
         Some(app.t("issuing.lead")),
         html::div().class("stack").child((
-            journey(app, 3),
+            journey(app, 4),
             html::div().class("card waiting").attr("aria-hidden", "true").child(skeleton(3)),
             html::div()
                 .class("progress")
                 .role("progressbar")
-                .aria_label(app.t("issuing.title"))
+                .label(app.t("issuing.title"))
                 .child(html::span()),
         )),
         again,

@@ -1,26 +1,23 @@
 //! The card, and what is one touch away from it.
 
-use leptos::html;
-use leptos::prelude::*;
-
 use super::card::{Badge, Look, front};
 use super::{Screen, synchronize};
 use crate::app::App;
+use crate::dom::prelude::*;
 use crate::parts::{Way, facts, frame, heading, notice, plain, row, small, state, tabs, trouble};
 use crate::when;
 
 /// Card first.
-pub fn view(app: App) -> AnyView {
+pub fn view(app: App) -> El {
     let card = move || match Badge::held(app) {
         Some(badge) => {
             let look = if app.is_suspended() || expired(app, &badge) { Look::Stopped } else { Look::Valid };
             html::button()
-                .r#type("button")
+                .kind("button")
                 .class("card-button")
-                .aria_label(app.t("home.card.open"))
-                .on(leptos::ev::click, move |_| app.open(Screen::Details))
+                .label(app.t("home.card.open"))
+                .on("click", move |_| app.open(Screen::Details))
                 .child(front(app, &badge, look))
-                .into_any()
         }
         None => notice("wait", "info", app.t("home.none"), app.t("home.none.next")),
     };
@@ -52,26 +49,23 @@ pub fn view(app: App) -> AnyView {
             ))
         })
     };
-    html::div()
-        .class("screen")
-        .child((
-            html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
-            html::main().id("main").class("screen-main home").child((
-                html::div().class("sr-only").child(heading(app.t("home.title"))),
-                trouble(app),
-                card,
-                standing,
-                offline,
-                html::div().class("rows").child((
-                    row("scan", app.t("home.scan"), Some(app.t("home.scan.hint")), move || {
-                        app.show(Screen::Scan)
-                    }),
-                    row("badge", app.t("home.details"), None, move || app.open(Screen::Details)),
-                )),
+    html::div().class("screen").child((
+        html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
+        html::main().id("main").class("screen-main home").child((
+            html::div().class("sr-only").child(heading(app.t("home.title"))),
+            trouble(app),
+            card,
+            standing,
+            offline,
+            html::div().class("rows").child((
+                row("scan", app.t("home.scan"), Some(app.t("home.scan.hint")), move || {
+                    app.show(Screen::Scan)
+                }),
+                row("badge", app.t("home.details"), None, move || app.open(Screen::Details)),
             )),
-            tabs(app),
-        ))
-        .into_any()
+        )),
+        tabs(app),
+    ))
 }
 
 fn expired(app: App, badge: &Badge) -> bool {
@@ -79,7 +73,7 @@ fn expired(app: App, badge: &Badge) -> bool {
 }
 
 /// Everything the badge says.
-pub fn details(app: App) -> AnyView {
+pub fn details(app: App) -> El {
     let Some(badge) = Badge::held(app) else { return view(app) };
     let copies = badge.copies_until.map(|until| when::full(until * 1000)).unwrap_or_default();
     let look = if expired(app, &badge) { Look::Stopped } else { Look::Valid };

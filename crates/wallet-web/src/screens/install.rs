@@ -1,17 +1,15 @@
 //! How to install the app, in the words of the device at hand.
 
-use leptos::ev;
-use leptos::html;
-use leptos::prelude::*;
-
 use super::Screen;
 use crate::app::App;
 use crate::browser;
+use crate::dom::on_window;
+use crate::dom::prelude::*;
 use crate::parts::{Way, frame, icon, notice, plain, primary, small};
 use crate::place::System;
 
 /// The install page.
-pub fn view(app: App) -> AnyView {
+pub fn view(app: App) -> El {
     let place = app.place();
     if let Some(inside) = place.inside {
         return leave(app, inside);
@@ -21,10 +19,12 @@ pub fn view(app: App) -> AnyView {
         System::Ios => &["install.ios.1", "install.ios.2", "install.ios.3"],
         System::Desktop => &["install.desktop.1", "install.desktop.2"],
     };
-    let steps = steps.iter().map(|key| html::li().child(app.t(key))).collect_view();
+    let steps = steps.iter().map(|key| html::li().child(app.t(key))).collect::<Vec<_>>();
     let offered = RwSignal::new(browser::can_install());
-    let heard = window_event_listener_untyped("mapae-installable", move |_| offered.set(true));
-    on_cleanup(move || heard.remove());
+    on_window("mapae-installable", move |_| {
+        // The screen may be gone by then, and the signal with it.
+        let _ = offered.try_set(true);
+    });
     let install = move || {
         offered.get().then(|| {
             primary(app, app.t("install.now"), move || {
@@ -43,9 +43,9 @@ pub fn view(app: App) -> AnyView {
         html::div().class("panel stack").child((
             html::p().child(app.t("install.copy.why")),
             html::button()
-                .r#type("button")
+                .kind("button")
                 .class("button block")
-                .on(ev::click, move |_| {
+                .on("click", move |_| {
                     let address = address.clone();
                     app.run(async move {
                         browser::to_clipboard(&address).await?;
@@ -73,7 +73,7 @@ pub fn view(app: App) -> AnyView {
 }
 
 /// Inside another app's browser nothing can be installed: the way out first.
-fn leave(app: App, inside: &'static str) -> AnyView {
+fn leave(app: App, inside: &'static str) -> El {
     let address = window().location().href().unwrap_or_default();
     let out = app
         .place()
@@ -93,9 +93,9 @@ fn leave(app: App, inside: &'static str) -> AnyView {
         (
             out,
             html::button()
-                .r#type("button")
+                .kind("button")
                 .class("button block")
-                .on(ev::click, move |_| {
+                .on("click", move |_| {
                     let address = address.clone();
                     app.run(async move {
                         browser::to_clipboard(&address).await?;

@@ -1,26 +1,26 @@
 //! Reading a request: by the camera, from a photo, or from a pasted link.
 
-use leptos::ev;
-use leptos::html;
-use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
 use super::Screen;
 use super::consent::ask;
 use crate::app::App;
 use crate::browser;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::parts::{Typed, Way, field, frame, heading, icon, plain, primary, row, tabs, trouble};
 use crate::scanned::{self, Scanned};
 
 /// The camera.
-pub fn view(app: App) -> AnyView {
+pub fn view(app: App) -> El {
     let seen = RwSignal::new(false);
-    let video = NodeRef::<html::Video>::new();
+    let video =
+        html::video().attr("playsinline", "").prop("muted", || true.into()).label(app.t("scan.picture"));
+    let element = video.element();
     let look = move || {
-        let Some(element) = video.get_untracked() else { return };
+        let element = element.clone();
         app.fault.set(None);
-        leptos::task::spawn_local(async move {
+        wasm_bindgen_futures::spawn_local(async move {
             let found = move |text: String| app.run(follow(app, text));
             match browser::camera_start(&element, found).await {
                 Ok(()) => seen.set(true),
@@ -28,36 +28,32 @@ pub fn view(app: App) -> AnyView {
             }
         });
     };
-    video.on_load(move |_| look());
+    look();
     on_cleanup(browser::camera_stop);
-    let again = move || app.fault.get().is_some().then(|| plain(app.t("scan.again"), look));
-    html::div()
-        .class("screen")
-        .child((
-            html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
-            html::main().id("main").class("screen-main").child((
-                heading(app.t("scan.title")),
-                html::p().class("lead").child(app.t("scan.lead")),
-                html::div().class("finder").child((
-                    html::video()
-                        .node_ref(video)
-                        .attr("playsinline", "")
-                        .attr("muted", "")
-                        .prop("muted", true)
-                        .aria_label(app.t("scan.picture")),
-                    html::span().class("finder-frame").attr("aria-hidden", "true"),
-                    move || (!seen.get()).then(|| html::span().class("finder-wait").child(app.t("scan.starting"))),
-                )),
-                trouble(app),
-                again,
-                html::div().class("rows").child((
-                    photo(app),
-                    row("copy", app.t("scan.paste"), Some(app.t("scan.paste.hint")), move || app.open(Screen::Paste)),
-                )),
+    let again = move || app.fault.get().is_some().then(|| plain(app.t("scan.again"), look.clone()));
+    html::div().class("screen").child((
+        html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
+        html::main().id("main").class("screen-main").child((
+            heading(app.t("scan.title")),
+            html::p().class("lead").child(app.t("scan.lead")),
+            html::div().class("finder").child((
+                video,
+                html::span().class("finder-frame").attr("aria-hidden", "true"),
+                move || {
+                    (!seen.get()).then(|| html::span().class("finder-wait").child(app.t("scan.starting")))
+                },
             )),
-            tabs(app),
-        ))
-        .into_any()
+            trouble(app),
+            again,
+            html::div().class("rows").child((
+                photo(app),
+                row("copy", app.t("scan.paste"), Some(app.t("scan.paste.hint")), move || {
+                    app.open(Screen::Paste)
+                }),
+            )),
+        )),
+        tabs(app),
+    ))
 }
 
 fn camera_trouble(failure: &browser::Failure) -> Trouble {
@@ -70,9 +66,10 @@ fn camera_trouble(failure: &browser::Failure) -> Trouble {
 }
 
 /// A photo of the code, where there is no camera to be had.
-fn photo(app: App) -> AnyView {
-    let chosen = move |event: ev::Event| {
-        let Some(input) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok())
+fn photo(app: App) -> El {
+    let chosen = move |event: web_sys::Event| {
+        let Some(input) =
+            event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok())
         else {
             return;
         };
@@ -85,22 +82,19 @@ fn photo(app: App) -> AnyView {
             }
         });
     };
-    html::label()
-        .class("row")
-        .child((
-            icon("picture"),
-            html::span().class("row-text").child((
-                html::span().class("row-label").child(app.t("scan.photo")),
-                html::span().class("soft small").child(app.t("scan.photo.hint")),
-            )),
-            html::input().r#type("file").attr("accept", "image/*").class("sr-only").on(ev::change, chosen),
-            icon("next"),
-        ))
-        .into_any()
+    html::label().class("row").child((
+        icon("picture"),
+        html::span().class("row-text").child((
+            html::span().class("row-label").child(app.t("scan.photo")),
+            html::span().class("soft small").child(app.t("scan.photo.hint")),
+        )),
+        html::input().kind("file").attr("accept", "image/*").class("sr-only").on("change", chosen),
+        icon("next"),
+    ))
 }
 
 /// A link or the text of a QR code, pasted.
-pub fn paste(app: App) -> AnyView {
+pub fn paste(app: App) -> El {
     let text = RwSignal::new(String::new());
     let fetch = move || {
         app.run(async move {
@@ -113,7 +107,13 @@ pub fn paste(app: App) -> AnyView {
         Way::Back,
         app.t("paste.title"),
         Some(app.t("paste.lead")),
-        field("link", app.t("paste.link"), None, Typed { kind: "text", mode: "url", autocomplete: "off", most: "65536" }, text),
+        field(
+            "link",
+            app.t("paste.link"),
+            None,
+            Typed { kind: "text", mode: "url", autocomplete: "off", most: "65536" },
+            text,
+        ),
         (
             primary(app, app.t("app.next"), move || app.run(follow(app, text.get_untracked()))),
             plain(app.t("activation.paste"), fetch),
