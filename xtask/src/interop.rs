@@ -30,7 +30,17 @@ const JUDGES: &[Judge] = &[
         what: "headless Chromium walks the pages; axe-core finds no violation",
         run: pages,
     },
+    Judge {
+        name: "wallet",
+        what: "headless Chromium sets the wallet app up, logs in, loses and finds it again; axe-core finds no violation",
+        run: wallet,
+    },
     Judge { name: "api", what: "PyPI schemathesis finds no 5xx and no schema violation", run: api },
+    Judge {
+        name: "audit",
+        what: "Go's golang.org/x/mod reads the audit log's checkpoint and tiles",
+        run: audit,
+    },
     Judge {
         name: "uniffi",
         what: "CPython enrols, receives and logs in through the UniFFI bindings; Kotlin and Swift bindings are written",
@@ -136,7 +146,7 @@ fn login(mapae: &Path) -> Outcome {
 }
 
 fn issuing(mapae: &Path) -> Outcome {
-    node_tests(mapae, &Demo::with_applicants(mapae, "issuing", 2)?, "openid4vci.mjs")
+    node_tests(mapae, &Demo::with_applicants(mapae, "issuing", 8)?, "openid4vci.mjs")
 }
 
 fn pages(mapae: &Path) -> Outcome {
@@ -164,6 +174,31 @@ fn browser(mapae: &Path, screenshots: &Path) -> Outcome {
             .env("CHROMIUM", chromium)
             .env("SCREENSHOTS", screenshots),
     )
+}
+
+/// Pictures and axe's reports stay in `<target>/wallet-screens`, as output.
+fn wallet(mapae: &Path) -> Outcome {
+    let chromium = tools::program(
+        &["chromium", "chromium-browser", "google-chrome"],
+        "install Chromium (Debian: apt-get install chromium)",
+    )?;
+    let screens = tools::target().join("wallet-screens");
+    let _ = std::fs::remove_dir_all(&screens);
+    std::fs::create_dir_all(&screens)
+        .map_err(|error| format!("cannot make {}: {error}", screens.display()))?;
+    let demo = Demo::start_with(mapae, "wallet", 8)?;
+    let folder = tools::node_folder()?;
+    process::run(
+        Command::new("node")
+            .args(["--test", "--test-concurrency=1", "wallet.mjs"])
+            .current_dir(folder)
+            .env("MAPAE", mapae)
+            .env("MAPAE_DEMO", &demo.description)
+            .env("CHROMIUM", chromium)
+            .env("SCREENSHOTS", &screens),
+    )?;
+    println!("interop wallet: pictures and reports are in {}", screens.display());
+    Ok(())
 }
 
 fn api(mapae: &Path) -> Outcome {
@@ -194,6 +229,23 @@ fn api(mapae: &Path) -> Outcome {
         process::run(&mut command)?;
     }
     Ok(())
+}
+
+fn audit(mapae: &Path) -> Outcome {
+    let go = tools::program(&["go"], "install Go 1.24 or newer")?;
+    let demo = Demo::start(mapae, "audit")?;
+    let description = demo.description()?;
+    let text = |pointer: &str| {
+        let found = description.pointer(pointer).and_then(serde_json::Value::as_str);
+        found.map(str::to_owned).ok_or_else(|| format!("the demo does not tell {pointer}"))
+    };
+    process::run(
+        Command::new(go)
+            .args(["run", "-mod=readonly", "."])
+            .args([text("/urls/public")?, text("/audit_key")?])
+            .args([text("/accounts/0/login")?, text("/accounts/0/password")?])
+            .current_dir(tools::root().join("interop/audit")),
+    )
 }
 
 fn postgres(mapae: &Path) -> Outcome {

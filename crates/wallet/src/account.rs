@@ -22,11 +22,16 @@
 mod approve;
 mod client;
 mod enrol;
+mod forgotten_pin;
 mod instruct;
 pub mod messages;
+pub mod passkey;
 mod pin_change;
+mod push;
+mod recovery;
+mod salt;
 
 pub use approve::request_hash;
 pub use client::AccountError;
-pub use enrol::{Enrolled, InvitationLink, NotAnInvitation, birth_date_of};
+pub use enrol::{Enrolled, InvitationLink, NotAnInvitation, Share, birth_date_of};
 pub use instruct::Resumed;

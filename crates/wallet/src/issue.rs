@@ -14,6 +14,7 @@
 mod credentials;
 mod error;
 mod flow;
+mod renewal;
 mod sending;
 mod type_info;
 
@@ -28,6 +29,7 @@ use crate::wallet::Wallet;
 
 pub use error::IssueError;
 pub use flow::Options;
+pub use renewal::{OfflineCopy, Renewal, WITHOUT_PIN_MS};
 pub(crate) use sending::error_code;
 pub use type_info::{ClaimInfo, TypeInfo};
 

@@ -3,7 +3,7 @@
 use keys::{Jwk, JwkSet};
 use serde::{Deserialize, Serialize};
 
-use crate::account::messages::AccountState;
+use crate::account::messages::{AccountState, AccountStatus, PasskeyEvidence};
 use crate::issue::{Holding, Issuing};
 use crate::pin::{Owner, Salt};
 use crate::ports::KeyHandle;
@@ -27,6 +27,9 @@ pub struct State {
     /// The account at the wallet provider.
     #[serde(default)]
     pub account: Option<Account>,
+    /// A recovery that is not finished.
+    #[serde(default)]
+    pub recovery: Option<Recovering>,
     /// An instruction that was sent and whose result is not known yet.
     #[serde(default)]
     pub pending: Option<Pending>,
@@ -54,6 +57,7 @@ impl Default for State {
             device: None,
             onboarding: None,
             account: None,
+            recovery: None,
             pending: None,
             issuing: None,
             holdings: Vec::new(),
@@ -92,6 +96,20 @@ pub struct Onboarding {
     /// Drawn before the registration is sent, so that a repetition after a lost reply names the same key.
     #[serde(default)]
     pub salt: Option<Salt>,
+    /// The passkey, once the server keeps it.
+    #[serde(default)]
+    pub passkey: Option<Passkey>,
+}
+
+/// The passkey as the phone remembers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passkey {
+    /// Credential id, base64url.
+    pub credential: String,
+    /// What the server found out about it.
+    pub evidence: PasskeyEvidence,
+    /// Whether it gives PRF secrets.
+    pub prf: bool,
 }
 
 /// The account at the wallet provider.
@@ -121,6 +139,47 @@ pub struct Account {
     /// The activation code, until the offer is redeemed.
     #[serde(default)]
     pub code: Option<Secret>,
+    /// The passkey that was enrolled.
+    #[serde(default)]
+    pub passkey: Option<Passkey>,
+    /// The key that seals the salts which the server keeps against a deleted app.
+    #[serde(default)]
+    pub salt_key: Option<Secret>,
+    /// Which salts the server has; hashes.
+    #[serde(default)]
+    pub salt_kept: Vec<String>,
+    /// What the server last said of the account, to be shown when it can't be asked.
+    #[serde(default)]
+    pub status: Option<AccountStatus>,
+}
+
+/// A recovery on its way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Recovering {
+    /// Base URL of the wallet provider.
+    pub provider: String,
+    /// Bearer token.
+    pub token: Secret,
+    /// Milliseconds since 1970.
+    pub expires_at: i64,
+    /// Credential id of the passkey, base64url.
+    pub passkey: String,
+    /// The key that opens the salt.
+    pub salt_key: Secret,
+    /// What the phone becomes if the PIN was right; written down before that is asked.
+    #[serde(default)]
+    pub moving: Option<Moving>,
+}
+
+/// An account that is about to move to this phone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Moving {
+    /// Account id.
+    pub account: String,
+    /// The PIN key in force.
+    pub pin: PinRecord,
+    /// For the weak-PIN rules.
+    pub owner: Owner,
 }
 
 /// The phone's half of a PIN key.

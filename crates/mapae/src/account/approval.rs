@@ -1,7 +1,9 @@
 //! Approvals: "I approve this request, I read this number", recorded until the login takes it.
 
 use openid::approval::Level;
+use wallet::account::messages::PushKind;
 
+use crate::notification;
 use crate::operations::store::{StoreError, Tx, params};
 
 /// What a holder approved.
@@ -35,6 +37,7 @@ pub async fn approval(tx: &mut Tx, request_hash: &str) -> Result<Option<Approval
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
+    notification::tell(tx, &row.text("account_id")?, PushKind::Login).await?;
     Ok(Some(ApprovalRecord {
         account_id: row.text("account_id")?,
         badge_id: row.text("badge_id")?,

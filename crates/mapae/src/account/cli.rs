@@ -45,6 +45,14 @@ pub enum Command {
         #[arg(long)]
         mistake: bool,
     },
+    /// Order the phone of a suspended official to forget everything, the next time it asks.
+    Wipe {
+        #[command(flatten)]
+        holder: Holder,
+        /// Staff id of the security officer or HR manager who orders it.
+        #[arg(long)]
+        by: String,
+    },
     /// Unlock after five wrong PINs: takes two HR managers, prints the code with which the holder sets a new PIN.
     Unlock {
         #[command(flatten)]
@@ -109,6 +117,14 @@ async fn perform(platform: &Arc<Platform>, command: Command) -> Result<(bool, Va
             let reason = if mistake { Reason::Mistake } else { Reason::Found };
             change(platform, &employee, by, reason, false).await?;
             after(platform, holder.json, &employee, "resumed").await
+        }
+        Command::Wipe { holder, by } => {
+            let employee = employee(platform, &holder).await?;
+            let by = ordered_by(platform, &by, &employee).await?;
+            let account = of_employee(&platform.store, &employee.id).await?.ok_or("there is no account")?;
+            account::wipe(platform, &account.id, &by.actor, &by.duty).await?;
+            after(platform, holder.json, &employee, "the phone will forget everything when it next asks")
+                .await
         }
         Command::Unlock { holder, by, second } => {
             let employee = employee(platform, &holder).await?;

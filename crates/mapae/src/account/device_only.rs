@@ -4,23 +4,24 @@
 use openid::approval::Level;
 use openid::vci::KeyAttestation;
 use wallet::account::messages::{
-    AccountState, AccountStatus, Approval, Approved, KeyAttestationRequest, KeyAttested, MAX_ATTESTATION_JWS,
-    MAX_ATTESTED_KEYS, NewPin, OfferRequest, Offered, StatusRequest,
+    AccountState, AccountStatus, Approval, Approved, KeepSalt, KeyAttestationRequest, KeyAttested,
+    MAX_ATTESTATION_JWS, MAX_ATTESTED_KEYS, MAX_SALT, NewPin, OfferRequest, Offered, PasskeyChallengeRequest,
+    PasskeyOptions, PasskeyPurpose, SaltKept, ShareGiven, ShareRequest, StatusRequest,
 };
 
 use super::device::{self, FromDevice};
 use super::effect;
 use super::error::DeviceRefusal;
 use super::record::Account;
-use super::{offer, unlock};
+use super::{offer, passkey, status, unlock};
 use crate::audit;
 use crate::operations::store::{StoreError, params};
 use crate::operations::{KeyName, Platform, limits, once};
 
 /// How the account stands.
-pub(super) async fn status(platform: &Platform, text: &str) -> Result<AccountStatus, DeviceRefusal> {
+pub(super) async fn standing(platform: &Platform, text: &str) -> Result<AccountStatus, DeviceRefusal> {
     let FromDevice { account, .. } = device::verify::<StatusRequest>(platform, text).await?;
-    Ok(account.status())
+    Ok(status::of(platform, &account).await?)
 }
 
 /// Approves a request at the base level: one commit.
@@ -100,6 +101,48 @@ pub(super) async fn offer(platform: &std::sync::Arc<Platform>, text: &str) -> Re
     Ok(Offered { offer })
 }
 
+/// A challenge for the account's passkey.
+pub(super) async fn passkey_challenge(
+    platform: &Platform,
+    text: &str,
+) -> Result<PasskeyOptions, DeviceRefusal> {
+    let FromDevice { account, signed } = device::verify::<PasskeyChallengeRequest>(platform, text).await?;
+    let purpose = match signed.message.purpose {
+        PasskeyPurpose::Share => passkey::For::Share,
+        PasskeyPurpose::ForgottenPin => passkey::For::ForgottenPin,
+    };
+    let passkey = passkey::of_account(&platform.store, &account.id).await?.ok_or(DeviceRefusal::NoPasskey)?;
+    Ok(passkey::request_options(platform, purpose, &account.id, Some(&passkey.credential_id))?)
+}
+
+/// The server's share of the vault's key.
+pub(super) async fn share(platform: &Platform, text: &str) -> Result<ShareGiven, DeviceRefusal> {
+    let FromDevice { account, signed } = device::verify::<ShareRequest>(platform, text).await?;
+    let asserted =
+        passkey::judge(platform, &signed.message.assertion, passkey::For::Share, &account.id).await?;
+    passkey::release_share(platform, &account, asserted).await
+}
+
+/// Keeps the PIN's salt as the phone sealed it. The server can't open it.
+pub(super) async fn keep_salt(platform: &Platform, text: &str) -> Result<SaltKept, DeviceRefusal> {
+    let FromDevice { account, signed } = device::verify::<KeepSalt>(platform, text).await?;
+    if let state @ (AccountState::Suspended | AccountState::Closed) = account.state() {
+        return Err(DeviceRefusal::State(state));
+    }
+    let salt = keys::encoding::b64url_decode(&signed.message.salt)
+        .ok()
+        .filter(|salt| !salt.is_empty() && salt.len() <= MAX_SALT)
+        .ok_or(DeviceRefusal::Malformed("salt"))?;
+    let (id, device) = (account.id, account.device_thumbprint);
+    let kept = platform
+        .store
+        .write::<_, StoreError, _>(move |tx| {
+            Box::pin(async move { passkey::keep_salt(tx, &id, &device, salt).await })
+        })
+        .await?;
+    if kept { Ok(SaltKept {}) } else { Err(DeviceRefusal::NoPasskey) }
+}
+
 /// Sets a new PIN after two operators unlocked the account.
 pub(super) async fn new_pin(platform: &Platform, text: &str) -> Result<AccountStatus, DeviceRefusal> {
     let FromDevice { account, signed } = device::verify::<NewPin>(platform, text).await?;
@@ -141,7 +184,7 @@ pub(super) async fn new_pin(platform: &Platform, text: &str) -> Result<AccountSt
             Box::pin(async move {
                 let rows = tx
                     .execute(
-                        "UPDATE account SET pin_key = $2, pin_next = NULL, pin_generation = pin_generation + 1, \
+                        "UPDATE account SET pin_key = $2, pin_set_at = $3, pin_next = NULL, pin_generation = pin_generation + 1, \
                          tries = 0, sequence = sequence + 1, pin_right_at = $3, unlock_hash = NULL, \
                          unlock_expires_at = NULL, unlock_tries = 0 \
                          WHERE id = $1 AND pin_key IS NULL AND unlock_hash = $4 AND suspended_at IS NULL \
@@ -163,7 +206,7 @@ pub(super) async fn new_pin(platform: &Platform, text: &str) -> Result<AccountSt
         return Err(DeviceRefusal::UnlockCode { tries_left: left });
     }
     let now = Account::find(&platform.store, &account.id).await?.ok_or(DeviceRefusal::Device)?;
-    Ok(now.status())
+    Ok(status::of(platform, &now).await?)
 }
 
 /// Marks a device-signed message as used.

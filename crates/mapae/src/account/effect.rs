@@ -3,13 +3,16 @@
 use keys::jws::{Typ, Unverified};
 use keys::{Jwk, PublicKey};
 use openid::approval::Level;
-use wallet::account::messages::{Approval, Instruction, MAX_DEVICE_JWS, PIN_PROOF_TYP, PinProof, code};
+use wallet::account::messages::{
+    Approval, Instruction, MAX_DEVICE_JWS, PIN_PROOF_TYP, PinProof, PushKind, code,
+};
 
 use super::approval::{self, NewApproval};
 use super::error::DeviceRefusal;
 use super::record::Account;
 use crate::audit;
 use crate::lifecycle::{Badge, BadgeState};
+use crate::notification;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::{Platform, limits};
 
@@ -39,6 +42,9 @@ impl Effect {
         match instruction {
             Instruction::CheckPin => Ok(Effect::None),
             Instruction::Approve(approval) => {
+                if let Some(until) = account.pin_rests_until(platform.now_ms()) {
+                    return Err(DeviceRefusal::PinRests { until });
+                }
                 Ok(Effect::Approve(new_approval(platform, approval, Level::Pin)?))
             }
             Instruction::PinChangeBegin { pin_key, pin_proof } => {
@@ -126,9 +132,11 @@ pub(super) async fn apply(
             moved(tx.execute(sql, params![account, sealed, generation]).await?, code::PIN_CHANGE_PENDING)
         }
         Effect::Commit { generation } => {
-            let sql = "UPDATE account SET pin_key = pin_next, pin_next = NULL, pin_generation = pin_generation + 1 \
+            let sql = "UPDATE account SET pin_key = pin_next, pin_next = NULL, pin_generation = pin_generation + 1, \
+                       pin_set_at = pin_right_at \
                        WHERE id = $1 AND pin_next IS NOT NULL AND pin_generation = $2";
             let done = moved(tx.execute(sql, params![account, generation]).await?, code::NO_PIN_CHANGE);
+            notification::tell(tx, account, PushKind::Activity).await?;
             record(tx, account, "account.pin_changed").await?;
             done
         }
@@ -161,6 +169,7 @@ pub(super) async fn approve(
 
 /// Five wrong PINs.
 pub(super) async fn record_lock(tx: &mut Tx, account: &str) -> Result<(), StoreError> {
+    notification::tell(tx, account, PushKind::Locked).await?;
     record(tx, account, "account.locked").await
 }
 

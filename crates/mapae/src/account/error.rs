@@ -3,9 +3,11 @@
 use axum::http::StatusCode;
 use wallet::account::messages::code;
 
+use super::passkey::PasskeyRefusal;
 use super::record::Account;
-use crate::operations::Problem;
+use crate::notification::PushRefusal;
 use crate::operations::store::StoreError;
+use crate::operations::{Problem, limits};
 use wallet::account::messages::AccountState;
 
 /// A step of the enrolment was refused.
@@ -56,6 +58,9 @@ pub enum OnboardingError {
     /// This device key is in use by another account.
     #[error("the device key is in use")]
     DeviceInUse,
+    /// The passkey was refused.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyRefusal),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -89,7 +94,8 @@ impl From<OnboardingError> for Problem {
             E::OtpTooMany => Problem::new(StatusCode::TOO_MANY_REQUESTS, "otp_too_many"),
             E::Malformed(_) => Problem::new(StatusCode::BAD_REQUEST, code::MALFORMED),
             E::NoOffer => Problem::new(StatusCode::CONFLICT, code::NO_OFFER),
-            E::DeviceInUse => Problem::new(StatusCode::CONFLICT, "device_in_use"),
+            E::DeviceInUse => Problem::new(StatusCode::CONFLICT, code::DEVICE_IN_USE),
+            E::Passkey(refusal) => refusal.into(),
             E::Store(error) => error.into(),
             E::Internal(cause) => Problem::internal(cause),
         }
@@ -159,6 +165,57 @@ pub enum DeviceRefusal {
     /// This message was used before.
     #[error("replayed")]
     Replayed,
+    /// The wallet can't be brought back: no device-bound passkey, or nothing was left with the server.
+    #[error("not recoverable")]
+    NotRecoverable,
+    /// The proof is over, used, or was replaced by a newer one.
+    #[error("the proof is over")]
+    ProofOver,
+    /// The holder began to prove themselves too often.
+    #[error("too many proofs")]
+    ProofTooMany,
+    /// Name and number do not belong to the holder: one answer for every mismatch.
+    #[error("the identity does not match")]
+    Identity {
+        /// Tries left.
+        tries_left: u32,
+    },
+    /// The one-time password is wrong.
+    #[error("the one-time password is wrong")]
+    OtpWrong {
+        /// Tries left.
+        tries_left: u32,
+    },
+    /// The one-time password is over or used up.
+    #[error("the one-time password is over")]
+    OtpOver,
+    /// A step was skipped.
+    #[error("another step comes next")]
+    WrongStep,
+    /// The phone number changed since the identity check.
+    #[error("the phone number changed")]
+    PhoneChanged,
+    /// The PIN replaced a forgotten one a short time ago.
+    #[error("the PIN rests")]
+    PinRests {
+        /// Until when (ms).
+        until: i64,
+    },
+    /// Another account uses this device key.
+    #[error("the device key is in use")]
+    DeviceInUse,
+    /// The server holds no share of the vault's key.
+    #[error("no share is kept")]
+    NoShare,
+    /// The account has no passkey.
+    #[error("no passkey was enrolled")]
+    NoPasskey,
+    /// The passkey was refused.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyRefusal),
+    /// The browser can't be told.
+    #[error(transparent)]
+    Push(#[from] PushRefusal),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -214,6 +271,25 @@ impl From<DeviceRefusal> for Problem {
             E::NoOffer => Problem::new(StatusCode::CONFLICT, code::NO_OFFER),
             E::PinFirst => Problem::new(StatusCode::FORBIDDEN, code::PIN_FIRST),
             E::Replayed => Problem::new(StatusCode::CONFLICT, "replayed"),
+            E::NotRecoverable => Problem::new(StatusCode::CONFLICT, code::NOT_RECOVERABLE),
+            E::ProofOver => Problem::new(StatusCode::UNAUTHORIZED, code::PROOF_OVER),
+            E::ProofTooMany => Problem::new(StatusCode::TOO_MANY_REQUESTS, code::PROOF_TOO_MANY)
+                .with("retry_after_ms", limits::ACCOUNT_PROOF_WINDOW.get()),
+            E::Identity { tries_left } => {
+                Problem::new(StatusCode::FORBIDDEN, code::IDENTITY_MISMATCH).with("tries_left", tries_left)
+            }
+            E::OtpWrong { tries_left } => {
+                Problem::new(StatusCode::FORBIDDEN, code::OTP_WRONG).with("tries_left", tries_left)
+            }
+            E::OtpOver => Problem::new(StatusCode::GONE, code::OTP_OVER),
+            E::WrongStep => Problem::new(StatusCode::CONFLICT, code::WRONG_STEP),
+            E::PhoneChanged => Problem::new(StatusCode::CONFLICT, "phone_changed"),
+            E::PinRests { until } => Problem::new(StatusCode::CONFLICT, code::PIN_RESTS).with("until", until),
+            E::DeviceInUse => Problem::new(StatusCode::CONFLICT, code::DEVICE_IN_USE),
+            E::NoShare => Problem::new(StatusCode::CONFLICT, code::NO_SHARE),
+            E::Push(refusal) => refusal.into(),
+            E::NoPasskey => Problem::new(StatusCode::CONFLICT, code::NO_PASSKEY),
+            E::Passkey(refusal) => refusal.into(),
             E::Store(error) => error.into(),
             E::Internal(cause) => Problem::internal(cause),
         }

@@ -62,13 +62,17 @@ pub(super) async fn instruct(platform: &Platform, text: &str) -> Result<Answer, 
     let FromDevice { account, signed } = device::verify::<Instruct>(platform, text).await?;
     DeviceRefusal::unless_usable(&account)?;
     let outer = signed.message;
-    check_challenge(platform, &account, &outer)?;
-    let (inner, claimed) = read_inner(platform, &account, &outer)?;
+    let sequence = check_challenge(platform, &account, &outer)?;
+    let (inner, claimed) = read_inner(
+        platform,
+        (&account.id, &account.device_thumbprint),
+        (outer.sequence, &outer.challenge),
+        &outer.pin_signed,
+    )?;
     let sealed_key = key_for(&account, &claimed.instruction)?;
     let pin_key = unseal(platform, &account, sealed_key)?;
     let effect = Effect::prepare(platform, &account, &claimed.instruction)?;
 
-    let sequence = i64::try_from(outer.sequence).map_err(|_| DeviceRefusal::Malformed("sequence"))?;
     let tries = charge(platform, &account, sequence).await?;
 
     let right = inner.verify(&pin_key, Typ::Is(PIN_INSTRUCTION_TYP)).is_ok();
@@ -126,7 +130,7 @@ fn closed_or(result: String, account: &Account) -> Result<Answer, DeviceRefusal>
     Ok(Answer { result })
 }
 
-fn check_challenge(platform: &Platform, account: &Account, outer: &Instruct) -> Result<(), DeviceRefusal> {
+fn check_challenge(platform: &Platform, account: &Account, outer: &Instruct) -> Result<i64, DeviceRefusal> {
     let challenge: Challenge = platform
         .tokens
         .open(CHALLENGE, &outer.challenge, platform.clock.now_ms())
@@ -134,25 +138,32 @@ fn check_challenge(platform: &Platform, account: &Account, outer: &Instruct) -> 
     if challenge.account != account.id || challenge.device != account.device_thumbprint {
         return Err(DeviceRefusal::Challenge);
     }
-    // A jump to the end of the numbers would leave an account that can never be instructed again.
-    let most = account.sequence.saturating_add(limits::PIN_SEQUENCE_STEP.get());
-    if outer.sequence > most.unsigned_abs() {
-        return Err(DeviceRefusal::Malformed("sequence"));
-    }
-    let newer = outer.sequence > account.sequence.unsigned_abs();
-    if challenge.sequence != account.sequence || !newer {
-        return Err(DeviceRefusal::Stale { sequence: account.sequence });
-    }
-    Ok(())
+    check_sequence(account, challenge.sequence, outer.sequence)
 }
 
-/// Reads the PIN-signed half without believing it: it has to repeat what the device signed around it.
-fn read_inner(
+/// The challenge stands for the last number used, and the new one comes next, not far off.
+pub(super) fn check_sequence(account: &Account, given_at: i64, asked: u64) -> Result<i64, DeviceRefusal> {
+    // A jump to the end of the numbers would leave an account that can never be instructed again.
+    let most = account.sequence.saturating_add(limits::PIN_SEQUENCE_STEP.get());
+    if asked > most.unsigned_abs() {
+        return Err(DeviceRefusal::Malformed("sequence"));
+    }
+    let newer = asked > account.sequence.unsigned_abs();
+    if given_at != account.sequence || !newer {
+        return Err(DeviceRefusal::Stale { sequence: account.sequence });
+    }
+    i64::try_from(asked).map_err(|_| DeviceRefusal::Malformed("sequence"))
+}
+
+/// Reads the PIN-signed half without believing it: it has to repeat what the device signed around it, for whom
+/// (account, thumbprint of the device) and as which (number, challenge).
+pub(super) fn read_inner(
     platform: &Platform,
-    account: &Account,
-    outer: &Instruct,
+    (account, device): (&str, &str),
+    (sequence, challenge): (u64, &str),
+    pin_signed: &str,
 ) -> Result<(Unverified, PinInstruction), DeviceRefusal> {
-    let inner = Unverified::parse(&outer.pin_signed, MAX_DEVICE_JWS)
+    let inner = Unverified::parse(pin_signed, MAX_DEVICE_JWS)
         .map_err(|_| DeviceRefusal::Malformed("PIN-signed half"))?;
     if inner.header().alg != "ES256" || inner.header().typ.as_deref() != Some(PIN_INSTRUCTION_TYP) {
         return Err(DeviceRefusal::Malformed("PIN-signed half"));
@@ -160,10 +171,10 @@ fn read_inner(
     let claimed: PinInstruction =
         inner.dangerous_claims().map_err(|_| DeviceRefusal::Malformed("PIN-signed half"))?;
     let same = claimed.aud == platform.wallet_provider()
-        && claimed.account == account.id
-        && claimed.device == account.device_thumbprint
-        && claimed.sequence == outer.sequence
-        && claimed.challenge == outer.challenge;
+        && claimed.account == account
+        && claimed.device == device
+        && claimed.sequence == sequence
+        && claimed.challenge == challenge;
     if same { Ok((inner, claimed)) } else { Err(DeviceRefusal::Malformed("halves differ")) }
 }
 
@@ -181,7 +192,12 @@ fn key_for<'a>(account: &'a Account, instruction: &Instruction) -> Result<&'a [u
     }
 }
 
-fn unseal(platform: &Platform, account: &Account, sealed: &[u8]) -> Result<PublicKey, DeviceRefusal> {
+/// The PIN key, if it is this account's under its present device.
+pub(super) fn unseal(
+    platform: &Platform,
+    account: &Account,
+    sealed: &[u8],
+) -> Result<PublicKey, DeviceRefusal> {
     let opened = platform.sealer.open("account", "pin_key", &account.pin_place(), sealed);
     let key = opened.ok().and_then(|plain| PublicKey::from_sec1(&plain).ok());
     key.ok_or_else(|| {
@@ -191,7 +207,11 @@ fn unseal(platform: &Platform, account: &Account, sealed: &[u8]) -> Result<Publi
 }
 
 /// The one statement on which the promise of five tries stands. Committed before anything is judged.
-async fn charge(platform: &Platform, account: &Account, sequence: i64) -> Result<i64, DeviceRefusal> {
+pub(super) async fn charge(
+    platform: &Platform,
+    account: &Account,
+    sequence: i64,
+) -> Result<i64, DeviceRefusal> {
     let (id, device, base) = (account.id.clone(), account.device_thumbprint.clone(), account.sequence);
     let now_ms = platform.clock.now_ms();
     let charged = platform
@@ -218,14 +238,20 @@ async fn charge(platform: &Platform, account: &Account, sequence: i64) -> Result
 
 /// What is known of an instruction once it is judged.
 #[derive(Debug, Clone)]
-struct Judged {
-    account: String,
-    sequence: i64,
-    request: String,
-    now_ms: i64,
+pub(super) struct Judged {
+    pub(super) account: String,
+    pub(super) sequence: i64,
+    pub(super) request: String,
+    pub(super) now_ms: i64,
 }
 
 impl Judged {
+    /// "Right, and done", signed.
+    pub(super) fn done(&self, platform: &Platform, generation: i64) -> Result<String, DeviceRefusal> {
+        let pin_generation = u32::try_from(generation).unwrap_or(u32::MAX);
+        self.sign(platform, Verdict::Done { pin_generation })
+    }
+
     fn sign(&self, platform: &Platform, verdict: Verdict) -> Result<String, DeviceRefusal> {
         let result = InstructionResult {
             iss: platform.wallet_provider().to_owned(),
@@ -245,7 +271,7 @@ impl Judged {
 
 /// Why an effect did not come about; the transaction is rolled back and a refusal is stored instead.
 #[derive(Debug, thiserror::Error)]
-enum Settle {
+pub(super) enum Settle {
     #[error("{0}")]
     Cannot(&'static str),
     #[error("closed as never judged")]
@@ -260,8 +286,7 @@ async fn settle_right(
     judged: Judged,
     effect: Effect,
 ) -> Result<String, DeviceRefusal> {
-    let generation = u32::try_from(effect.generation_after(account)).unwrap_or(u32::MAX);
-    let done = judged.sign(platform, Verdict::Done { pin_generation: generation })?;
+    let done = judged.done(platform, effect.generation_after(account))?;
     let (subject, result) = (judged.clone(), done.clone());
     let settled = platform
         .store
@@ -296,7 +321,12 @@ async fn settle_right(
     }
 }
 
-async fn settle_wrong(platform: &Platform, judged: Judged, tries: i64) -> Result<String, DeviceRefusal> {
+/// A wrong PIN: the charge stays.
+pub(super) async fn settle_wrong(
+    platform: &Platform,
+    judged: Judged,
+    tries: i64,
+) -> Result<String, DeviceRefusal> {
     let left = tries_left(tries);
     let wrong = judged.sign(platform, Verdict::WrongPin { tries_left: left })?;
     let result = wrong.clone();
@@ -316,7 +346,7 @@ async fn settle_wrong(platform: &Platform, judged: Judged, tries: i64) -> Result
     Ok(wrong)
 }
 
-fn refusal(error: Settle) -> DeviceRefusal {
+pub(super) fn refusal(error: Settle) -> DeviceRefusal {
     match error {
         Settle::Cannot(code) => DeviceRefusal::Internal(code.to_owned()),
         Settle::Abandoned => DeviceRefusal::NotJudged { tries_left: 0 },
@@ -324,14 +354,14 @@ fn refusal(error: Settle) -> DeviceRefusal {
     }
 }
 
-async fn right_pin(tx: &mut Tx, judged: &Judged) -> Result<(), Settle> {
+pub(super) async fn right_pin(tx: &mut Tx, judged: &Judged) -> Result<(), Settle> {
     let sql = "UPDATE account SET tries = 0, pin_right_at = $2 WHERE id = $1";
     tx.execute(sql, params![&judged.account, judged.now_ms]).await?;
     Ok(())
 }
 
 /// Stores the result, or fails if the instruction was closed as never judged meanwhile.
-async fn keep(tx: &mut Tx, judged: &Judged, result: &str) -> Result<(), Settle> {
+pub(super) async fn keep(tx: &mut Tx, judged: &Judged, result: &str) -> Result<(), Settle> {
     if !store_result(tx, &judged.account, judged.sequence, result, judged.now_ms).await? {
         return Err(Settle::Abandoned);
     }

@@ -8,13 +8,19 @@ mod device;
 mod device_only;
 mod effect;
 mod error;
+mod forgotten_pin;
 mod instruct;
 mod offer;
 mod onboarding;
+mod passkey;
+mod proof;
+mod push;
 mod record;
+mod recovery;
 mod registration;
 mod routes;
 mod standing;
+mod status;
 mod unlock;
 
 #[cfg(test)]
@@ -22,14 +28,22 @@ mod tests;
 
 pub use approval::{ApprovalRecord, approval};
 pub use error::{DeviceRefusal, OnboardingError};
-pub use standing::{Standing, badge_issued, end, of_employee, resume, standing, suspend};
+pub use passkey::PasskeyRefusal;
+pub use standing::{
+    Standing, WipeError, badge_issued, end, of_employee, order_wipe, resume, standing, suspend, wipe,
+};
 pub use unlock::{UnlockCode, UnlockError, unlock};
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use keys::x509::Certificate;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::operations::config::Section;
+use crate::operations::config::{Config, Section};
 use crate::operations::store::StoreError;
 use crate::operations::tasks::Tasks;
 use crate::operations::{Platform, limits};
@@ -37,15 +51,55 @@ use crate::operations::{Platform, limits};
 /// The `[account]` section of the configuration.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {}
+pub struct Settings {
+    pub attestation_roots: PathBuf,
+}
 
 impl Section for Settings {
-    const NOTES: &'static [(&'static str, &'static str)] = &[];
+    const NOTES: &'static [(&'static str, &'static str)] = &[(
+        "attestation_roots",
+        "PEM file with the roots of authenticator makers whose attestation counts; empty means that every passkey is kept as unattested. Who writes it decides which passkeys are said to be bound to their device.",
+    )];
+}
+
+/// The file of attestation roots can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("account.attestation_roots ({path}): {reason}")]
+pub struct RootsError {
+    path: PathBuf,
+    reason: String,
+}
+
+/// Checks what the configuration says of wallet accounts.
+///
+/// # Errors
+/// The file of attestation roots is missing or broken.
+pub fn check(config: &Config) -> Result<(), RootsError> {
+    attestation_roots(config).map(|_| ())
+}
+
+/// The certificates in the file of attestation roots. Those that are not P-256 are left out: no chain under them could
+/// be verified.
+fn attestation_roots(config: &Config) -> Result<Vec<Certificate>, RootsError> {
+    let path = &config.account.attestation_roots;
+    if path.as_os_str().is_empty() {
+        return Ok(Vec::new());
+    }
+    let failed = |reason: String| RootsError { path: path.clone(), reason };
+    let all = CertificateDer::pem_file_iter(path)
+        .and_then(|all| all.collect::<Result<Vec<_>, _>>())
+        .map_err(|error| failed(error.to_string()))?;
+    if all.is_empty() {
+        return Err(failed("no certificate in it".to_owned()));
+    }
+    Ok(all.iter().filter_map(|der| Certificate::parse(der).ok()).collect())
 }
 
 /// What this process remembers for speed; nothing another replica would miss.
 #[derive(Debug, Default)]
-pub struct Local {}
+pub struct Local {
+    attestation_roots: OnceLock<Vec<Certificate>>,
+}
 
 /// Routes of the public listener.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
@@ -66,6 +120,8 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
             let swept = platform.store.write::<_, StoreError, _>(move |tx| {
                 Box::pin(async move {
                     approval::sweep(tx, now_ms).await?;
+                    passkey::sweep(tx, now_ms).await?;
+                    proof::sweep(tx, now_ms).await?;
                     onboarding::sweep(tx, now_ms).await
                 })
             });

@@ -58,20 +58,47 @@ pub(super) async fn fresh(
                 // As it stands now: the message may have waited behind a suspension.
                 let now = Account::find_in(tx, &account.id).await?.ok_or(DeviceRefusal::Device)?;
                 DeviceRefusal::unless_usable(&now)?;
-                let device = &now.device_thumbprint;
-                let offer = match order {
-                    Some(order) if now.pending => {
-                        issuance::offer_for_account(tx, &shared, &order, &now.id, Some(device), None).await
-                    }
-                    None if now.pending => return Err(DeviceRefusal::NoOffer),
-                    _ => issuance::renewal_for_account(tx, &shared, &now.id, device).await,
-                };
-                match offer {
-                    Ok(offer) => Ok(offer.link),
-                    Err(OfferError::Store(error)) => Err(error.into()),
-                    Err(OfferError::Suspended | OfferError::NoActiveBadge) => Err(DeviceRefusal::NoOffer),
-                }
+                make(tx, &shared, order.as_ref(), &now).await
             })
         })
         .await
+}
+
+/// An offer for an account that has just moved to this device.
+pub(super) async fn of_now(platform: &Arc<Platform>, account: Account) -> Result<String, DeviceRefusal> {
+    let order = order(platform, &account.application_id).await?;
+    let shared = Arc::clone(platform);
+    platform
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let now = Account::find_in(tx, &account.id).await?.ok_or(DeviceRefusal::Device)?;
+                DeviceRefusal::unless_usable(&now)?;
+                make(tx, &shared, order.as_ref(), &now).await
+            })
+        })
+        .await
+}
+
+/// What the account needs next: its first badge, one that replaces what was on the former device, or more copies.
+async fn make(
+    tx: &mut Tx,
+    platform: &Platform,
+    order: Option<&Order>,
+    now: &Account,
+) -> Result<String, DeviceRefusal> {
+    let device = &now.device_thumbprint;
+    let offer = match order {
+        Some(order) if now.pending => {
+            issuance::offer_for_account(tx, platform, order, &now.id, Some(device), None).await
+        }
+        None if now.pending => return Err(DeviceRefusal::NoOffer),
+        _ if now.moved_at.is_some() => issuance::recovery_for_account(tx, platform, &now.id, device).await,
+        _ => issuance::renewal_for_account(tx, platform, &now.id, device).await,
+    };
+    match offer {
+        Ok(offer) => Ok(offer.link),
+        Err(OfferError::Store(error)) => Err(error.into()),
+        Err(OfferError::Suspended | OfferError::NoActiveBadge) => Err(DeviceRefusal::NoOffer),
+    }
 }

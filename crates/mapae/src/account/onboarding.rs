@@ -307,12 +307,12 @@ enum Judged {
     Over,
 }
 
-fn otp_hash(platform: &Platform, onboarding: &str, otp: &str) -> Vec<u8> {
+pub(super) fn otp_hash(platform: &Platform, onboarding: &str, otp: &str) -> Vec<u8> {
     platform.sealer.blind_index("otp", &format!("{onboarding}:{otp}"))
 }
 
 /// `010-****-2468`: enough for the holder to know which phone to look at.
-fn masked(phone: &str) -> String {
+pub(super) fn masked(phone: &str) -> String {
     let digits: Vec<char> = phone.chars().filter(char::is_ascii_digit).collect();
     let part = |from: usize, to: usize| digits.get(from..to).map(|part| part.iter().collect::<String>());
     let count = digits.len();
@@ -322,8 +322,23 @@ fn masked(phone: &str) -> String {
     }
 }
 
+/// Whether the registration comes next, held so until the transaction ends.
+pub(super) async fn still_proofed(tx: &mut Tx, onboarding: &str) -> Result<bool, StoreError> {
+    let sql = "UPDATE account_onboarding SET step = step WHERE id = $1 AND step = 'proofed'";
+    Ok(tx.execute(sql, params![onboarding]).await? == 1)
+}
+
 pub(super) async fn record(tx: &mut Tx, actor: &str, act: &str, subject: &str) -> Result<(), StoreError> {
-    let detail = serde_json::json!({});
+    record_with(tx, actor, act, subject, serde_json::json!({})).await
+}
+
+pub(super) async fn record_with(
+    tx: &mut Tx,
+    actor: &str,
+    act: &str,
+    subject: &str,
+    detail: serde_json::Value,
+) -> Result<(), StoreError> {
     audit::record(tx, audit::Record { actor, duty: "holder", act, subject, detail }).await
 }
 

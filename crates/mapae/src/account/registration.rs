@@ -9,7 +9,7 @@ use wallet::account::messages::{MAX_DEVICE_JWS, Message, OnboardingStep, Registe
 use super::error::{DeviceRefusal, OnboardingError};
 use super::onboarding::{self, Onboarding};
 use super::record::pin_place;
-use super::{device, effect, offer};
+use super::{device, effect, offer, passkey};
 use crate::application;
 use crate::operations::store::{Tx, params};
 use crate::operations::{KeyName, Platform, id};
@@ -52,6 +52,12 @@ pub(super) async fn register(
         device,
         thumbprint,
     };
+    let passkey = passkey::of_onboarding(&platform.store, &onboarding.id).await?;
+    let evidence = passkey.as_ref().map(|passkey| passkey.evidence).unwrap_or_default();
+    // Made anew when the registration is repeated: the phone that repeats it never got the first.
+    let share = passkey.as_ref().filter(|passkey| !passkey.prf);
+    let share = share.map(|passkey| passkey::new_share(platform, &new.id, passkey));
+    let (sealed_share, share) = share.unzip();
     let order = offer::order(platform, &onboarding.application_id).await?.ok_or(OnboardingError::NoOffer)?;
     let now_ms = platform.clock.now_ms();
     let (shared, written) = (Arc::clone(platform), new.clone());
@@ -65,6 +71,11 @@ pub(super) async fn register(
                 } else {
                     create(tx, &onboarding, &written, now_ms).await?;
                 }
+                if let Some(passkey) = &passkey
+                    && !passkey::bind(tx, passkey, &written.id, sealed_share).await?
+                {
+                    return Err(OnboardingError::WrongStep);
+                }
                 offer::first(tx, &shared, &order, &written.id, &written.thumbprint).await
             })
         })
@@ -76,6 +87,8 @@ pub(super) async fn register(
         result_keys: keys::JwkSet { keys: result_keys },
         trust_anchors: vec![keys::encoding::b64url_encode(platform.keys.root().der())],
         pin_generation: 1,
+        passkey: evidence,
+        share: share.map(|share| share.to_string()),
     })
 }
 
@@ -111,17 +124,21 @@ async fn create(
     if !application::consume_invitation(tx, &onboarding.invitation_id, now_ms).await? {
         return Err(OnboardingError::Over);
     }
-    tx.execute(
-        "UPDATE account SET state = 'closed', closed_at = $2, pin_key = NULL, pin_next = NULL \
-         WHERE employee_id = $1 AND state = 'pending'",
-        params![&onboarding.employee_id, now_ms],
-    )
-    .await?;
+    let waiting = tx
+        .fetch_optional(
+            "UPDATE account SET state = 'closed', closed_at = $2, pin_key = NULL, pin_next = NULL \
+             WHERE employee_id = $1 AND state = 'pending' RETURNING id",
+            params![&onboarding.employee_id, now_ms],
+        )
+        .await?;
+    if let Some(row) = waiting {
+        passkey::forget(tx, &row.text("id")?).await?;
+    }
     let inserted = tx
         .execute(
             "INSERT INTO account (id, employee_id, application_id, state, device_key, device_thumbprint, pin_key, \
-             pin_generation, pin_right_at, sequence, tries, charged_at, created_at) \
-             VALUES ($1, $2, $3, 'pending', $4, $5, $6, 1, $7, 0, 0, 0, $7) ON CONFLICT DO NOTHING",
+             pin_generation, pin_right_at, pin_set_at, sequence, tries, charged_at, created_at) \
+             VALUES ($1, $2, $3, 'pending', $4, $5, $6, 1, $7, $7, 0, 0, 0, $7) ON CONFLICT DO NOTHING",
             params![
                 &new.id,
                 &onboarding.employee_id,

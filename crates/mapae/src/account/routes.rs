@@ -1,5 +1,8 @@
 //! The wallet provider's REST API under `/wallet/v1`.
 
+mod proof;
+mod push;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -9,11 +12,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wallet::account::messages::{
     AccountStatus, Activate, Activated, Answer, Approved, ChallengeGiven, Envelope, Identity, KeyAttested,
-    Offered, OnboardingStatus, Otp, OtpSent, Registered, ResultKeys,
+    Offered, OnboardingStatus, Otp, OtpSent, PasskeyOptions, PasskeyRegistered, PasskeyRegistration,
+    Registered, ResultKeys, ShareGiven,
 };
 
 use super::device::{credentials, from_header};
-use super::{device_only, instruct, onboarding, registration};
+use super::{device_only, instruct, onboarding, passkey, registration};
 use crate::operations::{Platform, Problem};
 
 type Answered<T> = Result<Json<T>, Problem>;
@@ -24,6 +28,10 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(onboarding_status))
         .routes(routes!(identity))
         .routes(routes!(otp))
+        .routes(routes!(passkey_options))
+        .routes(routes!(passkey_register))
+        .routes(routes!(passkey_challenge))
+        .routes(routes!(passkey_share))
         .routes(routes!(register))
         .routes(routes!(challenge))
         .routes(routes!(instructions))
@@ -34,6 +42,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(key_attestations))
         .routes(routes!(new_pin))
         .routes(routes!(result_keys))
+        .merge(proof::routes())
+        .merge(push::routes())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -73,6 +83,43 @@ async fn otp(
     Json(body): Json<Otp>,
 ) -> Answered<OnboardingStatus> {
     Ok(Json(onboarding::otp(&platform, bearer(&headers), &body).await?))
+}
+
+/// Options for the browser to create the passkey. Header `authorization: Bearer <token of the activation>`.
+#[utoipa::path(post, path = "/wallet/v1/passkey/options", tag = "wallet", responses((status = 200, body = PasskeyOptions)))]
+async fn passkey_options(
+    State(platform): State<Arc<Platform>>,
+    headers: HeaderMap,
+) -> Answered<PasskeyOptions> {
+    Ok(Json(passkey::creation_options(&platform, bearer(&headers)).await?))
+}
+
+/// Keep the passkey that the browser created. Header `authorization: Bearer <token of the activation>`.
+#[utoipa::path(post, path = "/wallet/v1/passkey/register", tag = "wallet", request_body = PasskeyRegistration, responses((status = 200, body = PasskeyRegistered)))]
+async fn passkey_register(
+    State(platform): State<Arc<Platform>>,
+    headers: HeaderMap,
+    Json(body): Json<PasskeyRegistration>,
+) -> Answered<PasskeyRegistered> {
+    Ok(Json(passkey::register(&platform, bearer(&headers), body).await?))
+}
+
+/// Options for the browser to use the passkey, for one purpose.
+#[utoipa::path(post, path = "/wallet/v1/passkey/challenge", tag = "wallet", request_body = Envelope, responses((status = 200, body = PasskeyOptions)))]
+async fn passkey_challenge(
+    State(platform): State<Arc<Platform>>,
+    Json(body): Json<Envelope>,
+) -> Answered<PasskeyOptions> {
+    Ok(Json(device_only::passkey_challenge(&platform, &body.signed).await?))
+}
+
+/// The server's share of the vault's key, for the device key and a fresh assertion.
+#[utoipa::path(post, path = "/wallet/v1/passkey/share", tag = "wallet", request_body = Envelope, responses((status = 200, body = ShareGiven)))]
+async fn passkey_share(
+    State(platform): State<Arc<Platform>>,
+    Json(body): Json<Envelope>,
+) -> Answered<ShareGiven> {
+    Ok(Json(device_only::share(&platform, &body.signed).await?))
 }
 
 /// Register device key and PIN key.
@@ -115,7 +162,7 @@ async fn result(
 /// How the account stands. Header `authorization: Device <device-signed request>`.
 #[utoipa::path(get, path = "/wallet/v1/account", tag = "wallet", responses((status = 200, body = AccountStatus)))]
 async fn account(State(platform): State<Arc<Platform>>, headers: HeaderMap) -> Answered<AccountStatus> {
-    Ok(Json(device_only::status(&platform, from_header(&headers)?).await?))
+    Ok(Json(device_only::standing(&platform, from_header(&headers)?).await?))
 }
 
 /// Approve a login request with the device key alone.

@@ -33,7 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use desk::{BADGE, Desk, DeskError};
 pub use offer::{
     Offer, OfferError, Order, by_value as offer_by_value, offer_for_account, offer_for_application,
-    renewal_for_account, void_offers,
+    recovery_for_account, renewal_for_account, void_offers,
 };
 pub use refusal::Refused;
 

@@ -233,6 +233,33 @@ pub async fn renewal_for_account(
     Ok(enter(tx, platform, &new).await?)
 }
 
+/// Offers the badge anew to an account that moved to another device: issued, it takes the place of the old badge with
+/// all its copies.
+///
+/// The caller has authenticated the device; no code is asked and no application stands behind it. The offer is bound to
+/// the device key.
+pub async fn recovery_for_account(
+    tx: &mut Tx,
+    platform: &Platform,
+    account_id: &str,
+    device_jkt: &str,
+) -> Result<Offer, OfferError> {
+    let badge = Badge::live_of_account_in(tx, account_id).await?;
+    let badge = badge.filter(|badge| badge.state == BadgeState::Active).ok_or(OfferError::NoActiveBadge)?;
+    let new = NewOffer {
+        kind: "account",
+        employee_id: &badge.employee_id,
+        application_id: None,
+        reason: "recovery",
+        account_id: Some(account_id),
+        badge_id: None,
+        tx_code: None,
+        dpop_jkt: Some(device_jkt),
+        life_ms: limits::OFFER_LIFE.get(),
+    };
+    Ok(enter(tx, platform, &new).await?)
+}
+
 /// Ends every offer to an employee that has not led to a credential yet, redeemed ones too: what was begun before a
 /// suspension or a revocation may not finish after it.
 pub async fn void_offers(tx: &mut Tx, employee_id: &str) -> Result<u64, StoreError> {

@@ -83,6 +83,7 @@ macro_rules! select_badge {
 const BY_ID: &str = select_badge!("id = $1");
 const LIVE_OF_EMPLOYEE: &str = select_badge!("employee_id = $1 AND state IN ('active', 'suspended')");
 const LIVE_OF_ACCOUNT: &str = select_badge!("account_id = $1 AND state IN ('active', 'suspended')");
+const LAST_OF_ACCOUNT: &str = select_badge!("account_id = $1 ORDER BY issued_at DESC, slot DESC LIMIT 1");
 const BY_SLOT: &str = select_badge!("issuing_did = $1 AND slot = $2");
 const DUE: &str =
     select_badge!("state IN ('active', 'suspended') AND valid_until <= $1 ORDER BY valid_until, id LIMIT $2");
@@ -139,6 +140,11 @@ impl Badge {
     /// The live badge held by a wallet account.
     pub async fn live_of_account(store: &Store, account_id: &str) -> Result<Option<Self>, StoreError> {
         store.fetch_optional(LIVE_OF_ACCOUNT, params![account_id]).await?.as_ref().map(Self::read).transpose()
+    }
+
+    /// The badge that a wallet account holds, or held last.
+    pub async fn last_of_account(store: &Store, account_id: &str) -> Result<Option<Self>, StoreError> {
+        store.fetch_optional(LAST_OF_ACCOUNT, params![account_id]).await?.as_ref().map(Self::read).transpose()
     }
 
     /// The live badge held by a wallet account, as the transaction sees it.

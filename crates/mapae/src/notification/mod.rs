@@ -5,12 +5,13 @@
 mod gateway;
 mod outbox;
 mod pages;
+mod push;
 mod worker;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
@@ -19,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) use gateway::received;
 pub use gateway::{DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Received, Sms, SmsGateway};
 pub use outbox::{Fate, Message, Subscriber, Topic, enqueue, fate};
+pub use push::{PushRefusal, key as push_key, subscribe, tell, unsubscribe};
 pub use worker::Worker;
 
 use crate::operations::Platform;
@@ -34,6 +36,7 @@ pub struct Settings {
     pub headers: Vec<String>,
     pub body: String,
     pub sender: String,
+    pub push_contact: String,
 }
 
 impl Default for Settings {
@@ -44,6 +47,7 @@ impl Default for Settings {
             headers: Vec::new(),
             body: r#"{"id":"{id}","from":"{sender}","to":"{to}","text":"{text}"}"#.to_owned(),
             sender: String::new(),
+            push_contact: String::new(),
         }
     }
 }
@@ -58,6 +62,10 @@ impl Section for Settings {
         ("headers", "Further headers as \"Name: value\", such as the gateway's API key."),
         ("body", "The JSON the gateway expects; {to}, {text}, {id} and {sender} are filled in."),
         ("sender", "The number or name the message comes from."),
+        (
+            "push_contact",
+            "Whom a browser's push service may ask about our messages: a mailto: or https: address; empty means public.base_url. Messages to browsers leave directly, by no proxy.",
+        ),
     ];
 }
 
@@ -65,6 +73,7 @@ impl Section for Settings {
 #[derive(Debug, Default)]
 pub struct Local {
     wake: Arc<tokio::sync::Notify>,
+    push_client: OnceLock<reqwest::Client>,
 }
 
 /// Who hears of a topic. The table of the house: the folders below know nothing of each other.
@@ -87,22 +96,25 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
 
 /// Starts the workers of this folder.
 pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
-    let gateway: Arc<dyn SmsGateway> = if platform.config.demo.enabled {
-        Arc::new(DemoGateway::new(Arc::clone(platform)))
+    let gateway: Option<Arc<dyn SmsGateway>> = if platform.config.demo.enabled {
+        Some(Arc::new(DemoGateway::new(Arc::clone(platform))))
     } else if platform.config.notification.url.is_empty() {
         tracing::warn!(
             "no SMS gateway is configured (notification.url): messages wait until they are too late"
         );
-        return;
+        None
     } else {
         match HttpGateway::new(&platform.config.notification, platform.http.clone()) {
-            Ok(gateway) => Arc::new(gateway),
+            Ok(gateway) => Some(Arc::new(gateway)),
             Err(error) => {
                 tracing::error!(%error, "the SMS gateway cannot be used: messages wait");
-                return;
+                None
             }
         }
     };
-    let worker = Worker::new(Arc::clone(platform), gateway);
+    let worker = match gateway {
+        Some(gateway) => Worker::new(Arc::clone(platform), gateway),
+        None => Worker::without_gateway(Arc::clone(platform)),
+    };
     tasks.spawn(|stop| worker.run(stop));
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use wallet::account::messages::PushKind;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::operations::store::{Store, StoreError, Tx, params};
@@ -138,20 +139,28 @@ pub(super) struct Claimed {
     pub(super) id: String,
     pub(super) topic: Topic,
     pub(super) payload: Vec<u8>,
+    /// Which browser is told what, if it is a message to one.
+    pub(super) push: Option<(String, PushKind)>,
     pub(super) attempts: i64,
+    pub(super) created_at: i64,
     claim: String,
 }
 
-/// Claims at most `limit` messages that are due. What is past its end is given up instead.
-pub(super) async fn claim(platform: &Platform, limit: i64) -> Result<Vec<Claimed>, StoreError> {
+/// Claims at most `limit` messages that are due; without a gateway, those to browsers only. What is past its end is given
+/// up instead.
+pub(super) async fn claim(
+    platform: &Platform,
+    limit: i64,
+    gateway: bool,
+) -> Result<Vec<Claimed>, StoreError> {
     let now = platform.clock.now_ms();
     // A look without a transaction: an idle worker must not write.
     let due = platform
         .store
         .fetch_optional(
-            "SELECT id FROM notification_outbox WHERE (state = 'waiting' AND next_at <= $1) \
-             OR (state = 'claimed' AND claim_ends_at <= $1) LIMIT 1",
-            params![now],
+            "SELECT id FROM notification_outbox WHERE ((state = 'waiting' AND next_at <= $1) \
+             OR (state = 'claimed' AND claim_ends_at <= $1)) AND (channel = 'push' OR $2 = 1) LIMIT 1",
+            params![now, gateway],
         )
         .await?;
     if due.is_none() {
@@ -163,9 +172,10 @@ pub(super) async fn claim(platform: &Platform, limit: i64) -> Result<Vec<Claimed
             Box::pin(async move {
                 let due = tx
                     .fetch_all(
-                        "SELECT id FROM notification_outbox WHERE (state = 'waiting' AND next_at <= $1) \
-                         OR (state = 'claimed' AND claim_ends_at <= $1) ORDER BY next_at, id LIMIT $2",
-                        params![now, limit],
+                        "SELECT id FROM notification_outbox WHERE ((state = 'waiting' AND next_at <= $1) \
+                         OR (state = 'claimed' AND claim_ends_at <= $1)) AND (channel = 'push' OR $3 = 1) \
+                         ORDER BY next_at, id LIMIT $2",
+                        params![now, limit, gateway],
                     )
                     .await?;
                 let mut mine = Vec::with_capacity(due.len());
@@ -187,7 +197,7 @@ pub(super) async fn claim_one(tx: &mut Tx, id: &str, now: i64) -> Result<Option<
         .fetch_optional(
             "UPDATE notification_outbox SET state = 'claimed', claim = $1, claim_ends_at = $2, attempts = attempts + 1 \
              WHERE id = $3 AND ((state = 'waiting' AND next_at <= $4) OR (state = 'claimed' AND claim_ends_at <= $4)) \
-             RETURNING topic, payload, attempts, ends_at",
+             RETURNING topic, payload, push_id, push_kind, attempts, created_at, ends_at",
             params![claim.as_str(), now + limits::OUTBOX_LEASE.get(), id, now],
         )
         .await?;
@@ -197,7 +207,11 @@ pub(super) async fn claim_one(tx: &mut Tx, id: &str, now: i64) -> Result<Option<
         id: id.to_owned(),
         topic,
         payload: row.opt_bytes("payload")?.unwrap_or_default(),
+        push: row
+            .opt_text("push_id")?
+            .zip(row.opt_text("push_kind")?.and_then(|kind| PushKind::parse(&kind))),
         attempts,
+        created_at: row.int("created_at")?,
         claim,
     };
     if row.int("ends_at")? <= now {
@@ -261,6 +275,16 @@ pub(super) async fn settle(
         subscriber(tx, &claimed.id, now).await?;
     }
     Ok(rows == 1)
+}
+
+/// Forgets a message whose browser is gone: nobody has to look at it.
+pub(super) async fn forget(tx: &mut Tx, claimed: &Claimed) -> Result<(), StoreError> {
+    tx.execute(
+        "DELETE FROM notification_outbox WHERE id = $1 AND claim = $2",
+        params![claimed.id.as_str(), claimed.claim.as_str()],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Twice as long after each try: 1 s, 2 s, 4 s … up to [`limits::OUTBOX_PAUSE`].

@@ -106,7 +106,7 @@ async fn what_is_rolled_back_is_never_told() {
         })
         .await;
     assert!(failed.is_err());
-    assert!(outbox::claim(&platform, 10).await.unwrap().is_empty());
+    assert!(outbox::claim(&platform, 10, true).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -165,10 +165,10 @@ async fn a_message_that_a_dead_worker_held_is_taken_over_and_its_late_word_does_
     let platform = platform().await;
     let id = put(&platform, "01000000000", "crash").await;
     // The first worker claims and is never heard of, as after kill -9.
-    let lost = outbox::claim(&platform, 10).await.unwrap().remove(0);
-    assert!(outbox::claim(&platform, 10).await.unwrap().is_empty(), "held");
+    let lost = outbox::claim(&platform, 10, true).await.unwrap().remove(0);
+    assert!(outbox::claim(&platform, 10, true).await.unwrap().is_empty(), "held");
     platform.clock.advance_ms(limits::OUTBOX_LEASE.get());
-    let taken = outbox::claim(&platform, 10).await.unwrap().remove(0);
+    let taken = outbox::claim(&platform, 10, true).await.unwrap().remove(0);
     assert_eq!((taken.id.as_str(), taken.attempts), (id.as_str(), 2));
     let now = platform.now_ms();
     let settled = platform

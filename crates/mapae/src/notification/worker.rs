@@ -1,11 +1,13 @@
-//! The worker that carries messages from the outbox to the gateway.
+//! The worker that carries messages from the outbox to the gateway and to browsers.
 
 use std::sync::Arc;
 
 use futures::future::join_all;
+use wallet::account::messages::PushKind;
 
 use super::gateway::{GatewayError, Sms, SmsGateway};
 use super::outbox::{self, Claimed, Outcome};
+use super::push::{self, Delivered};
 use crate::operations::store::StoreError;
 use crate::operations::tasks::Stop;
 use crate::operations::{Platform, limits};
@@ -14,13 +16,61 @@ use crate::operations::{Platform, limits};
 #[derive(Debug)]
 pub struct Worker {
     platform: Arc<Platform>,
-    gateway: Arc<dyn SmsGateway>,
+    gateway: Option<Arc<dyn SmsGateway>>,
 }
 
 impl Worker {
+    async fn text(&self, claimed: &Claimed) -> Outcome {
+        let Some(payload) = outbox::open(&self.platform, claimed) else {
+            return Outcome::GiveUp("unreadable");
+        };
+        let Some(gateway) = &self.gateway else { return Outcome::TryAgain("no_gateway") };
+        let sms = Sms { id: &claimed.id, to: &payload.to, text: &payload.text };
+        match gateway.send(sms).await {
+            Ok(()) => Outcome::Sent,
+            Err(GatewayError::Later(why)) => Outcome::TryAgain(why),
+            Err(GatewayError::Never(why)) => Outcome::GiveUp(why),
+        }
+    }
+
+    async fn push(&self, push_id: &str, kind: PushKind, at: i64) -> Result<Delivered, StoreError> {
+        let local = &self.platform.local.notification.push_client;
+        let client = match local.get() {
+            Some(client) => client,
+            None => match push::client(self.platform.config.demo.enabled) {
+                Ok(client) => local.get_or_init(|| client),
+                Err(error) => {
+                    tracing::error!(%error, "no client for push services");
+                    return Ok(Delivered::Later("push_client"));
+                }
+            },
+        };
+        push::send(&self.platform, client, push_id, kind, at).await
+    }
+
+    /// The browser is gone, and with it what it was to be told.
+    async fn forget(&self, claimed: Claimed) -> Result<(), StoreError> {
+        self.platform
+            .store
+            .write::<_, StoreError, _>(move |tx| {
+                Box::pin(async move {
+                    if let Some((push_id, _)) = &claimed.push {
+                        push::forget(tx, push_id).await?;
+                    }
+                    outbox::forget(tx, &claimed).await
+                })
+            })
+            .await
+    }
+
     /// A worker for this gateway.
     pub fn new(platform: Arc<Platform>, gateway: Arc<dyn SmsGateway>) -> Self {
-        Self { platform, gateway }
+        Self { platform, gateway: Some(gateway) }
+    }
+
+    /// A worker that carries messages to browsers only; text messages wait.
+    pub fn without_gateway(platform: Arc<Platform>) -> Self {
+        Self { platform, gateway: None }
     }
 
     /// Works until the server stops: when woken by a commit, and every [`limits::OUTBOX_POLL`] for what others wrote.
@@ -49,7 +99,8 @@ impl Worker {
 
     /// Claims what is due, sends it, writes down how it went; returns how many were tried.
     pub async fn round(&self) -> Result<usize, StoreError> {
-        let claimed = outbox::claim(&self.platform, limits::OUTBOX_GROUP.get()).await?;
+        let claimed =
+            outbox::claim(&self.platform, limits::OUTBOX_GROUP.get(), self.gateway.is_some()).await?;
         let tried = claimed.len();
         for settled in join_all(claimed.into_iter().map(|message| self.deliver(message))).await {
             settled?;
@@ -58,16 +109,14 @@ impl Worker {
     }
 
     async fn deliver(&self, claimed: Claimed) -> Result<(), StoreError> {
-        let outcome = match outbox::open(&self.platform, &claimed) {
-            None => Outcome::GiveUp("unreadable"),
-            Some(payload) => {
-                let sms = Sms { id: &claimed.id, to: &payload.to, text: &payload.text };
-                match self.gateway.send(sms).await {
-                    Ok(()) => Outcome::Sent,
-                    Err(GatewayError::Later(why)) => Outcome::TryAgain(why),
-                    Err(GatewayError::Never(why)) => Outcome::GiveUp(why),
-                }
-            }
+        let outcome = match &claimed.push {
+            Some((push_id, kind)) => match self.push(push_id, *kind, claimed.created_at).await? {
+                Delivered::Sent => Outcome::Sent,
+                Delivered::Later(why) => Outcome::TryAgain(why),
+                Delivered::Never(why) => Outcome::GiveUp(why),
+                Delivered::Gone => return self.forget(claimed).await,
+            },
+            None => self.text(&claimed).await,
         };
         if outcome != Outcome::Sent {
             tracing::warn!(message = %claimed.id, attempts = claimed.attempts, ?outcome, "a message was not taken");

@@ -169,6 +169,11 @@ limits! {
         OUTBOX_SWEEP = 10 * MINUTE, Milliseconds, "How often messages that ended long ago are forgotten.";
         OUTBOX_KEEP = 30 * DAY, Milliseconds, "How long the fact that a message was sent is kept; number and text go at once.";
         SMS_TIME = 10 * SECOND, Milliseconds, "One call to the SMS gateway.";
+        PUSH_TIME = 10 * SECOND, Milliseconds, "One call to a browser's push service.";
+        PUSH_LIFE = DAY, Milliseconds, "A message to a browser that is offline waits so long at its push service.";
+        PUSH_TOKEN_LIFE = 12 * HOUR, Milliseconds, "Our word to a push service; the standard allows a day.";
+        PUSH_ENDPOINT = 1_024, Bytes, "A browser's address at its push service.";
+        PUSH_SUBSCRIPTIONS = 4, Count, "Browsers of one account that are told; the oldest beyond that are forgotten.";
     }
     "account" {
         ONBOARDING_LIFE = HOUR, Milliseconds, "An enrolment from its activation to the registration of the phone.";
@@ -190,6 +195,14 @@ limits! {
         UNLOCK_DIGITS = 8, Count, "Digits of an unlock code.";
         UNLOCK_LIFE = 24 * HOUR, Milliseconds, "An unlock code, handed to the holder by the two persons who unlocked.";
         UNLOCK_TRIES = 5, Count, "Wrong unlock codes; then the two persons make another.";
+        PASSKEY_CHALLENGE_LIFE = 5 * MINUTE, Milliseconds, "A challenge for making or using a passkey, used once.";
+        PASSKEY_ANSWER = 24 * KIB, Bytes, "One member of a passkey's answer as base64url; attestations carry certificates.";
+        SHARES = 60, Count, "How often in a window the server gives its share of a vault's key.";
+        SHARE_WINDOW = HOUR, Milliseconds, "The window in which releases of a share are counted.";
+        ACCOUNT_PROOFS = 5, Count, "How often in a window a holder may begin to prove themselves anew, right or wrong.";
+        ACCOUNT_PROOF_WINDOW = DAY, Milliseconds, "The window in which those beginnings are counted; what succeeds sets the count back.";
+        ACCOUNT_PROOF_LIFE = 15 * MINUTE, Milliseconds, "A recovery, or the proof for a forgotten PIN, from its first step to its last.";
+        PIN_REST = 24 * HOUR, Milliseconds, "A PIN that replaced a forgotten one approves, signs and moves nothing so long.";
         ACCOUNT_SWEEP = MINUTE, Milliseconds, "How often ended enrolments and approvals are removed.";
     }
     "verification" {
@@ -201,6 +214,13 @@ limits! {
         VERIFICATION_CHAINS = 1_000, Count, "Issuer certificates whose chain is remembered as checked.";
         VERIFICATION_SWEEP = 30 * SECOND, Milliseconds, "How often expired results are deleted.";
         VERIFICATION_SWEEP_ROWS = 1_000, Count, "Expired results deleted in one commit.";
+    }
+    "audit" {
+        AUDIT_NUMBERING = 250, Milliseconds, "How soon after its commit an audit record is numbered, and with it under a signed checkpoint.";
+        AUDIT_NUMBERED_AT_ONCE = 500, Count, "Audit records numbered in one transaction: more would hold up other writers.";
+        AUDIT_PAGE = 1_000, Count, "Audit records read at once for a copy.";
+        AUDIT_RETENTION_SWEEP = HOUR, Milliseconds, "How often personal parts of audit records whose time is over are deleted.";
+        AUDIT_DELETED_AT_ONCE = 500, Count, "Personal parts deleted in one transaction.";
     }
     "login" {
         LOGIN_PAGE = 5 * MINUTE, Milliseconds, "How long a login page works.";

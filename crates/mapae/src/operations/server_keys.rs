@@ -40,10 +40,12 @@ pub enum KeyName {
     InstructionResult,
     /// Signs wallet attestations.
     WalletAttestation,
+    /// Signs for push services (VAPID). Browsers subscribe with it: a new one makes them subscribe anew.
+    Push,
 }
 
 impl KeyName {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::PlatformRoot,
         Self::Issuer,
         Self::StatusList,
@@ -53,6 +55,7 @@ impl KeyName {
         Self::OpRs256,
         Self::InstructionResult,
         Self::WalletAttestation,
+        Self::Push,
     ];
 
     /// The name in the table.
@@ -67,6 +70,7 @@ impl KeyName {
             Self::OpRs256 => "op-rs256",
             Self::InstructionResult => "instruction-result",
             Self::WalletAttestation => "wallet-attestation",
+            Self::Push => "push",
         }
     }
 
@@ -78,7 +82,7 @@ impl KeyName {
             Self::TrustList => Some((Kind::TrustList, "Mapae Trust List")),
             Self::Verifier => Some((Kind::Verifier, "Mapae Verifier")),
             Self::WalletAttestation => Some((Kind::WalletAttestation, "Mapae Wallet Provider")),
-            Self::PlatformRoot | Self::OpEs256 | Self::OpRs256 | Self::InstructionResult => None,
+            Self::PlatformRoot | Self::OpEs256 | Self::OpRs256 | Self::InstructionResult | Self::Push => None,
         }
     }
 }
@@ -98,11 +102,20 @@ pub enum SecretName {
     PairwiseSub,
     /// Permutes status list indices.
     StatusPermutation,
+    /// The seed of the key that signs the audit log's checkpoints.
+    AuditCheckpoint,
 }
 
 impl SecretName {
-    const ALL: [Self; 6] =
-        [Self::Data, Self::Token, Self::Index, Self::Identity, Self::PairwiseSub, Self::StatusPermutation];
+    const ALL: [Self; 7] = [
+        Self::Data,
+        Self::Token,
+        Self::Index,
+        Self::Identity,
+        Self::PairwiseSub,
+        Self::StatusPermutation,
+        Self::AuditCheckpoint,
+    ];
 
     /// The name in the table.
     pub const fn as_str(self) -> &'static str {
@@ -113,6 +126,7 @@ impl SecretName {
             Self::Identity => "identity",
             Self::PairwiseSub => "pairwise-sub",
             Self::StatusPermutation => "status-permutation",
+            Self::AuditCheckpoint => "audit-checkpoint",
         }
     }
 }

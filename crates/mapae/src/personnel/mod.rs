@@ -29,8 +29,8 @@ use crate::operations::{Platform, Problem, StoreError};
 pub use portrait::{portrait, set_portrait};
 pub use reach::{agencies_under, deciding_department, departments_decided_by, is_under};
 pub use records::{
-    agency, approvers, badge_claims, department, eligibility, employee, employee_by_number, matches_identity,
-    standing,
+    agency, approvers, badge_claims, department, eligibility, employee, employee_agency, employee_by_number,
+    matches_identity, standing,
 };
 pub use search::{Page, Search, search};
 pub use types::{

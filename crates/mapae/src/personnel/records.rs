@@ -154,6 +154,16 @@ pub(super) async fn agencies(platform: &Platform) -> Result<Vec<Agency>, Personn
     Ok(rows.iter().map(agency_of).collect::<Result<_, _>>()?)
 }
 
+/// The agency of an employee; nothing personal is opened.
+pub async fn employee_agency(platform: &Platform, id: &str) -> Result<Option<Agency>, PersonnelError> {
+    let row =
+        platform.store.fetch_optional("SELECT agency_code FROM employee WHERE id = $1", params![id]).await?;
+    match row {
+        Some(row) => agency(platform, &row.text("agency_code")?).await,
+        None => Ok(None),
+    }
+}
+
 /// A department with the deputies of this moment.
 pub async fn department(platform: &Platform, id: &str) -> Result<Option<Department>, PersonnelError> {
     let row = platform

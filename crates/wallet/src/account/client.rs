@@ -1,5 +1,6 @@
 //! Speaking to the wallet provider: device-signed messages out, problem documents or answers in.
 
+use keys::PublicKey;
 use keys::encoding::b64url_encode;
 use keys::jws::{Header, SigningInput};
 use serde::Serialize;
@@ -7,7 +8,10 @@ use serde::de::DeserializeOwned;
 
 use crate::account::messages::{BASE_PATH, DEVICE_SCHEME, Envelope, Message, Refusal, Signed, code};
 use crate::pin::WeakPin;
-use crate::ports::{Clock as _, DeviceKey as _, Http as _, HttpError, KeyError, Request, Response, Shell};
+use crate::ports::{
+    Clock as _, Http as _, HttpError, KeyError, KeyHandle, KeyStore as _, Request, Response, Shell,
+};
+use crate::state::Device;
 use crate::wallet::{DeviceError, OpenError, Wallet};
 
 /// Why something at the wallet provider did not work.
@@ -131,6 +135,83 @@ pub(super) fn endpoint(provider: &str, path: &str) -> String {
     format!("{}{BASE_PATH}{path}", provider.trim_end_matches('/'))
 }
 
+/// Who speaks to the wallet provider: which account (or onboarding), with which device key.
+pub(super) struct Speaker<'a> {
+    provider: &'a str,
+    subject: &'a str,
+    handle: &'a KeyHandle,
+    public_key: PublicKey,
+}
+
+impl<'a> Speaker<'a> {
+    pub(super) fn new(
+        provider: &'a str,
+        subject: &'a str,
+        device: &'a Device,
+    ) -> Result<Speaker<'a>, AccountError> {
+        let public_key = PublicKey::from_jwk(&device.public_key).map_err(|_| KeyError::Missing)?;
+        Ok(Speaker { provider, subject, handle: &device.handle, public_key })
+    }
+}
+
+/// A message signed by the device key. Where the server does not know that key yet, it stands in the header.
+pub(super) async fn device_signed<S: Shell, M: Message>(
+    shell: &S,
+    speaker: &Speaker<'_>,
+    message: M,
+) -> Result<String, AccountError> {
+    let mut header = Header::es256(M::TYP).with_kid(speaker.public_key.thumbprint());
+    if M::INTRODUCES_DEVICE {
+        header = header.with_jwk(speaker.public_key.to_jwk());
+    }
+    let payload = serde_json::to_vec(&Signed {
+        aud: speaker.provider.to_owned(),
+        account: speaker.subject.to_owned(),
+        iat: shell.clock().now_s(),
+        jti: b64url_encode(&keys::random::bytes::<16>()),
+        message,
+    })
+    .map_err(|_| AccountError::Protocol("a message that can't be written"))?;
+    let input = SigningInput::new(&header, &payload);
+    let signature = shell.keys().sign(speaker.handle, input.as_bytes()).await?;
+    Ok(input.finish(&signature))
+}
+
+/// GETs with a device-signed header.
+pub(super) async fn get_as_device<S: Shell, M: Message, R: DeserializeOwned>(
+    shell: &S,
+    speaker: &Speaker<'_>,
+    path: &str,
+    message: M,
+) -> Result<R, AccountError> {
+    let signed = device_signed(shell, speaker, message).await?;
+    let request = Request::get(endpoint(speaker.provider, path))
+        .header("authorization", format!("{DEVICE_SCHEME} {signed}"));
+    read(&shell.http().send(request).await?)
+}
+
+/// POSTs JSON, with a bearer token where there is one.
+pub(super) async fn post_to<S: Shell, B: Serialize, R: DeserializeOwned>(
+    shell: &S,
+    provider: &str,
+    path: &str,
+    bearer: Option<&str>,
+    body: &B,
+) -> Result<R, AccountError> {
+    let body =
+        serde_json::to_vec(body).map_err(|_| AccountError::Protocol("a message that can't be written"))?;
+    let mut request = Request::json_bytes(endpoint(provider, path), body);
+    if let Some(token) = bearer {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    read(&shell.http().send(request).await?)
+}
+
+/// What the browser gave, as much of it as is needed.
+pub(super) fn read_json<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, AccountError> {
+    T::deserialize(value).map_err(|_| AccountError::Protocol("a passkey answer of another shape"))
+}
+
 impl<S: Shell> Wallet<S> {
     /// Signs a message with the device key; `subject` is the account (or onboarding) id.
     pub(super) async fn device_sign<M: Message>(
@@ -139,28 +220,19 @@ impl<S: Shell> Wallet<S> {
         subject: &str,
         message: M,
     ) -> Result<String, AccountError> {
-        let device = self.device_key()?;
-        let mut header = Header::es256(M::TYP).with_kid(device.public_key().thumbprint());
-        if M::TYP == crate::account::messages::Registration::TYP {
-            header = header.with_jwk(device.public_key().to_jwk());
-        }
-        let payload = serde_json::to_vec(&Signed {
-            aud: provider.to_owned(),
-            account: subject.to_owned(),
-            iat: self.shell().clock().now_s(),
-            jti: b64url_encode(&keys::random::bytes::<16>()),
-            message,
-        })
-        .map_err(|_| AccountError::Protocol("a message that can't be written"))?;
-        let input = SigningInput::new(&header, &payload);
-        let signature = device.sign(input.as_bytes()).await?;
-        Ok(input.finish(&signature))
+        let device = self.state().device.as_ref().ok_or(KeyError::Missing)?;
+        device_signed(self.shell(), &Speaker::new(provider, subject, device)?, message).await
+    }
+
+    fn speaker(&self) -> Result<Speaker<'_>, AccountError> {
+        let account = self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?;
+        let device = self.state().device.as_ref().ok_or(KeyError::Missing)?;
+        Speaker::new(&account.provider, &account.id, device)
     }
 
     /// Signs for the account that is there.
     pub(super) async fn account_sign<M: Message>(&self, message: M) -> Result<String, AccountError> {
-        let account = self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?;
-        self.device_sign(&account.provider, &account.id, message).await
+        device_signed(self.shell(), &self.speaker()?, message).await
     }
 
     /// POSTs a device-signed message of the account.
@@ -169,9 +241,9 @@ impl<S: Shell> Wallet<S> {
         path: &str,
         message: M,
     ) -> Result<R, AccountError> {
-        let signed = self.account_sign(message).await?;
-        let provider = &self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?.provider;
-        self.post(provider, path, None, &Envelope { signed }).await
+        let speaker = self.speaker()?;
+        let signed = device_signed(self.shell(), &speaker, message).await?;
+        post_to(self.shell(), speaker.provider, path, None, &Envelope { signed }).await
     }
 
     /// GETs with a device-signed header.
@@ -180,11 +252,7 @@ impl<S: Shell> Wallet<S> {
         path: &str,
         message: M,
     ) -> Result<R, AccountError> {
-        let signed = self.account_sign(message).await?;
-        let provider = &self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?.provider;
-        let request = Request::get(endpoint(provider, path))
-            .header("authorization", format!("{DEVICE_SCHEME} {signed}"));
-        read(&self.shell().http().send(request).await?)
+        get_as_device(self.shell(), &self.speaker()?, path, message).await
     }
 
     /// POSTs JSON, with the onboarding token where there is one.
@@ -195,12 +263,6 @@ impl<S: Shell> Wallet<S> {
         bearer: Option<&str>,
         body: &B,
     ) -> Result<R, AccountError> {
-        let body = serde_json::to_vec(body)
-            .map_err(|_| AccountError::Protocol("a message that can't be written"))?;
-        let mut request = Request::json_bytes(endpoint(provider, path), body);
-        if let Some(token) = bearer {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        read(&self.shell().http().send(request).await?)
+        post_to(self.shell(), provider, path, bearer, body).await
     }
 }

@@ -8,6 +8,7 @@ use crate::account::messages::{
     AccountState, Activate, Activated, Envelope, Identity, OnboardingStatus, Otp, OtpSent, PIN_PROOF_TYP,
     PinProof, Registered, Registration, code,
 };
+use crate::account::passkey::read_share;
 use crate::pin::{Owner, Pin, Salt};
 use crate::ports::{DeviceKey as _, Http as _, KeyError, Request, Shell};
 use crate::secret::Secret;
@@ -64,6 +65,19 @@ impl InvitationLink {
 pub struct Enrolled {
     /// Account id.
     pub account: String,
+    /// The server's share of the vault's key, where the passkey gives no PRF secret: the vault goes under
+    /// [`VaultKey::from_halves`](crate::vault::VaultKey::from_halves) now.
+    pub share: Option<Share>,
+}
+
+/// 32 bytes that open nothing alone; kept in memory until the wallet locks, never stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Share(pub Zeroizing<[u8; 32]>);
+
+impl core::fmt::Debug for Share {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Share(…)")
+    }
 }
 
 /// The digits of a resident registration number that tell the birth date: `YYMMDD`, with the century where the
@@ -102,6 +116,7 @@ impl<S: Shell> Wallet<S> {
             expires_at: activated.expires_at,
             owner: Owner::default(),
             salt: None,
+            passkey: None,
         };
         self.update(|state| state.onboarding = Some(onboarding)).await?;
         Ok(())
@@ -163,7 +178,8 @@ impl<S: Shell> Wallet<S> {
         let registered: Registered = self
             .post(&onboarding.provider, "/register", Some(&onboarding.token), &Envelope { signed })
             .await?;
-        let enrolled = Enrolled { account: registered.account.clone() };
+        let share = registered.share.as_deref().map(read_share).transpose()?.map(Share);
+        let enrolled = Enrolled { account: registered.account.clone(), share };
         let account = Account {
             provider: onboarding.provider.clone(),
             id: registered.account,
@@ -175,6 +191,10 @@ impl<S: Shell> Wallet<S> {
             tries_left: 5,
             offer: Some(Secret::new(registered.offer)),
             code: Some(onboarding.code.clone()),
+            passkey: onboarding.passkey.clone(),
+            salt_key: None,
+            salt_kept: Vec::new(),
+            status: None,
         };
         let record = self.usage_record(onboarding.provider.clone(), true, Act::Enrolled);
         self.update(|state| {
@@ -197,6 +217,7 @@ impl<S: Shell> Wallet<S> {
             Some(change) => change,
             None => self.announce_new_salt(None).await?,
         };
+        self.keep_salt().await?;
         let (pin_key, pin_proof) = self.pin_proof(pin, &change.new.salt, &account.provider, &account.id)?;
         let set: Result<AccountStatus, AccountError> =
             self.account_post("/pin", NewPin { code: code.to_owned(), pin_key, pin_proof }).await;
@@ -247,7 +268,7 @@ impl<S: Shell> Wallet<S> {
         Ok((key.public_key().to_jwk(), signed))
     }
 
-    fn onboarding(&self) -> Result<&Onboarding, AccountError> {
+    pub(super) fn onboarding(&self) -> Result<&Onboarding, AccountError> {
         self.state().onboarding.as_ref().ok_or(AccountError::NoEnrolment)
     }
 }

@@ -11,7 +11,7 @@ use crate::account::messages::{
     StatusRequest, Verdict, code,
 };
 use crate::pin::{Pin, Salt};
-use crate::ports::{DeviceKey as _, Http as _, HttpError, KeyError, Request, Shell};
+use crate::ports::{Clock as _, DeviceKey as _, Http as _, HttpError, KeyError, Request, Shell};
 use crate::state::{Account, Pending, PendingKind, PinChangeStage};
 use crate::usage::{self, Act};
 use crate::wallet::Wallet;
@@ -38,7 +38,8 @@ pub enum Resumed {
 impl Instruction {
     fn kind(&self) -> PendingKind {
         match self {
-            Instruction::CheckPin => PendingKind::CheckPin,
+            // A recovery sends its own and keeps account of it apart.
+            Instruction::CheckPin | Instruction::MoveDevice => PendingKind::CheckPin,
             Instruction::Approve(_) => PendingKind::Approve,
             Instruction::PinChangeBegin { .. } => PendingKind::PinChangeBegin,
             Instruction::PinChangeCommit => PendingKind::PinChangeCommit,
@@ -62,6 +63,7 @@ impl<S: Shell> Wallet<S> {
             let Some(account) = &mut state.account else { return };
             account.state = status.state;
             account.tries_left = status.tries_left;
+            account.status = Some(status.clone());
             let Some(change) = &mut account.pin_change else { return };
             if status.pin_generation == change.new.generation && status.state != AccountState::NewPinNeeded {
                 account.pin = change.new.clone();
@@ -73,6 +75,8 @@ impl<S: Shell> Wallet<S> {
             }
         })
         .await?;
+        // What the server keeps against a deleted app may be behind: it is brought in step whenever there is a network.
+        let _ = self.keep_salt().await;
         Ok(status)
     }
 
@@ -207,9 +211,15 @@ impl<S: Shell> Wallet<S> {
         let result = self.verify_result(pending, answer).await?;
         let verdict = result.verdict.clone();
         let changed = self.usage_record(result.iss, true, Act::PinChanged);
+        let now_ms = self.shell().clock().now_ms();
         self.update(|state| {
             state.pending = None;
             let Some(account) = &mut state.account else { return };
+            if let (Some(status), Verdict::Done { .. } | Verdict::Refused { .. }) =
+                (&mut account.status, &result.verdict)
+            {
+                status.pin_right_at = now_ms;
+            }
             match &result.verdict {
                 Verdict::WrongPin { tries_left } => {
                     account.tries_left = *tries_left;
@@ -248,9 +258,7 @@ impl<S: Shell> Wallet<S> {
         pending: &Pending,
         answer: &Answer,
     ) -> Result<InstructionResult, AccountError> {
-        let unverified = Unverified::parse(&answer.result, MAX_RESULT)
-            .map_err(|_| AccountError::Protocol("a result that is no signed token"))?;
-        let kid = unverified.header().kid.clone().unwrap_or_default();
+        let kid = kid_of(&answer.result)?;
         let account = self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?;
         let (provider, id) = (account.provider.clone(), account.id.clone());
         if account.result_keys.find(&kid).is_none() {
@@ -263,21 +271,50 @@ impl<S: Shell> Wallet<S> {
             })
             .await?;
         }
-        let key = self
-            .state()
-            .account
-            .as_ref()
-            .and_then(|account| account.result_keys.find(&kid))
+        let account = self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?;
+        let expected = Expected {
+            provider: &provider,
+            account: &id,
+            sequence: pending.sequence,
+            request: &pending.request,
+        };
+        expected.verify(&answer.result, &account.result_keys)
+    }
+}
+
+fn kid_of(result: &str) -> Result<String, AccountError> {
+    let unverified = Unverified::parse(result, MAX_RESULT)
+        .map_err(|_| AccountError::Protocol("a result that is no signed token"))?;
+    Ok(unverified.header().kid.clone().unwrap_or_default())
+}
+
+/// Which result is waited for.
+pub(super) struct Expected<'a> {
+    pub(super) provider: &'a str,
+    pub(super) account: &'a str,
+    pub(super) sequence: u64,
+    pub(super) request: &'a str,
+}
+
+impl Expected<'_> {
+    /// The result, if one of these keys signed it and it is the one that is waited for.
+    pub(super) fn verify(
+        &self,
+        result: &str,
+        keys: &keys::JwkSet,
+    ) -> Result<InstructionResult, AccountError> {
+        let key = keys
+            .find(&kid_of(result)?)
             .and_then(|jwk| PublicKey::from_jwk(jwk).ok())
             .ok_or(AccountError::Protocol("a result by an unknown key"))?;
-        let result: InstructionResult = unverified
-            .verify(&key, Typ::Is(RESULT_TYP))
+        let result: InstructionResult = Unverified::parse(result, MAX_RESULT)
+            .and_then(|unverified| unverified.verify(&key, Typ::Is(RESULT_TYP)))
             .and_then(|verified| verified.claims())
             .map_err(|_| AccountError::Protocol("a result that the server did not sign"))?;
-        if result.iss != provider
-            || result.account != id
-            || result.sequence != pending.sequence
-            || result.request != pending.request
+        if result.iss != self.provider
+            || result.account != self.account
+            || result.sequence != self.sequence
+            || result.request != self.request
         {
             return Err(AccountError::Protocol("a result of another instruction"));
         }

@@ -24,6 +24,24 @@
 //!
 //! Refusals are `application/problem+json` with a stable `code`; see [`Refusal`].
 
+pub mod code;
+mod passkey;
+mod proof;
+mod push;
+mod standing;
+
+pub use passkey::{
+    CreatedPasskey, CreatedPasskeyResponse, PasskeyAssertion, PasskeyAssertionResponse,
+    PasskeyChallengeRequest, PasskeyEvidence, PasskeyOptions, PasskeyPurpose, PasskeyRegistered,
+    PasskeyRegistration, ShareGiven, ShareRequest,
+};
+pub use proof::{
+    ForgottenPin, ForgottenPinOtp, KeepSalt, MAX_SALT, MoveDevice, Moved, ProofStatus, ProofStep,
+    RecoveredWallet, Recovery, RecoveryStarted, RecoveryStatus, ResetPin, SaltKept,
+};
+pub use push::{PushKey, PushKind, PushNotice, Subscribe, Subscribed, SubscriptionKeys, Unsubscribe};
+pub use standing::{AccountState, AccountStatus, StatusRequest};
+
 use core::fmt;
 
 use keys::{Jwk, JwkSet};
@@ -53,6 +71,8 @@ pub const MAX_ATTESTED_KEYS: usize = 64;
 pub trait Message: Serialize + DeserializeOwned {
     /// The `typ` header.
     const TYP: &'static str;
+    /// Whether the device key stands in the header, because the server does not know it yet.
+    const INTRODUCES_DEVICE: bool = false;
 }
 
 /// What each device-signed message says beside its own members.
@@ -190,6 +210,7 @@ pub struct Registration {
 
 impl Message for Registration {
     const TYP: &'static str = "mapae-registration+jwt";
+    const INTRODUCES_DEVICE: bool = true;
 }
 
 /// Possession of a PIN key, for this device and this purpose only.
@@ -221,6 +242,12 @@ pub struct Registered {
     pub trust_anchors: Vec<String>,
     /// Number of the PIN key, counted up with each change.
     pub pin_generation: u32,
+    /// What is known of the passkey.
+    #[serde(default)]
+    pub passkey: PasskeyEvidence,
+    /// The server's share of the vault's key, where the passkey gives no PRF secret: 32 bytes, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
 }
 
 // ---- Instructions ---------------------------------------------------------------------------------------------
@@ -266,6 +293,8 @@ pub enum Instruction {
     PinChangeCommit,
     /// Keeps the old PIN. Signed with the old PIN.
     PinChangeRollback,
+    /// The account goes on with another device key. Inside [`MoveDevice`] only.
+    MoveDevice,
 }
 
 impl Instruction {
@@ -277,6 +306,7 @@ impl Instruction {
             Instruction::PinChangeBegin { .. } => "pin_change_begin",
             Instruction::PinChangeCommit => "pin_change_commit",
             Instruction::PinChangeRollback => "pin_change_rollback",
+            Instruction::MoveDevice => "move_device",
         }
     }
 }
@@ -398,49 +428,6 @@ pub struct Approved {
     pub expires_at: i64,
 }
 
-/// Asks how the account stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatusRequest {}
-
-impl Message for StatusRequest {
-    const TYP: &'static str = "mapae-status-request+jwt";
-}
-
-/// How an account stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum AccountState {
-    /// Enrolled; no badge has been issued to it yet.
-    Pending,
-    /// In use.
-    Active,
-    /// Suspended (loss report, leave): everything refuses until resumed.
-    Suspended,
-    /// Five wrong PINs: two operators unlock.
-    Locked,
-    /// Unlocked: a new PIN has to be set before anything else.
-    NewPinNeeded,
-    /// Ended for good; the vault has to be wiped.
-    Closed,
-}
-
-/// How the account stands, told to its device only. Nothing in it helps to guess a PIN.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct AccountStatus {
-    /// How it stands.
-    pub state: AccountState,
-    /// PIN tries left.
-    pub tries_left: u32,
-    /// The last sequence number used.
-    pub sequence: u64,
-    /// Number of the PIN key in force.
-    pub pin_generation: u32,
-    /// A PIN change was begun and neither committed nor rolled back.
-    pub pin_change: bool,
-}
-
 /// Asks for a fresh offer of the badge, while it has not been issued to this account, or to draw the next batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferRequest {}
@@ -519,58 +506,6 @@ pub struct Refusal {
     /// The last sequence number used (`stale_sequence`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
-}
-
-/// Codes that the wallet acts on; the texts are the server's.
-pub mod code {
-    /// Another instruction came first: fetch a new challenge.
-    pub const STALE_SEQUENCE: &str = "stale_sequence";
-    /// The challenge is not ours, is over, or belongs to another account: fetch a new one.
-    pub const CHALLENGE_INVALID: &str = "challenge_invalid";
-    /// Five wrong PINs.
-    pub const LOCKED: &str = "account_locked";
-    /// The account is suspended.
-    pub const SUSPENDED: &str = "account_suspended";
-    /// The account is closed.
-    pub const CLOSED: &str = "account_closed";
-    /// A PIN change has to be committed or rolled back first.
-    pub const PIN_CHANGE_PENDING: &str = "pin_change_pending";
-    /// There is no PIN change to commit or roll back.
-    pub const NO_PIN_CHANGE: &str = "no_pin_change";
-    /// A new PIN has to be set first.
-    pub const NEW_PIN_NEEDED: &str = "new_pin_needed";
-    /// No result under this number.
-    pub const RESULT_NOT_FOUND: &str = "result_not_found";
-    /// The try was charged, but the server stopped before it judged.
-    pub const NOT_JUDGED: &str = "not_judged";
-    /// The device signature, account or time of a message is wrong.
-    pub const DEVICE_REFUSED: &str = "device_refused";
-    /// A message is not what its path expects.
-    pub const MALFORMED: &str = "malformed";
-    /// The PIN key can't be opened now; nothing was counted.
-    pub const PIN_KEY_UNAVAILABLE: &str = "pin_key_unavailable";
-    /// This request was approved before.
-    pub const ALREADY_APPROVED: &str = "already_approved";
-    /// The account holds no badge yet.
-    pub const NO_BADGE: &str = "no_badge";
-    /// The onboarding token is over or was replaced by a newer one.
-    pub const ONBOARDING_OVER: &str = "onboarding_over";
-    /// Invitation or activation code not right.
-    pub const ACTIVATION_REFUSED: &str = "activation_refused";
-    /// Name and number do not belong together, or the person may not enrol.
-    pub const IDENTITY_MISMATCH: &str = "identity_mismatch";
-    /// Wrong one-time password.
-    pub const OTP_WRONG: &str = "otp_wrong";
-    /// The one-time password is over, used up, or was never sent.
-    pub const OTP_OVER: &str = "otp_over";
-    /// A step was skipped.
-    pub const WRONG_STEP: &str = "wrong_step";
-    /// Wrong unlock code.
-    pub const UNLOCK_CODE_WRONG: &str = "unlock_code_wrong";
-    /// The last right PIN is too long ago: give it before the next batch.
-    pub const PIN_FIRST: &str = "pin_first";
-    /// No offer can be made for this account now.
-    pub const NO_OFFER: &str = "no_offer";
 }
 
 /// These hold secrets or personal data: their text form tells nothing but their name.

@@ -40,6 +40,11 @@ impl<S: Shell> Wallet<S> {
         }
         let (provider, id) = (account.provider.clone(), account.id.clone());
         let change = self.announce_new_salt(Some(account.pin.generation.saturating_add(1))).await?;
+        let kept = self.keep_salt().await;
+        if kept.is_err() {
+            self.forget_announced().await?;
+            return kept;
+        }
         let (pin_key, pin_proof) = self.pin_proof(new, &change.new.salt, &provider, &id)?;
         let old_salt = self.pin_salt()?;
         let begun = self.instruct(old, &old_salt, Instruction::PinChangeBegin { pin_key, pin_proof }).await;
@@ -48,14 +53,19 @@ impl<S: Shell> Wallet<S> {
             && self.pin_change() == Some(PinChangeStage::Announced)
         {
             // Judged or never arrived: the server does not know the new key.
-            self.update(|state| {
-                if let Some(account) = &mut state.account {
-                    account.pin_change = None;
-                }
-            })
-            .await?;
+            self.forget_announced().await?;
         }
         begun
+    }
+
+    async fn forget_announced(&mut self) -> Result<(), AccountError> {
+        self.update(|state| {
+            if let Some(account) = &mut state.account {
+                account.pin_change = None;
+            }
+        })
+        .await?;
+        Ok(())
     }
 
     /// Makes the new PIN the only one, signed with the new one.
@@ -66,6 +76,10 @@ impl<S: Shell> Wallet<S> {
             return Err(AccountError::InstructionRefused { code: code::NO_PIN_CHANGE.to_owned() });
         };
         let committed = self.instruct(new, &change.new.salt, Instruction::PinChangeCommit).await;
+        if committed.is_ok() {
+            // The server has both salts since the change began; which one is enough now can wait for the next look.
+            let _ = self.keep_salt().await;
+        }
         match committed {
             // Perhaps an earlier commit of ours arrived late: the number of the key in force tells.
             Err(error) if error.is(code::NO_PIN_CHANGE) => {
@@ -85,13 +99,7 @@ impl<S: Shell> Wallet<S> {
             Err(error) if error.is(code::NO_PIN_CHANGE) => {
                 self.sync().await?;
                 // The server has none: what the phone wrote down never counted.
-                self.update(|state| {
-                    if let Some(account) = &mut state.account {
-                        account.pin_change = None;
-                    }
-                })
-                .await?;
-                Ok(())
+                self.forget_announced().await
             }
             other => other,
         }

@@ -2,10 +2,15 @@
 //! storage that can be broken.
 
 mod approvals;
+mod authenticator;
 mod change_of_pin;
 mod enrolment;
+mod forgotten_pin;
 mod instructions;
+mod passkeys;
+mod recovery;
 mod refusals;
+mod standing;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -285,6 +290,10 @@ async fn enrol(platform: &TestPlatform, phone: &Phone) -> String {
             tries_left: 5,
             offer: None,
             code: None,
+            passkey: None,
+            salt_key: None,
+            salt_kept: Vec::new(),
+            status: None,
         }),
         ..State::default()
     };

@@ -29,10 +29,18 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("audit_personal", "sealed", "record_id"),
     SealedColumn::new("notification_outbox", "payload", "id"),
     SealedColumn::new("notification_demo_inbox", "payload", "id"),
+    SealedColumn::new("notification_push", "subscription", "id"),
     SealedColumn::new("application", "seen_phone", "id"),
     SealedColumn::new("application_event", "note", "id"),
     // Bound to account and device: a key moved to another device does not open (protocols.md §5). The next PIN's key
     // is sealed as the one it will become, and goes first: it may become it while we are at work.
+    SealedColumn {
+        table: "account_passkey",
+        column: "share",
+        key: "id",
+        place: "account_id || '|' || credential_id",
+        sealed_as: "share",
+    },
     PIN_NEXT,
     SealedColumn { column: "pin_key", ..PIN_NEXT },
 ];
