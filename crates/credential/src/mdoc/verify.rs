@@ -176,13 +176,8 @@ struct Document {
 struct DeviceSigned {
     /// The CBOR within tag 24.
     name_spaces: Vec<u8>,
-    auth: DeviceAuth,
-}
-
-enum DeviceAuth {
-    Signature(CoseSign1),
-    /// A MAC under a key that only the two of them know; our profile takes none.
-    Mac,
+    /// `None` where the device sent a MAC, which our profile does not take.
+    signature: Option<CoseSign1>,
 }
 
 impl Document {
@@ -210,10 +205,7 @@ impl Document {
 
     fn check_binding(&self, transcript: &SessionTranscript) -> Result<(), Refusal> {
         let signed = self.device_signed.as_ref().ok_or(Refusal::HolderBindingMissing)?;
-        let DeviceAuth::Signature(sign1) = &signed.auth else { return Err(Refusal::Algorithm) };
-        if !is_es256(sign1) {
-            return Err(Refusal::Algorithm);
-        }
+        let sign1 = signed.signature.as_ref().filter(|sign1| is_es256(sign1)).ok_or(Refusal::Algorithm)?;
         // What is signed is known to both and not sent (§9.1.3.6).
         if sign1.payload.is_some() {
             return Err(Refusal::Malformed);
@@ -237,14 +229,11 @@ impl DeviceSigned {
             return Err(Refusal::HolderClaims);
         }
         let mut auth = Members::of(members.must("deviceAuth")?)?;
-        let auth = match (auth.take("deviceSignature"), auth.take("deviceMac")) {
-            (Some(sign1), None) => {
-                let sign1 = CoseSign1::from_cbor_value(sign1).map_err(|_| MdocError::Malformed)?;
-                DeviceAuth::Signature(sign1)
-            }
-            (None, Some(_)) => DeviceAuth::Mac,
+        let signature = match (auth.take("deviceSignature"), auth.take("deviceMac")) {
+            (Some(sign1), None) => Some(CoseSign1::from_cbor_value(sign1).map_err(|_| MdocError::Malformed)?),
+            (None, Some(_)) => None,
             _ => return Err(Refusal::Malformed),
         };
-        Ok(Self { name_spaces, auth })
+        Ok(Self { name_spaces, signature })
     }
 }
