@@ -25,6 +25,7 @@ pub fn view(app: App) -> El {
                     row("lock", app.t("settings.lock"), Some(app.tf("settings.lock.after", &[("minutes", &minutes)])), move || {
                         app.open(Screen::AutoLock);
                     }),
+                    row("bell", app.t("settings.notices"), None, move || app.open(Screen::Notices)),
                     row("globe", app.t("settings.language"), Some(app.t("settings.language.other")), move || {
                         app.set(|settings| settings.language = Some(other));
                         app.speak(other);
