@@ -27,12 +27,22 @@ pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 
 /// Builds the wallet app into `<target>/wallet-app`, where the product's build finds it.
 pub(crate) fn build_wallet_app() -> Outcome {
-    let installed = process::output(Command::new("rustup").args(["target", "list", "--installed"]).current_dir(root()));
+    let installed =
+        process::output(Command::new("rustup").args(["target", "list", "--installed"]).current_dir(root()));
     if !installed.is_ok_and(|targets| targets.lines().any(|target| target == WASM)) {
         process::run(Command::new("rustup").args(["target", "add", WASM]).current_dir(root()))?;
     }
     process::run(cargo().args([
-        "build", "--package", "wallet-web", "--package", "wallet-scan", "--target", WASM, "--profile", "wallet", "--locked",
+        "build",
+        "--package",
+        "wallet-web",
+        "--package",
+        "wallet-scan",
+        "--target",
+        WASM,
+        "--profile",
+        "wallet",
+        "--locked",
     ]))?;
     process::run(cargo().args(["build", "--package", "wallet-bundle", "--locked"]))?;
     let built = target().join(WASM).join("wallet");

@@ -9,8 +9,8 @@ use wallet::ports::{Clock as _, Storage as _};
 use wallet::state::State;
 use wallet::vault::{self, VaultKey};
 
-use crate::dom::prelude::*;
 use crate::browser::{self, Secrets};
+use crate::dom::prelude::*;
 use crate::fault::{Fault, Trouble};
 use crate::place::Place;
 use crate::ports::{BrowserShell, WebClock, WebStorage};
@@ -237,7 +237,9 @@ impl App {
     pub fn is_suspended(self) -> bool {
         let suspended = wallet::account::messages::AccountState::Suspended;
         let state = self.state.get();
-        state.and_then(|state| state.account.as_ref().map(|account| account.state == suspended)).unwrap_or(false)
+        state
+            .and_then(|state| state.account.as_ref().map(|account| account.state == suspended))
+            .unwrap_or(false)
     }
 
     // ---- The vault ----

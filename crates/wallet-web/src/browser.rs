@@ -45,7 +45,11 @@ extern "C" {
     #[wasm_bindgen(js_namespace = mapae, js_name = hasPasskeys, catch)]
     async fn passkeys_here() -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = mapae, js_name = passkeyCreate, catch)]
-    async fn passkey_create_with(json: &str, first: Uint8Array, second: Uint8Array) -> Result<JsValue, JsValue>;
+    async fn passkey_create_with(
+        json: &str,
+        first: Uint8Array,
+        second: Uint8Array,
+    ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = mapae, js_name = passkeyGet, catch)]
     async fn passkey_get_with(json: &str, first: Uint8Array, second: Uint8Array) -> Result<JsValue, JsValue>;
     type PasskeyValue;
@@ -279,7 +283,11 @@ impl PasskeyAnswer {
         let credential = serde_json::from_str(&value.json())
             .map_err(|error| Failure { name: "DataError".to_owned(), text: error.to_string() })?;
         let second = secret(value.second());
-        Ok(PasskeyAnswer { credential, secrets: secret(value.first()).map(|first| (first, second)), prf: value.prf() })
+        Ok(PasskeyAnswer {
+            credential,
+            secrets: secret(value.first()).map(|first| (first, second)),
+            prf: value.prf(),
+        })
     }
 }
 
@@ -356,7 +364,8 @@ pub async fn wait(milliseconds: u32) {
 /// Subscribes to notices; `key` is the server's (base64url). The subscription as JSON.
 pub async fn subscribe_push(key: &str) -> Result<serde_json::Value, Failure> {
     let text = push_subscribe(key).await?.as_string().unwrap_or_default();
-    serde_json::from_str(&text).map_err(|error| Failure { name: "DataError".to_owned(), text: error.to_string() })
+    serde_json::from_str(&text)
+        .map_err(|error| Failure { name: "DataError".to_owned(), text: error.to_string() })
 }
 
 /// Ends the subscription; none is no error.

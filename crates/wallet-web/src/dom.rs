@@ -46,7 +46,8 @@ pub fn on_window(name: &str, heard: impl Fn(Event) + 'static) {
 /// Calls back again and again, as long as the app lives.
 pub fn every(milliseconds: i32, work: impl Fn() + 'static) {
     let work = Closure::<dyn FnMut()>::new(work).into_js_value();
-    let _ = window().set_interval_with_callback_and_timeout_and_arguments_0(work.unchecked_ref(), milliseconds);
+    let _ =
+        window().set_interval_with_callback_and_timeout_and_arguments_0(work.unchecked_ref(), milliseconds);
 }
 
 /// An element on its way into the page.
@@ -245,7 +246,15 @@ macro_rules! tuples {
         }
     )*};
 }
-tuples!((A, B), (A, B, C), (A, B, C, D), (A, B, C, D, E), (A, B, C, D, E, F), (A, B, C, D, E, F, G), (A, B, C, D, E, F, G, H));
+tuples!(
+    (A, B),
+    (A, B, C),
+    (A, B, C, D),
+    (A, B, C, D, E),
+    (A, B, C, D, E, F),
+    (A, B, C, D, E, F, G),
+    (A, B, C, D, E, F, G, H)
+);
 
 impl<F: Fn() -> V + 'static, V: View> View for F {
     fn put(self, parent: &Node, before: Option<&Node>) {
@@ -255,7 +264,8 @@ impl<F: Fn() -> V + 'static, V: View> View for F {
 
 /// Two marks in the page; what stands between them is made anew whenever a signal it read changes.
 fn changing(parent: &Node, before: Option<&Node>, make: Box<dyn Fn(&Node, &Node)>) {
-    let (first, last): (Node, Node) = (document().create_comment("").into(), document().create_comment("").into());
+    let (first, last): (Node, Node) =
+        (document().create_comment("").into(), document().create_comment("").into());
     let _ = parent.insert_before(&first, before);
     let _ = parent.insert_before(&last, before);
     follow(Box::new(move || {

@@ -1,9 +1,8 @@
 //! Closing the wallet when nobody uses it: after the minutes that were chosen, or shortly after the app was left.
 
-
+use crate::app::App;
 use crate::dom::prelude::*;
 use crate::dom::{every, on_window};
-use crate::app::App;
 use crate::vault_key::Kind;
 
 /// How long the app may be out of sight, in milliseconds: long enough to look at another screen for a number.

@@ -1,10 +1,9 @@
 //! The parts that screens are made of. Each builds elements by name and sets text, never markup: nothing that came
 //! over the network can become a tag.
 
-
+use crate::app::App;
 use crate::dom::View;
 use crate::dom::prelude::*;
-use crate::app::App;
 use crate::screens::Screen;
 
 /// An icon of the house's set; the word beside it speaks.
@@ -38,19 +37,16 @@ pub fn frame(
             .on("click", move |_| app.back())
             .child(icon("back"))
     });
-    html::div()
-        .class("screen")
-        .child((
-            html::header().class("bar").child((back, html::span().class("bar-brand").child(app.t("app.brand")))),
-            html::main().id("main").class("screen-main").child((
-                heading(title),
-                lead.map(|text| html::p().class("lead").child(text)),
-                trouble(app),
-                body,
-            )),
-            html::div().class("screen-actions").child(actions),
-        ))
-        
+    html::div().class("screen").child((
+        html::header().class("bar").child((back, html::span().class("bar-brand").child(app.t("app.brand")))),
+        html::main().id("main").class("screen-main").child((
+            heading(title),
+            lead.map(|text| html::p().class("lead").child(text)),
+            trouble(app),
+            body,
+        )),
+        html::div().class("screen-actions").child(actions),
+    ))
 }
 
 /// The screen's name; focus goes there, so that a screen reader begins at the new screen's top.
@@ -60,9 +56,7 @@ pub fn heading(title: String) -> El {
 
 /// What went wrong with the last step, where it went wrong.
 pub fn trouble(app: App) -> El {
-    let told = move || {
-        app.fault.get().map(|fault| notice("bad", "alert", fault.what, fault.next))
-    };
+    let told = move || app.fault.get().map(|fault| notice("bad", "alert", fault.what, fault.next));
     html::div().class("trouble").attr("role", "alert").child(told)
 }
 
@@ -70,11 +64,7 @@ pub fn trouble(app: App) -> El {
 pub fn notice(tone: &'static str, icon_name: &str, what: String, next: String) -> El {
     html::div()
         .class(format!("notice {tone}"))
-        .child((
-            icon(icon_name),
-            html::div().child((html::strong().child(what), html::p().child(next))),
-        ))
-        
+        .child((icon(icon_name), html::div().child((html::strong().child(what), html::p().child(next)))))
 }
 
 /// A small print paragraph.
@@ -93,7 +83,6 @@ pub fn primary(app: App, label: String, act: impl Fn() + 'static) -> El {
         .attr("aria-busy", move || app.busy.get().to_string())
         .on("click", move |_| act())
         .child(shown)
-        
 }
 
 /// Another action.
@@ -104,7 +93,6 @@ pub fn secondary(app: App, label: String, act: impl Fn() + 'static) -> El {
         .disabled(move || app.busy.get())
         .on("click", move |_| act())
         .child(label)
-        
 }
 
 /// An action that reads as a link.
@@ -114,19 +102,14 @@ pub fn plain(label: String, act: impl Fn() + 'static) -> El {
 
 /// A row that leads on.
 pub fn row(icon_name: &'static str, label: String, hint: Option<String>, act: impl Fn() + 'static) -> El {
-    html::button()
-        .kind("button")
-        .class("row")
-        .on("click", move |_| act())
-        .child((
-            icon(icon_name),
-            html::span().class("row-text").child((
-                html::span().class("row-label").child(label),
-                hint.map(|hint| html::span().class("soft small").child(hint)),
-            )),
-            icon("next"),
-        ))
-        
+    html::button().kind("button").class("row").on("click", move |_| act()).child((
+        icon(icon_name),
+        html::span().class("row-text").child((
+            html::span().class("row-label").child(label),
+            hint.map(|hint| html::span().class("soft small").child(hint)),
+        )),
+        icon("next"),
+    ))
 }
 
 /// How a field is typed into.
@@ -159,24 +142,21 @@ pub fn field(
 ) -> El {
     let hint_id = format!("{id}-hint");
     let described = hint.is_some().then(|| hint_id.clone());
-    html::div()
-        .class("field")
-        .child((
-            html::label().of(id).child(label),
-            hint.map(|hint| html::p().class("hint").id(hint_id).child(hint)),
-            html::input()
-                .id(id)
-                .kind(typed.kind)
-                .attr("inputmode", typed.mode)
-                .attr("maxlength", typed.most)
-                .attr("autocomplete", typed.autocomplete)
-                .attr("autocapitalize", "off")
-                .attr("spellcheck", "false")
-                .attr("aria-describedby", described)
-                .prop("value", move || value.get().into())
-                .on("input", move |event| value.set(typed_text(&event))),
-        ))
-        
+    html::div().class("field").child((
+        html::label().of(id).child(label),
+        hint.map(|hint| html::p().class("hint").id(hint_id).child(hint)),
+        html::input()
+            .id(id)
+            .kind(typed.kind)
+            .attr("inputmode", typed.mode)
+            .attr("maxlength", typed.most)
+            .attr("autocomplete", typed.autocomplete)
+            .attr("autocapitalize", "off")
+            .attr("spellcheck", "false")
+            .attr("aria-describedby", described)
+            .prop("value", move || value.get().into())
+            .on("input", move |event| value.set(typed_text(&event))),
+    ))
 }
 
 /// Names and values.

@@ -1,14 +1,19 @@
 //! The PIN pad: ten digits on the screen, usable by finger, keyboard and screen reader; what was typed is never shown.
 
-
 use wasm_bindgen::JsCast as _;
 
-use crate::dom::prelude::*;
 use crate::app::App;
+use crate::dom::prelude::*;
 use crate::parts::icon;
 
 /// How many digits have been typed is all that is shown.
-pub fn pad(app: App, digits: usize, visible: bool, typed: RwSignal<String>, done: impl Fn(String) + Copy + 'static) -> El {
+pub fn pad(
+    app: App,
+    digits: usize,
+    visible: bool,
+    typed: RwSignal<String>,
+    done: impl Fn(String) + Copy + 'static,
+) -> El {
     let push = move |digit: char| {
         if app.busy.get_untracked() || typed.with_untracked(String::len) >= digits {
             return;
@@ -89,5 +94,4 @@ pub fn pad(app: App, digits: usize, visible: bool, typed: RwSignal<String>, done
             )),
         ))
         .focused()
-        
 }

@@ -41,7 +41,8 @@ impl Place {
     pub fn of(agent: &str, touch: bool, installed: bool) -> Place {
         let system = if agent.contains("Android") {
             System::Android
-        } else if agent.contains("iPhone") || agent.contains("iPad") || (agent.contains("Macintosh") && touch) {
+        } else if agent.contains("iPhone") || agent.contains("iPad") || (agent.contains("Macintosh") && touch)
+        {
             System::Ios
         } else {
             System::Desktop
@@ -85,7 +86,8 @@ fn encoded(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const ANDROID: &str = "Mozilla/5.0 (Linux; Android 15; SM-S921N) AppleWebKit/537.36 Chrome/142.0 Mobile Safari/537.36";
+    const ANDROID: &str =
+        "Mozilla/5.0 (Linux; Android 15; SM-S921N) AppleWebKit/537.36 Chrome/142.0 Mobile Safari/537.36";
     const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile/15E148 Safari/604.1";
 
     #[test]

@@ -68,27 +68,43 @@ mod tests {
 
     #[test]
     fn requests_offers_and_invitations_are_told_apart() {
-        assert_eq!(read(" openid4vp://?client_id=x ", HERE), Scanned::Request("openid4vp://?client_id=x".into()));
+        assert_eq!(
+            read(" openid4vp://?client_id=x ", HERE),
+            Scanned::Request("openid4vp://?client_id=x".into())
+        );
         assert_eq!(
             read("https://mapae.example/wallet/open?client_id=x&request_uri=y", HERE),
             Scanned::Request("openid4vp://?client_id=x&request_uri=y".into())
         );
-        assert_eq!(read("openid-credential-offer://?a=b", HERE), Scanned::Offer("openid-credential-offer://?a=b".into()));
-        for address in ["https://mapae.example/install#abcdefghijklmnop", "https://mapae.example/wallet/install#abcdefghijklmnop"] {
+        assert_eq!(
+            read("openid-credential-offer://?a=b", HERE),
+            Scanned::Offer("openid-credential-offer://?a=b".into())
+        );
+        for address in [
+            "https://mapae.example/install#abcdefghijklmnop",
+            "https://mapae.example/wallet/install#abcdefghijklmnop",
+        ] {
             assert_eq!(read(address, HERE), Scanned::Invitation("abcdefghijklmnop".into()));
         }
     }
 
     #[test]
     fn another_site_is_named_and_never_opened() {
-        assert_eq!(read("https://evil.example/wallet/open?client_id=x", HERE), Scanned::OtherSite("evil.example".into()));
-        assert_eq!(read("https://mapae.example.evil.example/install#abcdefghijklmnop", HERE), Scanned::OtherSite("mapae.example.evil.example".into()));
+        assert_eq!(
+            read("https://evil.example/wallet/open?client_id=x", HERE),
+            Scanned::OtherSite("evil.example".into())
+        );
+        assert_eq!(
+            read("https://mapae.example.evil.example/install#abcdefghijklmnop", HERE),
+            Scanned::OtherSite("mapae.example.evil.example".into())
+        );
         assert_eq!(read("https://mapae.example/portal", HERE), Scanned::OtherSite("mapae.example".into()));
     }
 
     #[test]
     fn anything_else_is_unknown() {
-        for text in ["", "WIFI:T:WPA;S:x;;", "javascript:alert(1)", "tel:01000000000", "install", "ftp://x/y"] {
+        for text in ["", "WIFI:T:WPA;S:x;;", "javascript:alert(1)", "tel:01000000000", "install", "ftp://x/y"]
+        {
             assert_eq!(read(text, HERE), Scanned::Unknown, "{text}");
         }
         assert_eq!(read(&"x".repeat(MAX + 1), HERE), Scanned::Unknown);

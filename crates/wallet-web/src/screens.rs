@@ -18,9 +18,9 @@ use wallet::account::messages::{AccountState, OnboardingStep};
 use wallet::issue::Renewal;
 use wallet::state::State;
 
-use crate::dom::prelude::*;
 use crate::app::App;
 use crate::browser;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::place::System;
 use crate::vault_key::Kind;
@@ -111,9 +111,11 @@ pub enum Screen {
 
 /// The whole app.
 pub fn view(app: App) -> El {
-        let ribbon = move || {
+    let ribbon = move || {
         app.demo.get().then(|| {
-            html::p().class("ribbon").child((html::strong().child(app.t("app.demo.word")), app.t("app.demo.text")))
+            html::p()
+                .class("ribbon")
+                .child((html::strong().child(app.t("app.demo.word")), app.t("app.demo.text")))
         })
     };
     let newer = move || {
@@ -128,7 +130,12 @@ pub fn view(app: App) -> El {
             ))
         })
     };
-    html::div().class("frame").child((ribbon, newer, move || notices::band(app), move || one(app, app.screen.get())))
+    html::div().class("frame").child((
+        ribbon,
+        newer,
+        move || notices::band(app),
+        move || one(app, app.screen.get()),
+    ))
 }
 
 fn one(app: App, screen: Screen) -> El {

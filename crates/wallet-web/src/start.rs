@@ -4,10 +4,10 @@ use reactive_graph::owner::Owner;
 use serde::Deserialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::dom::View as _;
-use crate::dom::prelude::*;
 use crate::app::App;
 use crate::browser;
+use crate::dom::View as _;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::screens::{self, Screen};
 use crate::settings::Settings;

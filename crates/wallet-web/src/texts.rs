@@ -88,8 +88,12 @@ mod tests {
     use super::*;
 
     fn blanks(text: &str) -> Vec<String> {
-        let mut found: Vec<String> =
-            text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(n, _)| n.to_owned()).collect();
+        let mut found: Vec<String> = text
+            .split('{')
+            .skip(1)
+            .filter_map(|rest| rest.split_once('}'))
+            .map(|(n, _)| n.to_owned())
+            .collect();
         found.sort();
         found
     }
@@ -136,7 +140,10 @@ mod tests {
         let ko: Catalogue = serde_json::from_str(KO).unwrap();
         for key in ko.keys() {
             if let Some(code) = key.strip_prefix("error.") {
-                assert!(ko.contains_key(&format!("next.{code}")), "{code} says what happened but not what to do");
+                assert!(
+                    ko.contains_key(&format!("next.{code}")),
+                    "{code} says what happened but not what to do"
+                );
             }
         }
     }

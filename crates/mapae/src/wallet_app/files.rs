@@ -63,7 +63,8 @@ impl File {
 
     /// Whether its name changes with its content: a word, a hyphen, sixteen hexadecimal digits.
     pub(super) fn is_hashed(&self) -> bool {
-        let hash = self.name.rsplit_once('-').and_then(|(_, rest)| rest.split_once('.')).map(|(hash, _)| hash);
+        let hash =
+            self.name.rsplit_once('-').and_then(|(_, rest)| rest.split_once('.')).map(|(hash, _)| hash);
         hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 }
@@ -76,7 +77,9 @@ mod tests {
     fn only_a_name_with_a_hash_is_kept_for_ever() {
         let named = |name| File { name: Cow::Borrowed(name), content: Cow::Borrowed(b""), compressed: None };
         assert!(named("app-0123456789abcdef.wasm").is_hashed());
-        for name in ["index.html", "sw.js", "icon-192.png", "icon-maskable-512.png", "app-0123456789abcdeg.js"] {
+        for name in
+            ["index.html", "sw.js", "icon-192.png", "icon-maskable-512.png", "app-0123456789abcdeg.js"]
+        {
             assert!(!named(name).is_hashed(), "{name}");
         }
     }

@@ -87,7 +87,8 @@ fn missing(page: &Page) -> Response {
 }
 
 fn answer(file: File, asked: &HeaderMap) -> Response {
-    let accepts = asked.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accepts =
+        asked.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let gzip = accepts.split(',').any(|part| {
         let mut part = part.split(';');
         part.next().is_some_and(|name| name.trim().eq_ignore_ascii_case("gzip"))

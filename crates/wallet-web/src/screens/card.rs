@@ -6,8 +6,8 @@ use credential::types::text_in;
 use serde_json::{Map, Value};
 use wallet::issue::Holding;
 
-use crate::dom::prelude::*;
 use crate::app::App;
+use crate::dom::prelude::*;
 use crate::parts::icon;
 use crate::texts::Language;
 
@@ -45,7 +45,8 @@ impl Badge {
         claims.retain(|name, _| !OF_THE_TOKEN.contains(&name.as_str()));
         let info = holding.type_info.as_ref();
         let title = info.and_then(|info| info.name(language.tag())).unwrap_or_default().to_owned();
-        let order = info.map(|info| info.claims.iter().map(|claim| claim.path.to_string()).collect::<Vec<_>>());
+        let order =
+            info.map(|info| info.claims.iter().map(|claim| claim.path.to_string()).collect::<Vec<_>>());
         let mut names: Vec<&String> = claims.keys().collect();
         if let Some(order) = order {
             names.sort_by_key(|name| order.iter().position(|known| known == *name).unwrap_or(usize::MAX));
@@ -110,7 +111,10 @@ pub fn front(app: App, badge: &Badge, look: Look) -> El {
         .label(badge.title.clone())
         .child((
             html::img().class("watermark").src("/wallet/emblem.svg").alt(""),
-            html::p().class("over").child((html::span().child(badge.title.clone()), html::span().child(badge.say("agency_name")))),
+            html::p().class("over").child((
+                html::span().child(badge.title.clone()),
+                html::span().child(badge.say("agency_name")),
+            )),
             html::div().class("face-row").child((
                 html::div().class("face-portrait").attr("aria-hidden", "true").child(icon("person")),
                 html::div().class("face-text").child((
@@ -121,9 +125,10 @@ pub fn front(app: App, badge: &Badge, look: Look) -> El {
             )),
             html::p().class("over face-foot").child((
                 html::span().class("numbers").child(badge.say("badge_number")),
-                html::span().class("numbers").child(app.tf("card.until", &[("date", &badge.say("valid_until"))])),
+                html::span()
+                    .class("numbers")
+                    .child(app.tf("card.until", &[("date", &badge.say("valid_until"))])),
             )),
             html::span().class("face-light").attr("aria-hidden", "true"),
         ))
-        
 }

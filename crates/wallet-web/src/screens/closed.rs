@@ -1,24 +1,20 @@
 //! Screens while the wallet is closed, locked, suspended or gone: why, and what leads on.
 
-
 use super::{PinPurpose, Screen, start, synchronize};
-use crate::dom::prelude::*;
 use crate::app::App;
-use crate::vault_key::locked_phone;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
-use crate::{texts, when};
 use crate::parts::{Typed, Way, facts, field, frame, notice, plain, primary, secondary, skeleton, small};
+use crate::vault_key::locked_phone;
+use crate::{texts, when};
 
 /// Nothing is known yet.
 pub fn opening(app: App) -> El {
-    html::div()
-        .class("screen")
-        .child(html::main().class("screen-main").attr("aria-busy", "true").child((
-            html::h1().class("sr-only").child(app.t("opening.title")),
-            html::div().class("card waiting").child(skeleton(3)),
-            skeleton(4),
-        )))
-        
+    html::div().class("screen").child(html::main().class("screen-main").attr("aria-busy", "true").child((
+        html::h1().class("sr-only").child(app.t("opening.title")),
+        html::div().class("card waiting").child(skeleton(3)),
+        skeleton(4),
+    )))
 }
 
 /// Another tab holds the wallet.
@@ -79,7 +75,8 @@ fn reason(app: App) -> Option<(String, String)> {
 
 /// Five wrong PINs: why, and who can unlock.
 pub fn locked(app: App) -> El {
-    let desk = agency(app).map(|name| html::div().class("panel").child(facts(vec![(app.t("locked.desk"), name)])));
+    let desk =
+        agency(app).map(|name| html::div().class("panel").child(facts(vec![(app.t("locked.desk"), name)])));
     frame(
         app,
         Way::None,
@@ -127,7 +124,13 @@ pub fn new_pin_code(app: App) -> El {
         Way::None,
         app.t("new_pin_code.title"),
         Some(app.t("new_pin_code.lead")),
-        field("unlock-code", app.t("new_pin_code.code"), Some(app.t("new_pin_code.hint")), Typed::digits("9"), code),
+        field(
+            "unlock-code",
+            app.t("new_pin_code.code"),
+            Some(app.t("new_pin_code.hint")),
+            Typed::digits("9"),
+            code,
+        ),
         primary(app, app.t("app.next"), go),
     )
 }

@@ -11,8 +11,8 @@ use wallet::present::{Answered, Asked, AskedClaim, Choice, Policy, PresentError}
 
 use super::card::shown;
 use super::{Screen, renew, synchronize};
-use crate::dom::prelude::*;
 use crate::app::App;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::parts::{Way, facts, frame, icon, notice, plain, primary, secondary, small};
 use crate::pin_pad::pad;
@@ -117,17 +117,13 @@ pub fn view(app: App, request: Request) -> El {
         html::div().class("stack").child((
             seal,
             html::div().class("panel").child(facts(who)),
-            html::section().class("panel").child((
-                html::h2().class("panel-title").child(app.t("consent.told")),
-                facts(required),
-            )),
+            html::section()
+                .class("panel")
+                .child((html::h2().class("panel-title").child(app.t("consent.told")), facts(required))),
             optional,
             small(app.t("consent.kept")),
         )),
-        (
-            primary(app, app.t("consent.agree"), agree),
-            secondary(app, app.t("consent.refuse"), refuse),
-        ),
+        (primary(app, app.t("consent.agree"), agree), secondary(app, app.t("consent.refuse"), refuse)),
     )
 }
 
@@ -149,22 +145,19 @@ fn switch(app: App, claim: &AskedClaim, chosen: RwSignal<BTreeSet<String>>) -> E
     let (name, value) = told(app, claim);
     let path = claim.path.to_string();
     let (on, key) = (path.clone(), path);
-    html::label()
-        .class("choice")
-        .child((
-            html::input()
-                .kind("checkbox")
-                .prop("checked", move || chosen.with(|chosen| chosen.contains(&on)).into())
-                .on("change", move |_| {
-                    chosen.update(|chosen| {
-                        if !chosen.remove(&key) {
-                            chosen.insert(key.clone());
-                        }
-                    });
-                }),
-            html::span().child((html::strong().child(name), html::span().child(value))),
-        ))
-        
+    html::label().class("choice").child((
+        html::input()
+            .kind("checkbox")
+            .prop("checked", move || chosen.with(|chosen| chosen.contains(&on)).into())
+            .on("change", move |_| {
+                chosen.update(|chosen| {
+                    if !chosen.remove(&key) {
+                        chosen.insert(key.clone());
+                    }
+                });
+            }),
+        html::span().child((html::strong().child(name), html::span().child(value))),
+    ))
 }
 
 /// The number first, then the PIN, where they are asked for; then the answer.
@@ -296,10 +289,15 @@ pub fn result(app: App, told: Told) -> El {
         app.tf("result.show.lead", &[("name", &told.party)])
     };
     let on = told.redirect.clone().map(|address| {
-        html::a().class("button primary block").href(address).attr("rel", "noreferrer").child(app.t("result.continue"))
+        html::a()
+            .class("button primary block")
+            .href(address)
+            .attr("rel", "noreferrer")
+            .child(app.t("result.continue"))
     });
     let home = move || app.show(Screen::Home);
-    let reused = told.reused.then(|| notice("wait", "info", app.t("result.reused"), app.t("result.reused.next")));
+    let reused =
+        told.reused.then(|| notice("wait", "info", app.t("result.reused"), app.t("result.reused.next")));
     frame(
         app,
         Way::None,
@@ -309,13 +307,20 @@ pub fn result(app: App, told: Told) -> El {
             html::div().class("panel").child((
                 html::h2().class("panel-title").child(app.t("result.told")),
                 html::ul().class("told").child(
-                    told.claims.into_iter().map(|claim| html::li().child((icon("check"), claim))).collect::<Vec<_>>(),
+                    told.claims
+                        .into_iter()
+                        .map(|claim| html::li().child((icon("check"), claim)))
+                        .collect::<Vec<_>>(),
                 ),
             )),
             reused,
             small(app.t("consent.kept")),
         )),
-        (on.is_none().then(|| primary(app, app.t("result.home"), home)), on, told.redirect.map(|_| plain(app.t("result.home"), home))),
+        (
+            on.is_none().then(|| primary(app, app.t("result.home"), home)),
+            on,
+            told.redirect.map(|_| plain(app.t("result.home"), home)),
+        ),
     )
 }
 

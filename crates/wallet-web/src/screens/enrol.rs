@@ -7,9 +7,9 @@ use wallet::pin::{DIGITS, Owner, Pin};
 use zeroize::Zeroize as _;
 
 use super::{Screen, arrive};
-use crate::dom::prelude::*;
 use crate::app::App;
 use crate::browser;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::parts::{Typed, Way, field, frame, icon, notice, plain, primary, secondary, skeleton, small};
 use crate::pin_pad::pad;
@@ -50,7 +50,13 @@ pub fn activation(app: App) -> El {
     let ask_address = move || {
         invited.get().is_none().then(|| {
             html::div().class("stack").child((
-                field("address", app.t("activation.address"), Some(app.t("activation.address.hint")), Typed { kind: "text", mode: "url", autocomplete: "off", most: "512" }, address),
+                field(
+                    "address",
+                    app.t("activation.address"),
+                    Some(app.t("activation.address.hint")),
+                    Typed { kind: "text", mode: "url", autocomplete: "off", most: "512" },
+                    address,
+                ),
                 secondary(app, app.t("activation.paste"), paste),
             ))
         })
@@ -82,7 +88,10 @@ pub fn activation(app: App) -> El {
         app.state.get().is_none().then(|| plain(app.t("recover.offer"), move || app.open(Screen::Recover)))
     };
     let other = move || {
-        invited.get().is_some().then(|| plain(app.t("activation.other"), move || app.set(|settings| settings.invitation = None)))
+        invited
+            .get()
+            .is_some()
+            .then(|| plain(app.t("activation.other"), move || app.set(|settings| settings.invitation = None)))
     };
     frame(
         app,
@@ -92,7 +101,13 @@ pub fn activation(app: App) -> El {
         html::div().class("stack").child((
             journey(app, 0),
             ask_address,
-            field("code", app.t("activation.code"), Some(app.t("activation.code.hint")), Typed::digits("9"), code),
+            field(
+                "code",
+                app.t("activation.code"),
+                Some(app.t("activation.code.hint")),
+                Typed::digits("9"),
+                code,
+            ),
             small(app.t("activation.where")),
         )),
         (primary(app, app.t("app.next"), go), other, recover),
@@ -141,8 +156,20 @@ pub fn identity(app: App, proof: Proof) -> El {
         Some(app.t(if proof == Proof::Enrolment { "identity.lead" } else { "identity.lead.pin" })),
         html::div().class("stack").child((
             (proof == Proof::Enrolment).then(|| journey(app, 1)),
-            field("name", app.t("identity.name"), None, Typed { kind: "text", mode: "text", autocomplete: "name", most: "100" }, name),
-            field("rrn", app.t("identity.rrn"), Some(app.t("identity.rrn.hint")), Typed { kind: "password", mode: "numeric", autocomplete: "off", most: "14" }, rrn),
+            field(
+                "name",
+                app.t("identity.name"),
+                None,
+                Typed { kind: "text", mode: "text", autocomplete: "name", most: "100" },
+                name,
+            ),
+            field(
+                "rrn",
+                app.t("identity.rrn"),
+                Some(app.t("identity.rrn.hint")),
+                Typed { kind: "password", mode: "numeric", autocomplete: "off", most: "14" },
+                rrn,
+            ),
         )),
         primary(app, app.t("identity.send"), go),
     )
@@ -174,7 +201,8 @@ pub fn otp(app: App, proof: Proof, phone: String) -> El {
             Ok(())
         });
     };
-    let lead = if phone.is_empty() { app.t("otp.lead.again") } else { app.tf("otp.lead", &[("phone", &phone)]) };
+    let lead =
+        if phone.is_empty() { app.t("otp.lead.again") } else { app.tf("otp.lead", &[("phone", &phone)]) };
     frame(
         app,
         Way::None,
@@ -182,7 +210,13 @@ pub fn otp(app: App, proof: Proof, phone: String) -> El {
         Some(lead),
         html::div().class("stack").child((
             (proof == Proof::Enrolment).then(|| journey(app, 1)),
-            field("otp", app.t("otp.code"), Some(app.t("otp.code.hint")), Typed { autocomplete: "one-time-code", ..Typed::digits("6") }, code),
+            field(
+                "otp",
+                app.t("otp.code"),
+                Some(app.t("otp.code.hint")),
+                Typed { autocomplete: "one-time-code", ..Typed::digits("6") },
+                code,
+            ),
         )),
         (
             primary(app, app.t("app.next"), go),
@@ -224,10 +258,14 @@ pub fn passkey(app: App) -> El {
         });
     };
     let without = move || {
-        missing.get().then(|| plain(app.t("passkey.without"), move || app.show(Screen::NewPin(PinPurpose::First))))
+        missing
+            .get()
+            .then(|| plain(app.t("passkey.without"), move || app.show(Screen::NewPin(PinPurpose::First))))
     };
     let told = move || {
-        missing.get().then(|| notice("wait", "alert", app.t("passkey.missing"), app.t("passkey.missing.next")))
+        missing
+            .get()
+            .then(|| notice("wait", "alert", app.t("passkey.missing"), app.t("passkey.missing.next")))
     };
     frame(
         app,
@@ -248,7 +286,8 @@ pub fn passkey(app: App) -> El {
 pub fn protect(app: App) -> El {
     let go = move || {
         app.run(async move {
-            let phone = app.with(async |wallet| wallet.locked_phone()).await?.ok_or(Trouble::Own("vault_missing"))?;
+            let phone =
+                app.with(async |wallet| wallet.locked_phone()).await?.ok_or(Trouble::Own("vault_missing"))?;
             let passkey = phone.passkey.clone().ok_or(Trouble::Own("passkey_missing"))?;
             let options = phone.share_options(&app.shell()).await;
             let mut salt = None;
@@ -385,7 +424,9 @@ fn owner(app: App) -> Owner {
     let state = app.state.get_untracked();
     let Some(state) = state else { return Owner::default() };
     let account = state.account.as_ref().map(|account| account.owner.clone());
-    account.or_else(|| state.onboarding.as_ref().map(|onboarding| onboarding.owner.clone())).unwrap_or_default()
+    account
+        .or_else(|| state.onboarding.as_ref().map(|onboarding| onboarding.owner.clone()))
+        .unwrap_or_default()
 }
 
 /// The badge comes by itself; only a failure needs the person.

@@ -1,10 +1,9 @@
 //! The card, and what is one touch away from it.
 
-
 use super::card::{Badge, Look, front};
 use super::{Screen, synchronize};
-use crate::dom::prelude::*;
 use crate::app::App;
+use crate::dom::prelude::*;
 use crate::parts::{Way, facts, frame, heading, notice, plain, row, small, state, tabs, trouble};
 use crate::when;
 
@@ -19,7 +18,6 @@ pub fn view(app: App) -> El {
                 .label(app.t("home.card.open"))
                 .on("click", move |_| app.open(Screen::Details))
                 .child(front(app, &badge, look))
-                
         }
         None => notice("wait", "info", app.t("home.none"), app.t("home.none.next")),
     };
@@ -51,26 +49,27 @@ pub fn view(app: App) -> El {
             ))
         })
     };
-    html::div()
-        .class("screen")
-        .child((
-            html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
-            html::main().id("main").class("screen-main home").child((
-                html::div().class("sr-only").child(heading(app.t("home.title"))),
-                trouble(app),
-                card,
-                standing,
-                offline,
-                move || advice(app),
-                html::div().class("rows").child((
-                    row("scan", app.t("home.scan"), Some(app.t("home.scan.hint")), move || app.show(Screen::Scan)),
-                    row("qr", app.t("home.show"), Some(app.t("home.show.hint")), move || app.open(Screen::Showing)),
-                    row("badge", app.t("home.details"), None, move || app.open(Screen::Details)),
-                )),
+    html::div().class("screen").child((
+        html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
+        html::main().id("main").class("screen-main home").child((
+            html::div().class("sr-only").child(heading(app.t("home.title"))),
+            trouble(app),
+            card,
+            standing,
+            offline,
+            move || advice(app),
+            html::div().class("rows").child((
+                row("scan", app.t("home.scan"), Some(app.t("home.scan.hint")), move || {
+                    app.show(Screen::Scan)
+                }),
+                row("qr", app.t("home.show"), Some(app.t("home.show.hint")), move || {
+                    app.open(Screen::Showing)
+                }),
+                row("badge", app.t("home.details"), None, move || app.open(Screen::Details)),
             )),
-            tabs(app),
-        ))
-        
+        )),
+        tabs(app),
+    ))
 }
 
 /// Half a year, in milliseconds: so old a PIN is better changed.
@@ -83,15 +82,25 @@ fn advice(app: App) -> Option<El> {
     let now = app.now_ms();
     if app.pin_wanted.get() {
         let go = plain(app.t("home.pin_wanted.go"), move || app.open(Screen::CheckPin));
-        return Some(html::div().child((notice("wait", "key", app.t("home.pin_wanted"), app.t("home.pin_wanted.next")), go)));
+        return Some(
+            html::div()
+                .child((notice("wait", "key", app.t("home.pin_wanted"), app.t("home.pin_wanted.next")), go)),
+        );
     }
     if let Some(until) = status.pin_rests_until.filter(|until| *until > now) {
         let until = when::full(until);
-        return Some(html::div().child(notice("wait", "clock", app.t("home.pin_rests"), app.tf("home.pin_rests.next", &[("until", &until)]))));
+        return Some(html::div().child(notice(
+            "wait",
+            "clock",
+            app.t("home.pin_rests"),
+            app.tf("home.pin_rests.next", &[("until", &until)]),
+        )));
     }
     if status.pin_set_at > 0 && now - status.pin_set_at > OLD_PIN_MS {
         let go = plain(app.t("settings.pin"), move || app.open(Screen::OldPin));
-        return Some(html::div().child((notice("wait", "key", app.t("home.old_pin"), app.t("home.old_pin.next")), go)));
+        return Some(
+            html::div().child((notice("wait", "key", app.t("home.old_pin"), app.t("home.old_pin.next")), go)),
+        );
     }
     None
 }
@@ -106,7 +115,10 @@ pub fn details(app: App) -> El {
     let copies = badge.copies_until.map(|until| when::full(until * 1000)).unwrap_or_default();
     let look = if expired(app, &badge) { Look::Stopped } else { Look::Valid };
     let mut lines = badge.lines.clone();
-    lines.push((app.t("details.copies"), app.tf("details.copies.left", &[("unused", &badge.unused.to_string()), ("until", &copies)])));
+    lines.push((
+        app.t("details.copies"),
+        app.tf("details.copies.left", &[("unused", &badge.unused.to_string()), ("until", &copies)]),
+    ));
     frame(
         app,
         Way::Back,

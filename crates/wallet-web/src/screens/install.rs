@@ -1,11 +1,10 @@
 //! How to install the app, in the words of the device at hand.
 
-
 use super::Screen;
-use crate::dom::on_window;
-use crate::dom::prelude::*;
 use crate::app::App;
 use crate::browser;
+use crate::dom::on_window;
+use crate::dom::prelude::*;
 use crate::parts::{Way, frame, icon, notice, plain, primary, small};
 use crate::place::System;
 
@@ -54,10 +53,9 @@ pub fn view(app: App) -> El {
                         Ok(())
                     });
                 })
-                .child((
-                    icon("copy"),
-                    move || app.t(if copied.get() { "install.copied" } else { "install.copy" }),
-                )),
+                .child((icon("copy"), move || {
+                    app.t(if copied.get() { "install.copied" } else { "install.copy" })
+                })),
         ))
     });
     frame(
@@ -77,9 +75,10 @@ pub fn view(app: App) -> El {
 /// Inside another app's browser nothing can be installed: the way out first.
 fn leave(app: App, inside: &'static str) -> El {
     let address = window().location().href().unwrap_or_default();
-    let out = app.place().way_out(&address).map(|way| {
-        html::a().class("button primary block").href(way).child(app.t("install.inside.leave"))
-    });
+    let out = app
+        .place()
+        .way_out(&address)
+        .map(|way| html::a().class("button primary block").href(way).child(app.t("install.inside.leave")));
     let how = match app.place().system {
         System::Ios => app.t("install.inside.ios"),
         System::Android | System::Desktop => app.t("install.inside.android"),

@@ -14,12 +14,15 @@ pub fn view(app: App) -> El {
     let on = move || {
         app.run(async move {
             let key = app.with(async |wallet| wallet.push_key().await).await??;
-            let subscription = browser::subscribe_push(&key).await.map_err(|failure| match failure.name.as_str() {
-                "NotAllowedError" => Trouble::Own("notices_denied"),
-                _ => Trouble::Own("notices_missing"),
-            })?;
+            let subscription =
+                browser::subscribe_push(&key).await.map_err(|failure| match failure.name.as_str() {
+                    "NotAllowedError" => Trouble::Own("notices_denied"),
+                    _ => Trouble::Own("notices_missing"),
+                })?;
             app.with(async |wallet| wallet.subscribe(&subscription).await).await??;
-            app.set(|settings| settings.notices = subscription.get("endpoint").and_then(|e| e.as_str()).map(str::to_owned));
+            app.set(|settings| {
+                settings.notices = subscription.get("endpoint").and_then(|e| e.as_str()).map(str::to_owned)
+            });
             allowed.set(browser::push_state());
             Ok(())
         });

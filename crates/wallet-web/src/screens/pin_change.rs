@@ -5,8 +5,8 @@ use wallet::pin::{DIGITS, Pin};
 use wallet::state::PinChangeStage;
 
 use super::{PinPurpose, Proof, Screen, arrive};
-use crate::dom::prelude::*;
 use crate::app::App;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::parts::{Way, frame, notice, plain, primary, small};
 use crate::pin_pad::pad;
@@ -71,17 +71,14 @@ pub fn pending(app: App) -> El {
     };
     let body = move || match keep.get() {
         None => notice("wait", "clock", app.t("pin_pending.what"), app.t("pin_pending.next")),
-        Some(old) => html::div()
-            .class("stack centre")
-            .child((
-                html::p().class("pin-ask").role("status").child(app.t(if old {
-                    "pin_pending.old"
-                } else {
-                    "pin_pending.new"
-                })),
-                pad(app, DIGITS, false, typed, done),
-            ))
-            ,
+        Some(old) => html::div().class("stack centre").child((
+            html::p().class("pin-ask").role("status").child(app.t(if old {
+                "pin_pending.old"
+            } else {
+                "pin_pending.new"
+            })),
+            pad(app, DIGITS, false, typed, done),
+        )),
     };
     let actions = move || {
         keep.get().is_none().then(|| {

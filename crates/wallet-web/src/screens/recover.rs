@@ -29,7 +29,9 @@ pub fn begin(app: App) -> El {
             let provider = app.origin();
             let options = app.with(async |wallet| wallet.recovery_options(&provider).await).await??;
             let used = browser::use_passkey(&options.options).await?;
-            let Some((first, Some(second))) = used.secrets else { return Err(Trouble::Own("not_recoverable")) };
+            let Some((first, Some(second))) = used.secrets else {
+                return Err(Trouble::Own("not_recoverable"));
+            };
             let sent = app
                 .with(async |wallet| wallet.start_recovery(&provider, &used.credential, &second).await)
                 .await??;
@@ -84,7 +86,9 @@ pub fn pin(app: App) -> El {
         Way::None,
         app.t("recover.pin.title"),
         Some(app.t("recover.pin.lead")),
-        html::div().class("stack centre").child((pad(app, DIGITS, false, typed, done), small(app.t("pin_change.count")))),
+        html::div()
+            .class("stack centre")
+            .child((pad(app, DIGITS, false, typed, done), small(app.t("pin_change.count")))),
         plain(app.t("recover.drop"), give_up),
     )
 }

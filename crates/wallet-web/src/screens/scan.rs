@@ -4,9 +4,9 @@ use wasm_bindgen::JsCast as _;
 
 use super::Screen;
 use super::consent::ask;
-use crate::dom::prelude::*;
 use crate::app::App;
 use crate::browser;
+use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::parts::{Typed, Way, field, frame, heading, icon, plain, primary, row, tabs, trouble};
 use crate::scanned::{self, Scanned};
@@ -14,7 +14,8 @@ use crate::scanned::{self, Scanned};
 /// The camera.
 pub fn view(app: App) -> El {
     let seen = RwSignal::new(false);
-    let video = html::video().attr("playsinline", "").prop("muted", || true.into()).label(app.t("scan.picture"));
+    let video =
+        html::video().attr("playsinline", "").prop("muted", || true.into()).label(app.t("scan.picture"));
     let element = video.element();
     let look = move || {
         let element = element.clone();
@@ -30,28 +31,29 @@ pub fn view(app: App) -> El {
     look();
     on_cleanup(browser::camera_stop);
     let again = move || app.fault.get().is_some().then(|| plain(app.t("scan.again"), look.clone()));
-    html::div()
-        .class("screen")
-        .child((
-            html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
-            html::main().id("main").class("screen-main").child((
-                heading(app.t("scan.title")),
-                html::p().class("lead").child(app.t("scan.lead")),
-                html::div().class("finder").child((
-                    video,
-                    html::span().class("finder-frame").attr("aria-hidden", "true"),
-                    move || (!seen.get()).then(|| html::span().class("finder-wait").child(app.t("scan.starting"))),
-                )),
-                trouble(app),
-                again,
-                html::div().class("rows").child((
-                    photo(app),
-                    row("copy", app.t("scan.paste"), Some(app.t("scan.paste.hint")), move || app.open(Screen::Paste)),
-                )),
+    html::div().class("screen").child((
+        html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
+        html::main().id("main").class("screen-main").child((
+            heading(app.t("scan.title")),
+            html::p().class("lead").child(app.t("scan.lead")),
+            html::div().class("finder").child((
+                video,
+                html::span().class("finder-frame").attr("aria-hidden", "true"),
+                move || {
+                    (!seen.get()).then(|| html::span().class("finder-wait").child(app.t("scan.starting")))
+                },
             )),
-            tabs(app),
-        ))
-        
+            trouble(app),
+            again,
+            html::div().class("rows").child((
+                photo(app),
+                row("copy", app.t("scan.paste"), Some(app.t("scan.paste.hint")), move || {
+                    app.open(Screen::Paste)
+                }),
+            )),
+        )),
+        tabs(app),
+    ))
 }
 
 fn camera_trouble(failure: &browser::Failure) -> Trouble {
@@ -66,7 +68,8 @@ fn camera_trouble(failure: &browser::Failure) -> Trouble {
 /// A photo of the code, where there is no camera to be had.
 fn photo(app: App) -> El {
     let chosen = move |event: web_sys::Event| {
-        let Some(input) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok())
+        let Some(input) =
+            event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok())
         else {
             return;
         };
@@ -79,18 +82,15 @@ fn photo(app: App) -> El {
             }
         });
     };
-    html::label()
-        .class("row")
-        .child((
-            icon("picture"),
-            html::span().class("row-text").child((
-                html::span().class("row-label").child(app.t("scan.photo")),
-                html::span().class("soft small").child(app.t("scan.photo.hint")),
-            )),
-            html::input().kind("file").attr("accept", "image/*").class("sr-only").on("change", chosen),
-            icon("next"),
-        ))
-        
+    html::label().class("row").child((
+        icon("picture"),
+        html::span().class("row-text").child((
+            html::span().class("row-label").child(app.t("scan.photo")),
+            html::span().class("soft small").child(app.t("scan.photo.hint")),
+        )),
+        html::input().kind("file").attr("accept", "image/*").class("sr-only").on("change", chosen),
+        icon("next"),
+    ))
 }
 
 /// A link or the text of a QR code, pasted.
@@ -107,7 +107,13 @@ pub fn paste(app: App) -> El {
         Way::Back,
         app.t("paste.title"),
         Some(app.t("paste.lead")),
-        field("link", app.t("paste.link"), None, Typed { kind: "text", mode: "url", autocomplete: "off", most: "65536" }, text),
+        field(
+            "link",
+            app.t("paste.link"),
+            None,
+            Typed { kind: "text", mode: "url", autocomplete: "off", most: "65536" },
+            text,
+        ),
         (
             primary(app, app.t("app.next"), move || app.run(follow(app, text.get_untracked()))),
             plain(app.t("activation.paste"), fetch),

@@ -3,8 +3,8 @@
 use wallet::account::messages::PasskeyEvidence;
 
 use super::Screen;
-use crate::dom::prelude::*;
 use crate::app::App;
+use crate::dom::prelude::*;
 use crate::parts::{Way, facts, frame, heading, notice, row, small, tabs, trouble};
 use crate::settings::LockAfter;
 use crate::vault_key::Kind;
@@ -13,40 +13,42 @@ use crate::vault_key::Kind;
 pub fn view(app: App) -> El {
     let other = app.language.get().other();
     let minutes = app.settings.get().lock_after.0.to_string();
-    html::div()
-        .class("screen")
-        .child((
-            html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
-            html::main().id("main").class("screen-main").child((
-                heading(app.t("settings.title")),
-                trouble(app),
-                html::div().class("rows").child((
-                    row("key", app.t("settings.pin"), None, move || app.open(Screen::OldPin)),
-                    row("lock", app.t("settings.lock"), Some(app.tf("settings.lock.after", &[("minutes", &minutes)])), move || {
+    html::div().class("screen").child((
+        html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
+        html::main().id("main").class("screen-main").child((
+            heading(app.t("settings.title")),
+            trouble(app),
+            html::div().class("rows").child((
+                row("key", app.t("settings.pin"), None, move || app.open(Screen::OldPin)),
+                row(
+                    "lock",
+                    app.t("settings.lock"),
+                    Some(app.tf("settings.lock.after", &[("minutes", &minutes)])),
+                    move || {
                         app.open(Screen::AutoLock);
-                    }),
-                    row("bell", app.t("settings.notices"), None, move || app.open(Screen::Notices)),
-                    row("globe", app.t("settings.language"), Some(app.t("settings.language.other")), move || {
-                        app.set(|settings| settings.language = Some(other));
-                        app.speak(other);
-                    }),
-                )),
-                html::div().class("rows").child((
-                    row("shield", app.t("settings.security"), None, move || app.open(Screen::Security)),
-                    row("alert", app.t("settings.loss"), None, move || app.open(Screen::Loss)),
-                    row("swap", app.t("settings.device"), None, move || app.open(Screen::DeviceChange)),
-                )),
-                html::div().class("rows").child(row("out", app.t("settings.close"), None, move || {
-                    app.spawn(async move {
-                        app.close().await;
-                        Ok(())
-                    });
-                })),
-                small(app.tf("settings.version", &[("version", env!("CARGO_PKG_VERSION"))])),
+                    },
+                ),
+                row("bell", app.t("settings.notices"), None, move || app.open(Screen::Notices)),
+                row("globe", app.t("settings.language"), Some(app.t("settings.language.other")), move || {
+                    app.set(|settings| settings.language = Some(other));
+                    app.speak(other);
+                }),
             )),
-            tabs(app),
-        ))
-        
+            html::div().class("rows").child((
+                row("shield", app.t("settings.security"), None, move || app.open(Screen::Security)),
+                row("alert", app.t("settings.loss"), None, move || app.open(Screen::Loss)),
+                row("swap", app.t("settings.device"), None, move || app.open(Screen::DeviceChange)),
+            )),
+            html::div().class("rows").child(row("out", app.t("settings.close"), None, move || {
+                app.spawn(async move {
+                    app.close().await;
+                    Ok(())
+                });
+            })),
+            small(app.tf("settings.version", &[("version", env!("CARGO_PKG_VERSION"))])),
+        )),
+        tabs(app),
+    ))
 }
 
 /// Minutes until the wallet closes by itself.
@@ -58,9 +60,13 @@ pub fn auto_lock(app: App) -> El {
                 html::input()
                     .kind("radio")
                     .name("minutes")
-                    .prop("checked", move || app.settings.with(|settings| settings.lock_after.0 == minutes).into())
+                    .prop("checked", move || {
+                        app.settings.with(|settings| settings.lock_after.0 == minutes).into()
+                    })
                     .on("change", move |_| app.set(|settings| settings.lock_after = LockAfter(minutes))),
-                html::span().child(html::strong().child(app.tf("settings.lock.after", &[("minutes", &minutes.to_string())]))),
+                html::span().child(
+                    html::strong().child(app.tf("settings.lock.after", &[("minutes", &minutes.to_string())])),
+                ),
             ))
         })
         .collect::<Vec<_>>();

@@ -31,7 +31,8 @@ const FRESH_MS: i64 = 30_000;
 
 /// The loop of codes.
 pub fn view(app: App) -> El {
-    let (loop_, at, reused) = (RwSignal::new(Vec::<String>::new()), RwSignal::new(0_usize), RwSignal::new(false));
+    let (loop_, at, reused) =
+        (RwSignal::new(Vec::<String>::new()), RwSignal::new(0_usize), RwSignal::new(false));
     let alive = Arc::new(AtomicBool::new(true));
     let gone = Arc::clone(&alive);
     on_cleanup(move || gone.store(false, Ordering::Relaxed));
@@ -71,7 +72,9 @@ pub fn view(app: App) -> El {
         let all = loop_.with(Vec::len);
         app.tf("showing.count", &[("at", &(at.get() + 1).min(all).to_string()), ("all", &all.to_string())])
     };
-    let again = move || reused.get().then(|| notice("wait", "info", app.t("result.reused"), app.t("result.reused.next")));
+    let again = move || {
+        reused.get().then(|| notice("wait", "info", app.t("result.reused"), app.t("result.reused.next")))
+    };
     // Untracked: a copy that is noted as shown must not begin the screen, and with it another copy, anew.
     let told = untrack(|| CLAIMS.map(|claim| claim_line(app, claim)).into_iter().flatten().collect());
     frame(
@@ -104,12 +107,13 @@ async fn present(
 ) -> Result<(wallet::issue::OfflineCopy, Vec<String>), Trouble> {
     let copy = match again {
         Some(copy) => copy.clone(),
-        None => app
-            .with(async |wallet| {
+        None => {
+            app.with(async |wallet| {
                 let id = wallet.badge().map(|badge| badge.id.clone()).ok_or(PresentError::Expired)?;
                 wallet.copy_for_offline(&id).await
             })
-            .await??,
+            .await??
+        }
     };
     let broken = || Trouble::Own("vault_unknown_format");
     let token = SdJwt::parse(&copy.credential).map_err(|_| broken())?;
@@ -123,10 +127,14 @@ async fn present(
         issued_at: shell.clock().now_s(),
         transaction_data_hashes: &[],
     });
-    let signature =
-        shell.keys().sign(&copy.key, bound.as_bytes()).await.map_err(|error| Trouble::Present(error.into()))?;
+    let signature = shell
+        .keys()
+        .sign(&copy.key, bound.as_bytes())
+        .await
+        .map_err(|error| Trouble::Present(error.into()))?;
     let text = bound.finish(&signature);
     let hash = keys::encoding::hex_encode(&keys::sha256(text.as_bytes()));
-    let codes = frames::split(&text, hash.get(..8).unwrap_or_default()).ok_or(Trouble::Own("showing_too_long"))?;
+    let codes =
+        frames::split(&text, hash.get(..8).unwrap_or_default()).ok_or(Trouble::Own("showing_too_long"))?;
     Ok((copy, codes))
 }
