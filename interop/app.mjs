@@ -1,8 +1,10 @@
 // A phone's browser with the wallet app in it: a virtual authenticator, a fake camera, and what a person would do.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { demo } from './demo.mjs';
 
@@ -52,6 +54,26 @@ export async function message(who, seen) {
     await new Promise((done) => setTimeout(done, 50));
   }
   throw new Error(`no message came to ${who.phone}`);
+}
+
+/** `mapae account …` on the demo's own store, as an operator would. */
+export async function operate(act, who, ...args) {
+  const { stdout } = await promisify(execFile)(process.env.MAPAE, ['account', act, '--agency', who.agency, '--number', who.number, '--json', ...args], { env: { ...process.env, ...demo.operator.environment } });
+  return JSON.parse(stdout);
+}
+
+/** A visitor at the sample relying party, sent to the login page. */
+export async function loginPage(browser) {
+  const context = await browser.newContext({ locale: 'ko-KR', timezoneId: 'Asia/Seoul' });
+  const page = await context.newPage();
+  await page.goto(new URL('/login', demo.urls.relying_party).href);
+  await page.waitForSelector('[data-qr] svg');
+  return {
+    page,
+    number: (await page.innerText('.login-digits')).trim(),
+    link: await page.getAttribute('[data-qr]', 'data-scan'),
+    close: () => context.close(),
+  };
 }
 
 /** One phone: its own browser profile, one authenticator. */
@@ -126,8 +148,95 @@ export class Phone {
     assert.ok(overflow <= 0, `${name} is ${overflow} px too wide`);
   }
 
+  close() {
+    return this.context.close();
+  }
+
+  /** Starts again and opens the wallet with the passkey. */
+  async unlock(title) {
+    await this.open();
+    await this.at('공무원증이 잠겨 있습니다');
+    await this.press('열기');
+    await this.at(title, 20000);
+  }
+
+  /** Pastes a link, as a person would who got it in a message. */
+  async link(text, { refused = false } = {}) {
+    if (!refused || !(await this.page.locator('#link').count())) {
+      await this.press('QR 촬영');
+      await this.press('링크 붙여 넣기');
+      await this.at('링크 붙여 넣기');
+    }
+    await this.page.fill('#link', text);
+    await this.press('다음');
+  }
+
+  /** Does something that sends a code, and fills the code in. */
+  async codeAfter(who, act) {
+    const box = await (await fetch(new URL(`/demo/messages.json?to=${who.phone}`, demo.urls.public))).json();
+    await act();
+    await this.at('휴대전화 확인');
+    const code = /(\d{6})/.exec((await message(who, box.length)).text)[1];
+    await this.page.fill('#otp', code);
+  }
+
+  /** The id of the app's service worker. */
+  async worker() {
+    let found;
+    this.cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+      found = registrations.find((one) => one.scopeURL.endsWith('/wallet/'))?.registrationId ?? found;
+    });
+    await this.cdp.send('ServiceWorker.enable');
+    for (let turn = 0; turn < 100 && !found; turn += 1) await this.page.waitForTimeout(50);
+    assert.ok(found, 'the service worker is registered');
+    return found;
+  }
+
+  /** Reads the loop of QR codes off the screen, with the app's own reader. */
+  async collect() {
+    const parts = new Map();
+    for (let turn = 0; turn < 80; turn += 1) {
+      const text = await this.page.evaluate(async (module) => {
+        const reader = (globalThis.reader ??= await (async () => {
+          const scan = await import(module.js);
+          await scan.default({ module_or_path: module.wasm });
+          return scan;
+        })());
+        const picture = document.querySelector('.showing img');
+        await picture.decode();
+        const canvas = Object.assign(document.createElement('canvas'), { width: 900, height: 900 });
+        const context = canvas.getContext('2d');
+        context.fillStyle = '#fff';
+        context.fillRect(0, 0, 900, 900);
+        context.drawImage(picture, 50, 50, 800, 800);
+        return reader.read_rgba(context.getImageData(0, 0, 900, 900).data, 900, 900);
+      }, this.reader());
+      const found = /^MQ1:([0-9a-f]{8}):(\d)\/(\d):(.*)$/s.exec(text ?? '');
+      if (found) {
+        const [, id, n, all, part] = found;
+        if (!parts.has(id)) parts.set(id, new Map());
+        parts.get(id).set(Number(n), part);
+        if (parts.get(id).size === Number(all)) return [...parts.get(id)].sort(([a], [b]) => a - b).map(([, each]) => each).join('');
+      }
+      await this.page.waitForTimeout(150);
+    }
+    throw new Error('the loop of codes was not complete');
+  }
+
+  /** Where the app's QR reader is. */
+  reader() {
+    const name = (extension) => readdirSync(process.env.WALLET_APP).find((file) => file.startsWith('scan-') && file.endsWith(extension));
+    return { js: `/wallet/${name('.js')}`, wasm: `/wallet/${name('.wasm')}` };
+  }
+
+  /** What deleting the app deletes: everything but the passkey. */
+  async erase() {
+    await this.page.goto(new URL('/healthz', demo.urls.public).href);
+    await this.cdp.send('Storage.clearDataForOrigin', { origin: new URL(demo.urls.public).origin, storageTypes: 'all' });
+  }
+
   /** From the install address to the card; `look` takes pictures on the way. */
-  async setUp(who, { look = false, pin = PIN } = {}) {
+  async setUp(who, { look = false, pin = PIN, until } = {}) {
     const see = (name) => (look ? this.look(name) : undefined);
     const address = new URL(who.install);
     await this.page.goto(address.href);
@@ -147,6 +256,7 @@ export class Phone {
     await this.at('휴대전화 확인');
     const code = /(\d{6})/.exec((await message(who, count)).text)[1];
     await see('otp');
+    if (until === 'otp') return;
     await this.page.fill('#otp', code);
     await this.press('다음');
     await this.at('지문·얼굴 등록');

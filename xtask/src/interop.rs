@@ -195,7 +195,8 @@ fn wallet(mapae: &Path) -> Outcome {
             .env("MAPAE", mapae)
             .env("MAPAE_DEMO", &demo.description)
             .env("CHROMIUM", chromium)
-            .env("SCREENSHOTS", &screens),
+            .env("SCREENSHOTS", &screens)
+            .env("WALLET_APP", tools::target().join("wallet-app")),
     )?;
     println!("interop wallet: pictures and reports are in {}", screens.display());
     Ok(())

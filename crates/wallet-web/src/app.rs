@@ -9,7 +9,7 @@ use wallet::ports::{Clock as _, Storage as _};
 use wallet::state::State;
 use wallet::vault::{self, VaultKey};
 
-use crate::browser::{self, Secret32};
+use crate::browser::{self, Secrets};
 use crate::dom::prelude::*;
 use crate::fault::{Fault, Trouble};
 use crate::place::Place;
@@ -31,7 +31,7 @@ struct Inner {
     place: Place,
     origin: String,
     /// The passkey's secret between its making and the registration, when the vault's key is made of it.
-    secret: RefCell<Option<Secret32>>,
+    secrets: RefCell<Option<Secrets>>,
 }
 
 /// Handle to the app; free to copy into every closure.
@@ -63,6 +63,10 @@ pub struct App {
     pub kept: RwSignal<Option<bool>>,
     /// What wraps the vault.
     pub lock: RwSignal<Option<Kind>>,
+    /// Copies run out and the PIN was last used too long ago.
+    pub pin_wanted: RwSignal<bool>,
+    /// The kind of a notice that came just now.
+    pub heard: RwSignal<Option<String>>,
     /// A request that came by a link while the wallet was closed.
     pub waiting_request: RwSignal<Option<String>>,
 }
@@ -77,7 +81,7 @@ impl App {
             language: Rc::new(Cell::new(language)),
             place: Place::of(&agent, touch, installed),
             origin: window().location().origin().unwrap_or_default(),
-            secret: RefCell::new(None),
+            secrets: RefCell::new(None),
         };
         App {
             inner: StoredValue::new_local(Rc::new(inner)),
@@ -94,6 +98,8 @@ impl App {
             demo: RwSignal::new(false),
             kept: RwSignal::new(None),
             lock: RwSignal::new(None),
+            pin_wanted: RwSignal::new(false),
+            heard: RwSignal::new(None),
             waiting_request: RwSignal::new(None),
         }
     }
@@ -279,14 +285,14 @@ impl App {
         lock.keep_only().await
     }
 
-    /// Keeps the passkey's secret until the registration is done.
-    pub fn keep_secret(self, secret: Option<Secret32>) {
-        *self.inner().secret.borrow_mut() = secret;
+    /// Keeps the passkey's secrets until the registration is done.
+    pub fn keep_secrets(self, secrets: Option<Secrets>) {
+        *self.inner().secrets.borrow_mut() = secrets;
     }
 
-    /// The passkey's secret, once.
-    pub fn take_secret(self) -> Option<Secret32> {
-        self.inner().secret.borrow_mut().take()
+    /// The passkey's secrets, once.
+    pub fn take_secrets(self) -> Option<Secrets> {
+        self.inner().secrets.borrow_mut().take()
     }
 
     async fn take(self, wallet: BrowserWallet, kind: Kind) {

@@ -90,6 +90,15 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn language(this: &PlaceValue) -> String;
 
+    #[wasm_bindgen(js_namespace = mapae, js_name = pushSubscribe, catch)]
+    async fn push_subscribe(key: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = mapae, js_name = pushUnsubscribe, catch)]
+    async fn push_unsubscribe() -> Result<JsValue, JsValue>;
+    /// `missing`, or what the person decided about notices: `default`, `granted`, `denied`.
+    #[wasm_bindgen(js_namespace = mapae, js_name = pushState)]
+    pub fn push_state() -> String;
+    #[wasm_bindgen(js_namespace = mapae, js_name = onNotice)]
+    fn on_notice_call(heard: &JsValue);
     /// Shows the wallet's own address instead of the one it was opened with.
     #[wasm_bindgen(js_namespace = mapae, js_name = forgetAddress)]
     pub fn forget_address();
@@ -252,10 +261,13 @@ pub struct PasskeyAnswer {
     /// The credential as WebAuthn's JSON, for the server; it holds nothing of the PRF.
     pub credential: serde_json::Value,
     /// The PRF secrets for the vault and for the salt, where the passkey has them.
-    pub secrets: Option<(Secret32, Option<Secret32>)>,
+    pub secrets: Option<Secrets>,
     /// Whether the passkey has a PRF, though it may give its secrets only when it is used.
     pub prf: bool,
 }
+
+/// What the PRF gave for the vault, and for the salt where the passkey evaluates two.
+pub type Secrets = (Secret32, Option<Secret32>);
 
 /// 32 secret bytes.
 pub type Secret32 = Zeroizing<[u8; 32]>;
@@ -347,4 +359,23 @@ pub async fn from_clipboard() -> Result<String, Failure> {
 pub async fn wait(milliseconds: u32) {
     // A timer that the browser refuses is no reason not to go on.
     let _ = after_ms(milliseconds.into()).await;
+}
+
+/// Subscribes to notices; `key` is the server's (base64url). The subscription as JSON.
+pub async fn subscribe_push(key: &str) -> Result<serde_json::Value, Failure> {
+    let text = push_subscribe(key).await?.as_string().unwrap_or_default();
+    serde_json::from_str(&text)
+        .map_err(|error| Failure { name: "DataError".to_owned(), text: error.to_string() })
+}
+
+/// Ends the subscription; none is no error.
+pub async fn unsubscribe_push() -> Result<(), Failure> {
+    push_unsubscribe().await?;
+    Ok(())
+}
+
+/// Calls back with the kind of each notice that comes while the app is open.
+pub fn on_notice(heard: impl FnMut(String) + 'static) {
+    let heard = Closure::wrap(Box::new(heard) as Box<dyn FnMut(String)>).into_js_value();
+    on_notice_call(&heard);
 }

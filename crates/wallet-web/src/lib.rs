@@ -1,6 +1,6 @@
 //! The wallet people hold: an installable web app over the `wallet` crate, in WASM.
 //!
-//! * `texts`, `place`, `scanned`, `when`: without a browser, tested everywhere.
+//! * `texts`, `place`, `scanned`, `frames`, `when`: without a browser, tested everywhere.
 //! * `browser`, `ports`, `vault_key`: what the browser lends, and how the vault's key is kept in it.
 //! * `app`, `screens`, `dom`, `parts`, `pin_pad`, `fault`, `settings`, `idle`: what people see.
 //!
@@ -13,6 +13,7 @@
     allow(dead_code, reason = "outside a browser only the tests use it")
 )]
 
+mod frames;
 mod place;
 mod scanned;
 mod texts;

@@ -7,11 +7,15 @@ mod enrol;
 mod history;
 mod home;
 mod install;
+mod notices;
 mod pin_change;
+mod recover;
 mod scan;
 mod settings;
+mod showing;
 
 use wallet::account::messages::{AccountState, OnboardingStep};
+use wallet::issue::Renewal;
 use wallet::state::State;
 
 use crate::app::App;
@@ -21,7 +25,8 @@ use crate::fault::Trouble;
 use crate::place::System;
 use crate::vault_key::Kind;
 
-pub use enrol::PinPurpose;
+pub use enrol::{PinPurpose, Proof};
+pub use notices::heard;
 
 /// What is on show.
 #[derive(Clone)]
@@ -37,9 +42,13 @@ pub enum Screen {
     /// Where set-up begins: the activation code.
     Activation,
     /// 본인확인: name and number.
-    Identity,
+    Identity(Proof),
     /// 본인확인: the code sent to the phone, with the number it went to.
-    Otp(String),
+    Otp(Proof, String),
+    /// The app was deleted: begin with the passkey.
+    Recover,
+    /// The app was deleted: the PIN in force.
+    RecoverPin,
     /// The passkey.
     Passkey,
     /// The passkey is there, the vault not yet under it.
@@ -52,6 +61,8 @@ pub enum Screen {
     Home,
     /// Everything the badge says.
     Details,
+    /// The badge as a loop of QR codes.
+    Showing,
     /// What was done with the badge.
     History,
     /// Reading a QR code.
@@ -72,6 +83,12 @@ pub enum Screen {
     Settings,
     /// Minutes until the wallet closes.
     AutoLock,
+    /// Notices on the lock screen.
+    Notices,
+    /// The PIN once more, to renew copies.
+    CheckPin,
+    /// A forgotten PIN was replaced; it rests for a day.
+    PinRests,
     /// What protects this app, truly.
     Security,
     /// What to do when the phone is lost.
@@ -113,7 +130,12 @@ pub fn view(app: App) -> El {
             ))
         })
     };
-    html::div().class("frame").child((ribbon, newer, move || one(app, app.screen.get())))
+    html::div().class("frame").child((
+        ribbon,
+        newer,
+        move || notices::band(app),
+        move || one(app, app.screen.get()),
+    ))
 }
 
 fn one(app: App, screen: Screen) -> El {
@@ -123,14 +145,20 @@ fn one(app: App, screen: Screen) -> El {
         Screen::OtherTab => closed::other_tab(app),
         Screen::Unlock => closed::unlock(app),
         Screen::Activation => enrol::activation(app),
-        Screen::Identity => enrol::identity(app),
-        Screen::Otp(phone) => enrol::otp(app, phone),
+        Screen::Identity(proof) => enrol::identity(app, proof),
+        Screen::Otp(proof, phone) => enrol::otp(app, proof, phone),
+        Screen::Recover => recover::begin(app),
+        Screen::RecoverPin => recover::pin(app),
+        Screen::Notices => notices::view(app),
+        Screen::CheckPin => notices::check_pin(app),
+        Screen::PinRests => pin_change::rests(app),
         Screen::NewPin(purpose) => enrol::new_pin(app, purpose),
         Screen::Issuing => enrol::issuing(app),
         Screen::Home => home::view(app),
         Screen::Details => home::details(app),
         Screen::Passkey => enrol::passkey(app),
         Screen::Protect => enrol::protect(app),
+        Screen::Showing => showing::view(app),
         Screen::History => history::view(app),
         Screen::Scan => scan::view(app),
         Screen::Paste => scan::paste(app),
@@ -228,14 +256,20 @@ fn has_passkey(state: &State) -> bool {
 }
 
 async fn resume_enrolment(app: App, state: &State) -> Result<(), Trouble> {
+    if state.recovery.is_some() {
+        // The passkey's secret is not kept: a recovery that was interrupted begins with the passkey again.
+        app.with(async |wallet| wallet.drop_recovery().await).await??;
+        app.show(Screen::Recover);
+        return Ok(());
+    }
     if state.onboarding.is_none() {
         app.show(Screen::Activation);
         return Ok(());
     }
     match app.with(async |wallet| wallet.onboarding_status().await).await? {
         Ok(status) => app.show(match status.step {
-            OnboardingStep::Activated => Screen::Identity,
-            OnboardingStep::OtpSent => Screen::Otp(String::new()),
+            OnboardingStep::Activated => Screen::Identity(Proof::Enrolment),
+            OnboardingStep::OtpSent => Screen::Otp(Proof::Enrolment, String::new()),
             // Registering again after a lost reply is the same registration.
             OnboardingStep::Proofed | OnboardingStep::Registered => match has_passkey(state) {
                 true => Screen::NewPin(PinPurpose::First),
@@ -261,6 +295,9 @@ pub async fn synchronize(app: App) -> Result<(), Trouble> {
     match asked {
         Ok(status) => {
             app.reached();
+            if status.wipe {
+                return app.wipe().await;
+            }
             match status.state {
                 AccountState::Suspended => app.show(Screen::Suspended),
                 AccountState::Locked => app.show(Screen::Locked),
@@ -270,6 +307,7 @@ pub async fn synchronize(app: App) -> Result<(), Trouble> {
                     if status.pin_change {
                         app.show(Screen::PinChangePending);
                     }
+                    renew(app);
                 }
             }
             Ok(())
@@ -284,4 +322,19 @@ pub async fn synchronize(app: App) -> Result<(), Trouble> {
             Err(trouble)
         }
     }
+}
+
+/// The next batch of copies comes silently while the PIN was used lately; else it is asked for.
+pub fn renew(app: App) {
+    app.spawn(async move {
+        match app.with(async |wallet| wallet.needs_renewal()).await? {
+            Renewal::NotNeeded => app.pin_wanted.set(false),
+            Renewal::PinFirst => app.pin_wanted.set(true),
+            Renewal::Silent => {
+                app.with(async |wallet| wallet.renew().await).await??;
+                app.reached();
+            }
+        }
+        Ok(())
+    });
 }

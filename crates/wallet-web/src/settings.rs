@@ -17,6 +17,8 @@ pub struct Settings {
     pub lock_after: LockAfter,
     /// Handle of the invitation that the install page was opened with, until it is used.
     pub invitation: Option<String>,
+    /// Where notices go, while they are on.
+    pub notices: Option<String>,
     /// When the server was last reached, milliseconds since 1970.
     pub reached_at: Option<i64>,
 }

@@ -56,6 +56,7 @@ async fn begin(app: App) {
     });
     app.spawn(learn(app));
     crate::idle::watch(app);
+    browser::on_notice(move |kind| screens::heard(app, kind));
     if let Err(trouble) = screens::start(app, false).await {
         app.show(Screen::Unlock);
         app.tell(&trouble);

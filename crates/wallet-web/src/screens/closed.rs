@@ -5,6 +5,8 @@ use crate::app::App;
 use crate::dom::prelude::*;
 use crate::fault::Trouble;
 use crate::parts::{Typed, Way, facts, field, frame, notice, plain, primary, secondary, skeleton, small};
+use crate::vault_key::locked_phone;
+use crate::{texts, when};
 
 /// Nothing is known yet.
 pub fn opening(app: App) -> El {
@@ -32,7 +34,16 @@ pub fn unlock(app: App) -> El {
     let open = move || {
         app.run(async move {
             let lock = app.vault_lock().await?.ok_or(Trouble::Own("vault_missing"))?;
-            app.unlock(&lock).await?;
+            if let Err(trouble) = app.unlock(&lock).await {
+                // An order to wipe reaches a phone whose holder can't open it any more.
+                if let Some(phone) = locked_phone().await?
+                    && let Ok(status) = phone.status(&app.shell()).await
+                    && status.wipe
+                {
+                    return app.wipe().await;
+                }
+                return Err(trouble);
+            }
             super::arrive(app).await
         });
     };
@@ -46,8 +57,26 @@ pub fn unlock(app: App) -> El {
     )
 }
 
+/// The agency whose desk helps, as the server last named it.
+fn agency(app: App) -> Option<String> {
+    let state = app.state.get()?;
+    let status = state.account.as_ref()?.status.as_ref()?;
+    let name = app.language.get().pick(&status.agency, &status.agency_en).to_owned();
+    (!name.is_empty()).then_some(name)
+}
+
+/// Why, as the server last said, and since when.
+fn reason(app: App) -> Option<(String, String)> {
+    let state = app.state.get()?;
+    let status = state.account.as_ref()?.status.as_ref()?;
+    let word = texts::find(app.language.get(), &format!("reason.{}", status.reason.as_deref()?))?;
+    Some((word.to_owned(), status.since.map(when::full).unwrap_or_default()))
+}
+
 /// Five wrong PINs: why, and who can unlock.
 pub fn locked(app: App) -> El {
+    let desk =
+        agency(app).map(|name| html::div().class("panel").child(facts(vec![(app.t("locked.desk"), name)])));
     frame(
         app,
         Way::None,
@@ -60,6 +89,7 @@ pub fn locked(app: App) -> El {
                 html::li().child(app.t("locked.step.2")),
                 html::li().child(app.t("locked.step.3")),
             )),
+            desk,
             small(app.t("locked.kept")),
         )),
         (
@@ -116,6 +146,13 @@ pub fn suspended(app: App) -> El {
             super::arrive(app).await
         });
     };
+    let mut rows = Vec::new();
+    if let Some((why, since)) = reason(app) {
+        rows.push((app.t("suspended.why"), why));
+        rows.push((app.t("suspended.since"), since));
+    }
+    rows.push((app.t("suspended.kept.name"), app.t("suspended.kept")));
+    rows.push((app.t("suspended.who.name"), agency(app).unwrap_or_else(|| app.t("suspended.who"))));
     frame(
         app,
         Way::None,
@@ -123,10 +160,7 @@ pub fn suspended(app: App) -> El {
         None,
         html::div().class("stack").child((
             notice("wait", "pause", app.t("suspended.what"), app.t("suspended.next")),
-            html::div().class("panel").child(facts(vec![
-                (app.t("suspended.kept.name"), app.t("suspended.kept")),
-                (app.t("suspended.who.name"), app.t("suspended.who")),
-            ])),
+            html::div().class("panel").child(facts(rows)),
         )),
         primary(app, app.t("suspended.check"), again),
     )

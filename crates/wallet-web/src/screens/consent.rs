@@ -5,13 +5,12 @@ use std::rc::Rc;
 
 use credential::types::text_in;
 use openid::approval::Level;
-use wallet::account::messages::code;
 use wallet::issue::Options;
 use wallet::pin::{DIGITS, Pin};
 use wallet::present::{Answered, Asked, AskedClaim, Choice, Policy, PresentError};
 
 use super::card::shown;
-use super::{Screen, synchronize};
+use super::{Screen, renew, synchronize};
 use crate::app::App;
 use crate::dom::prelude::*;
 use crate::fault::Trouble;
@@ -242,7 +241,7 @@ async fn answer(app: App, request: Request, pin: Option<Pin>) -> Result<(), Trou
     match answered {
         Ok(answered) => {
             app.reached();
-            renew(app, &answered);
+            renew(app);
             app.show(Screen::Result(told_of(app, &request, answered)));
             Ok(())
         }
@@ -259,21 +258,9 @@ async fn answer(app: App, request: Request, pin: Option<Pin>) -> Result<(), Trou
                 app.show(Screen::NumberWrong);
                 return Ok(());
             }
-            let _ = code::LOCKED;
             Err(trouble)
         }
     }
-}
-
-/// The next batch comes silently while the wallet is in use.
-fn renew(app: App, answered: &Answered) {
-    if answered.top_up.is_empty() {
-        return;
-    }
-    app.spawn(async move {
-        app.with(async |wallet| wallet.receive_badge(Options::default()).await).await??;
-        Ok(())
-    });
 }
 
 fn told_of(app: App, request: &Request, answered: Answered) -> Told {

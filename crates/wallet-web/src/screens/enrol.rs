@@ -1,7 +1,7 @@
 //! Set-up: activation code → who is it → code sent to the phone → PIN → badge. Interrupted anywhere, it goes on there.
 
 use serde_json::json;
-use wallet::account::messages::code;
+use wallet::account::messages::{PasskeyPurpose, code};
 use wallet::issue::Options;
 use wallet::pin::{DIGITS, Owner, Pin};
 use zeroize::Zeroize as _;
@@ -80,9 +80,12 @@ pub fn activation(app: App) -> El {
             let provider = app.origin();
             app.with(async |wallet| wallet.activate(&provider, &handle, &digits).await).await??;
             app.set(|settings| settings.invitation = None);
-            app.show(Screen::Identity);
+            app.show(Screen::Identity(Proof::Enrolment));
             Ok(())
         });
+    };
+    let recover = move || {
+        app.state.get().is_none().then(|| plain(app.t("recover.offer"), move || app.open(Screen::Recover)))
     };
     let other = move || {
         invited
@@ -107,12 +110,23 @@ pub fn activation(app: App) -> El {
             ),
             small(app.t("activation.where")),
         )),
-        (primary(app, app.t("app.next"), go), other),
+        (primary(app, app.t("app.next"), go), other, recover),
     )
 }
 
+/// What name, number and phone code are proved for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The first set-up.
+    Enrolment,
+    /// A new PIN in place of a forgotten one.
+    ForgottenPin,
+    /// The account of an app that was deleted; the phone code alone.
+    Recovery,
+}
+
 /// Name and resident registration number; the number is masked and forgotten once it was sent.
-pub fn identity(app: App) -> El {
+pub fn identity(app: App, proof: Proof) -> El {
     let (name, rrn) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let go = move || {
         app.run(async move {
@@ -122,21 +136,26 @@ pub fn identity(app: App) -> El {
                 number.zeroize();
                 return Err(Trouble::Own("identity_form"));
             }
-            let sent = app.with(async |wallet| wallet.prove_identity(&who, &number).await).await?;
+            let sent = app
+                .with(async |wallet| match proof {
+                    Proof::ForgottenPin => wallet.forgot_pin(&who, &number).await,
+                    Proof::Enrolment | Proof::Recovery => wallet.prove_identity(&who, &number).await,
+                })
+                .await?;
             number.zeroize();
             let sent = sent?;
             rrn.update(|text| text.zeroize());
-            app.show(Screen::Otp(sent.phone));
+            app.show(Screen::Otp(proof, sent.phone));
             Ok(())
         });
     };
     frame(
         app,
-        Way::None,
+        if proof == Proof::Enrolment { Way::None } else { Way::Back },
         app.t("identity.title"),
-        Some(app.t("identity.lead")),
+        Some(app.t(if proof == Proof::Enrolment { "identity.lead" } else { "identity.lead.pin" })),
         html::div().class("stack").child((
-            journey(app, 1),
+            (proof == Proof::Enrolment).then(|| journey(app, 1)),
             field(
                 "name",
                 app.t("identity.name"),
@@ -157,7 +176,7 @@ pub fn identity(app: App) -> El {
 }
 
 /// The code that was sent to the phone.
-pub fn otp(app: App, phone: String) -> El {
+pub fn otp(app: App, proof: Proof, phone: String) -> El {
     let code = RwSignal::new(String::new());
     let go = move || {
         app.run(async move {
@@ -165,8 +184,20 @@ pub fn otp(app: App, phone: String) -> El {
             if digits.len() != 6 {
                 return Err(Trouble::Own("otp_form"));
             }
-            app.with(async |wallet| wallet.prove_phone(&digits).await).await??;
-            app.show(Screen::Passkey);
+            match proof {
+                Proof::Enrolment => {
+                    app.with(async |wallet| wallet.prove_phone(&digits).await).await??;
+                    app.show(Screen::Passkey);
+                }
+                Proof::ForgottenPin => {
+                    app.with(async |wallet| wallet.prove_phone_for_new_pin(&digits).await).await??;
+                    app.show(Screen::NewPin(PinPurpose::Forgotten));
+                }
+                Proof::Recovery => {
+                    app.with(async |wallet| wallet.prove_recovery_phone(&digits).await).await??;
+                    app.show(Screen::RecoverPin);
+                }
+            }
             Ok(())
         });
     };
@@ -178,7 +209,7 @@ pub fn otp(app: App, phone: String) -> El {
         app.t("otp.title"),
         Some(lead),
         html::div().class("stack").child((
-            journey(app, 1),
+            (proof == Proof::Enrolment).then(|| journey(app, 1)),
             field(
                 "otp",
                 app.t("otp.code"),
@@ -187,7 +218,15 @@ pub fn otp(app: App, phone: String) -> El {
                 code,
             ),
         )),
-        (primary(app, app.t("app.next"), go), plain(app.t("otp.again"), move || app.show(Screen::Identity))),
+        (
+            primary(app, app.t("app.next"), go),
+            plain(app.t("otp.again"), move || {
+                app.show(match proof {
+                    Proof::Recovery => Screen::Recover,
+                    proof => Screen::Identity(proof),
+                });
+            }),
+        ),
     )
 }
 
@@ -213,7 +252,7 @@ pub fn passkey(app: App) -> El {
             }
             let prf = made.secrets.is_some();
             app.with(async |wallet| wallet.add_passkey(&made.credential, prf).await).await??;
-            app.keep_secret(made.secrets.map(|(first, _)| first));
+            app.keep_secrets(made.secrets);
             app.show(Screen::NewPin(PinPurpose::First));
             Ok(())
         });
@@ -251,6 +290,7 @@ pub fn protect(app: App) -> El {
                 app.with(async |wallet| wallet.locked_phone()).await?.ok_or(Trouble::Own("vault_missing"))?;
             let passkey = phone.passkey.clone().ok_or(Trouble::Own("passkey_missing"))?;
             let options = phone.share_options(&app.shell()).await;
+            let mut salt = None;
             let lock = match options {
                 Ok(options) if !passkey.prf => {
                     let used = browser::use_passkey(&options.options).await?;
@@ -263,14 +303,14 @@ pub fn protect(app: App) -> El {
                         "allowCredentials": [{ "type": "public-key", "id": passkey.credential }],
                         "userVerification": "required",
                     });
-                    let (secret, _) = browser::use_passkey(&options)
-                        .await?
-                        .secrets
-                        .ok_or(Trouble::Own("passkey_without_prf"))?;
-                    Lock::prf(&passkey.credential, &secret)
+                    let secrets = browser::use_passkey(&options).await?.secrets;
+                    let (first, second) = secrets.ok_or(Trouble::Own("passkey_without_prf"))?;
+                    salt = second;
+                    Lock::prf(&passkey.credential, &first)
                 }
             };
             app.relock(lock).await?;
+            super::recover::allow(app, salt).await;
             arrive(app).await
         });
     };
@@ -293,6 +333,8 @@ pub enum PinPurpose {
     AfterUnlock(String),
     /// The holder wants another; the PIN in force.
     Change(String),
+    /// The old one is forgotten; who it is was proved.
+    Forgotten,
 }
 
 /// A new PIN, twice; weak ones are refused here and never sent.
@@ -342,9 +384,10 @@ async fn set_pin(app: App, purpose: PinPurpose, pin: Pin) -> Result<(), Trouble>
         PinPurpose::First => {
             let enrolled = app.with(async |wallet| wallet.register(&pin).await).await??;
             let passkey = app.with(async |wallet| wallet.passkey().cloned()).await?;
-            match (passkey, app.take_secret(), enrolled.share) {
-                (Some(passkey), Some(secret), _) => {
-                    app.relock(Lock::prf(&passkey.credential, &secret)).await?
+            match (passkey, app.take_secrets(), enrolled.share) {
+                (Some(passkey), Some((first, second)), _) => {
+                    app.relock(Lock::prf(&passkey.credential, &first)).await?;
+                    super::recover::allow(app, second).await;
                 }
                 (Some(passkey), None, Some(share)) => {
                     app.relock(Lock::share(&passkey.credential, &share.0).await?).await?;
@@ -364,6 +407,13 @@ async fn set_pin(app: App, purpose: PinPurpose, pin: Pin) -> Result<(), Trouble>
                 return Err(error.into());
             }
             arrive(app).await?;
+        }
+        PinPurpose::Forgotten => {
+            let options =
+                app.with(async |wallet| wallet.passkey_options(PasskeyPurpose::ForgottenPin).await).await??;
+            let used = browser::use_passkey(&options.options).await?;
+            app.with(async |wallet| wallet.reset_pin(&used.credential, &pin).await).await??;
+            app.show(Screen::PinRests);
         }
         PinPurpose::Change(old) => super::pin_change::change(app, &old, &pin).await?,
     }

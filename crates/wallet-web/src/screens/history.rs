@@ -1,6 +1,6 @@
 //! What was done with the badge. It stays on this phone: no server keeps or receives it.
 
-use wallet::usage::{Act, UsageRecord};
+use wallet::usage::{Act, Filter, UsageRecord, search, to_csv};
 
 use crate::app::App;
 use crate::browser;
@@ -34,7 +34,8 @@ pub fn view(app: App) -> El {
     let save = move || {
         let state = app.state.get_untracked();
         let records = state.as_ref().map(|state| state.usage.as_slice()).unwrap_or_default();
-        browser::save("mapae-history.csv", "text/csv;charset=utf-8", &csv(app, records));
+        let all = search(records, &Filter::default());
+        browser::save("mapae-history.csv", "text/csv;charset=utf-8", &to_csv(&all));
     };
     html::div().class("screen").child((
         html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
@@ -67,6 +68,8 @@ fn what(app: App, act: &Act) -> (&'static str, String) {
         Act::Declined { .. } => ("cross", app.t("history.declined")),
         Act::PinChanged => ("lock", app.t("history.pin")),
         Act::Enrolled => ("phone", app.t("history.enrolled")),
+        Act::Recovered => ("phone", app.t("history.recovered")),
+        Act::ShownOffline { .. } => ("qr", app.t("history.offline")),
         _ => ("info", app.t("history.other")),
     }
 }
@@ -84,22 +87,35 @@ fn claims(app: App, act: &Act) -> Vec<String> {
     claims.iter().map(label).collect()
 }
 
+/// Who it was; this app's own server is known by name.
+fn party(app: App, record: &UsageRecord) -> String {
+    if record.party == app.origin() { app.t("history.provider") } else { record.party.clone() }
+}
+
 fn haystack(app: App, record: &UsageRecord) -> String {
     let (_, act) = what(app, &record.act);
-    format!("{} {act} {} {}", record.party, claims(app, &record.act).join(" "), when::full(record.at_ms))
-        .to_lowercase()
+    format!(
+        "{} {act} {} {}",
+        party(app, record),
+        claims(app, &record.act).join(" "),
+        when::full(record.at_ms)
+    )
+    .to_lowercase()
 }
 
 fn line(app: App, record: &UsageRecord) -> El {
     let (shape, act) = what(app, &record.act);
     let told = claims(app, &record.act);
     let told = (!told.is_empty()).then(|| html::p().class("soft small").child(told.join(", ")));
-    let reused = matches!(record.act, Act::Presented { reused_copy: true, .. })
-        .then(|| html::p().class("small").child(app.t("history.reused")));
+    let reused = matches!(
+        record.act,
+        Act::Presented { reused_copy: true, .. } | Act::ShownOffline { reused_copy: true }
+    )
+    .then(|| html::p().class("small").child(app.t("history.reused")));
     html::li().child((
         icon(shape),
         html::div().child((
-            html::p().class("row-label").child(record.party.clone()),
+            html::p().class("row-label").child(party(app, record)),
             html::p().class("small").child((
                 act,
                 " · ",
@@ -109,21 +125,4 @@ fn line(app: App, record: &UsageRecord) -> El {
             reused,
         )),
     ))
-}
-
-/// One line a record (RFC 4180), with a byte order mark so that spreadsheets read Korean.
-fn csv(app: App, records: &[UsageRecord]) -> String {
-    let quoted = |text: &str| {
-        // A cell that begins like a formula must not become one.
-        let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-        format!("\"{guard}{}\"", text.replace('"', "\"\""))
-    };
-    let mut out = format!("\u{feff}{}\r\n", app.t("history.csv.head"));
-    for record in records {
-        let (_, act) = what(app, &record.act);
-        let row = [when::full(record.at_ms), record.party.clone(), act, claims(app, &record.act).join(", ")];
-        out.push_str(&row.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(","));
-        out.push_str("\r\n");
-    }
-    out
 }

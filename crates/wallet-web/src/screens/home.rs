@@ -57,15 +57,52 @@ pub fn view(app: App) -> El {
             card,
             standing,
             offline,
+            move || advice(app),
             html::div().class("rows").child((
                 row("scan", app.t("home.scan"), Some(app.t("home.scan.hint")), move || {
                     app.show(Screen::Scan)
+                }),
+                row("qr", app.t("home.show"), Some(app.t("home.show.hint")), move || {
+                    app.open(Screen::Showing)
                 }),
                 row("badge", app.t("home.details"), None, move || app.open(Screen::Details)),
             )),
         )),
         tabs(app),
     ))
+}
+
+/// Half a year, in milliseconds: so old a PIN is better changed.
+const OLD_PIN_MS: i64 = 183 * 86_400 * 1_000;
+
+/// What the holder should do before long, one thing at a time.
+fn advice(app: App) -> Option<El> {
+    let state = app.state.get()?;
+    let status = state.account.as_ref()?.status.clone()?;
+    let now = app.now_ms();
+    if app.pin_wanted.get() {
+        let go = plain(app.t("home.pin_wanted.go"), move || app.open(Screen::CheckPin));
+        return Some(
+            html::div()
+                .child((notice("wait", "key", app.t("home.pin_wanted"), app.t("home.pin_wanted.next")), go)),
+        );
+    }
+    if let Some(until) = status.pin_rests_until.filter(|until| *until > now) {
+        let until = when::full(until);
+        return Some(html::div().child(notice(
+            "wait",
+            "clock",
+            app.t("home.pin_rests"),
+            app.tf("home.pin_rests.next", &[("until", &until)]),
+        )));
+    }
+    if status.pin_set_at > 0 && now - status.pin_set_at > OLD_PIN_MS {
+        let go = plain(app.t("settings.pin"), move || app.open(Screen::OldPin));
+        return Some(
+            html::div().child((notice("wait", "key", app.t("home.old_pin"), app.t("home.old_pin.next")), go)),
+        );
+    }
+    None
 }
 
 fn expired(app: App, badge: &Badge) -> bool {

@@ -4,7 +4,7 @@
 use wallet::pin::{DIGITS, Pin};
 use wallet::state::PinChangeStage;
 
-use super::{PinPurpose, Screen, arrive};
+use super::{PinPurpose, Proof, Screen, arrive};
 use crate::app::App;
 use crate::dom::prelude::*;
 use crate::fault::Trouble;
@@ -34,7 +34,7 @@ pub fn old(app: App) -> El {
             pad(app, DIGITS, false, typed, done),
             small(app.t("pin_change.count")),
         )),
-        plain(app.t("pin_change.forgotten"), move || app.open(Screen::Loss)),
+        plain(app.t("pin_change.forgotten"), move || app.open(Screen::Identity(Proof::ForgottenPin))),
     )
 }
 
@@ -89,4 +89,19 @@ pub fn pending(app: App) -> El {
         })
     };
     frame(app, Way::None, app.t("pin_pending.title"), None, html::div().class("stack").child(body), actions)
+}
+
+/// A forgotten PIN was replaced: what waits for a day, and why.
+pub fn rests(app: App) -> El {
+    frame(
+        app,
+        Way::None,
+        app.t("pin_rests.title"),
+        None,
+        html::div().class("stack").child((
+            notice("wait", "clock", app.t("pin_rests.what"), app.t("pin_rests.next")),
+            small(app.t("pin_rests.told")),
+        )),
+        primary(app, app.t("result.home"), move || app.show(Screen::Home)),
+    )
 }

@@ -28,6 +28,7 @@ pub fn view(app: App) -> El {
                         app.open(Screen::AutoLock);
                     },
                 ),
+                row("bell", app.t("settings.notices"), None, move || app.open(Screen::Notices)),
                 row("globe", app.t("settings.language"), Some(app.t("settings.language.other")), move || {
                     app.set(|settings| settings.language = Some(other));
                     app.speak(other);
