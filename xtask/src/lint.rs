@@ -12,7 +12,12 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("credential", &["keys"]),
     ("openid", &["keys", "credential"]),
     ("wallet", &["keys", "credential", "openid"]),
+    ("wallet-uniffi", &["keys", "credential", "openid", "wallet"]),
+    ("uniffi-bindgen", &[]),
     ("mapae", &["keys", "credential", "openid", "wallet"]),
+    ("wallet-web", &["keys", "credential", "openid", "wallet"]),
+    ("wallet-scan", &[]),
+    ("wallet-bundle", &[]),
     ("xtask", &[]),
 ];
 
@@ -49,6 +54,23 @@ pub(crate) fn run() -> Outcome {
         "clippy",
         "--workspace",
         "--all-targets",
+        "--locked",
+        "--quiet",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
+    // The app compiles for the browser alone; its host build is but its texts.
+    process::run(tools::cargo().args([
+        "clippy",
+        "--package",
+        "wallet-web",
+        "--package",
+        "wallet-scan",
+        "--target",
+        tools::WASM,
+        "--profile",
+        "wallet",
         "--locked",
         "--quiet",
         "--",

@@ -49,6 +49,8 @@ enum Command {
         #[arg(long, default_value_t = 10)]
         seconds: u64,
     },
+    /// Build the installable wallet app, which demo and interop do by themselves.
+    Wasm,
     /// Format, clippy, dependency rules and file sizes.
     Lint,
     /// Take the screenshots of the documents again.
@@ -62,6 +64,7 @@ fn main() -> std::process::ExitCode {
         Command::Test { filter } => testing::run(filter.as_deref()),
         Command::Interop { judges, all } => interop::run(&judges, all),
         Command::Bench { json, seconds } => bench::run(json, seconds),
+        Command::Wasm => tools::build_wallet_app(),
         Command::Lint => lint::run(),
         Command::Screenshots => interop::screenshots(),
     };

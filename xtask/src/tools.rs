@@ -22,8 +22,41 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Builds the product and returns the path of its binary.
+/// What the wallet app is compiled to.
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
+
+/// Builds the wallet app into `<target>/wallet-app`, where the product's build finds it.
+pub(crate) fn build_wallet_app() -> Outcome {
+    let installed =
+        process::output(Command::new("rustup").args(["target", "list", "--installed"]).current_dir(root()));
+    if !installed.is_ok_and(|targets| targets.lines().any(|target| target == WASM)) {
+        process::run(Command::new("rustup").args(["target", "add", WASM]).current_dir(root()))?;
+    }
+    process::run(cargo().args([
+        "build",
+        "--package",
+        "wallet-web",
+        "--package",
+        "wallet-scan",
+        "--target",
+        WASM,
+        "--profile",
+        "wallet",
+        "--locked",
+    ]))?;
+    process::run(cargo().args(["build", "--package", "wallet-bundle", "--locked"]))?;
+    let built = target().join(WASM).join("wallet");
+    process::run(
+        Command::new(target().join("debug/wallet-bundle"))
+            .arg(built.join("wallet_web.wasm"))
+            .arg(built.join("wallet_scan.wasm"))
+            .arg(target().join("wallet-app")),
+    )
+}
+
+/// Builds the product with the wallet app in it and returns the path of its binary.
 pub(crate) fn build_mapae(release: bool) -> Outcome<PathBuf> {
+    build_wallet_app()?;
     let mut command = cargo();
     command.args(["build", "--package", "mapae", "--bin", "mapae", "--locked"]);
     if release {
@@ -84,9 +117,18 @@ pub(crate) fn node_folder() -> Outcome<PathBuf> {
         }
     }
     if !current {
+        // Not `npm ci`: it insists on native optional parts that not every registry carries. The versions are the lock file's.
+        let _ = std::fs::remove_dir_all(folder.join("node_modules"));
         process::run(
             Command::new("npm")
-                .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+                .args([
+                    "install",
+                    "--omit=optional",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--loglevel=error",
+                ])
                 .current_dir(&folder),
         )?;
         std::fs::write(&stamp, lock).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;

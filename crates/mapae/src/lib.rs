@@ -15,7 +15,9 @@ pub mod notification;
 pub mod personnel;
 pub mod staff;
 pub mod verification;
+pub mod wallet_app;
 
+pub mod bench;
 pub mod demo;
 pub mod phone;
 

@@ -147,6 +147,8 @@ fn configuration(folder: &std::path::Path) -> Config {
     config.public.listen.set_port(0);
     config.console.listen.set_port(0);
     config.metrics.listen.set_port(0);
+    // Whether or not the wallet app was built, the tests' phones open the same links.
+    "openid4vp".clone_into(&mut config.login.open_app);
     config
 }
 

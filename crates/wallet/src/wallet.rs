@@ -98,16 +98,22 @@ impl<S: Shell> Wallet<S> {
 
     /// Changes the state on disk and in memory, or neither.
     pub(crate) async fn update<R>(&mut self, change: impl FnOnce(&mut State) -> R) -> Result<R, OpenError> {
-        let mut next = self.state.clone();
+        let mut next = Box::new(self.state.clone());
         let value = change(&mut next);
+        self.write(next).await?;
+        Ok(value)
+    }
+
+    /// What [`Wallet::update`] does for every kind of change alike: compiled once, not once for each.
+    async fn write(&mut self, mut next: Box<State>) -> Result<(), OpenError> {
         next.format = FORMAT;
         let content = zeroize::Zeroizing::new(
             serde_json::to_vec(&next).map_err(|error| StorageError::Failed(error.to_string()))?,
         );
         let blob = vault::seal(&self.key, &self.hint, &content)?;
         self.shell.storage().save(&blob).await?;
-        self.state = next;
-        Ok(value)
+        self.state = *next;
+        Ok(())
     }
 
     /// Writes the vault under another key (a new passphrase, a new passkey).

@@ -216,7 +216,7 @@ async fn make_application(
 
 /// One of my applications with its timeline.
 #[utoipa::path(get, path = "/api/v1/portal/applications/{id}", tag = "application", security(("session" = [])),
-    params(("id" = String, Path)), responses((status = 200, body = ApplicationDetail)))]
+    params(("id" = String, Path, max_length = 36)), responses((status = 200, body = ApplicationDetail)))]
 async fn my_application(
     who: Applicant,
     Path(id): Path<String>,
@@ -236,7 +236,7 @@ struct NoteRequest {
 
 /// Send a draft, or one that was returned for completion.
 #[utoipa::path(post, path = "/api/v1/portal/applications/{id}/submission", tag = "application", security(("session" = [])),
-    params(("id" = String, Path)), request_body = NoteRequest, responses((status = 200, body = ApplicationBody)))]
+    params(("id" = String, Path, max_length = 36)), request_body = NoteRequest, responses((status = 200, body = ApplicationBody)))]
 async fn submit(
     who: Applicant,
     Path(id): Path<String>,
@@ -249,7 +249,7 @@ async fn submit(
 
 /// Take an application back.
 #[utoipa::path(post, path = "/api/v1/portal/applications/{id}/withdrawal", tag = "application", security(("session" = [])),
-    params(("id" = String, Path)), responses((status = 200, body = ApplicationBody)))]
+    params(("id" = String, Path, max_length = 36)), responses((status = 200, body = ApplicationBody)))]
 async fn withdraw(
     who: Applicant,
     Path(id): Path<String>,
@@ -351,7 +351,7 @@ async fn seen_by(platform: &Platform, who: &Actor, id: &str) -> Result<Applicati
 
 /// An application with its timeline. Looking at it is audited.
 #[utoipa::path(get, path = "/api/v1/console/applications/{id}", tag = "application", security(("session" = [])),
-    params(("id" = String, Path)), responses((status = 200, body = ApplicationDetail)))]
+    params(("id" = String, Path, max_length = 36)), responses((status = 200, body = ApplicationDetail)))]
 async fn application(
     who: Actor,
     Path(id): Path<String>,
@@ -392,7 +392,7 @@ struct DecisionRequest {
 
 /// Decide on the step that waits.
 #[utoipa::path(post, path = "/api/v1/console/applications/{id}/decisions", tag = "application", security(("session" = [])),
-    params(("id" = String, Path)), request_body = DecisionRequest, responses((status = 200, body = ApplicationBody)))]
+    params(("id" = String, Path, max_length = 36)), request_body = DecisionRequest, responses((status = 200, body = ApplicationBody)))]
 async fn decision(
     who: Actor,
     Path(id): Path<String>,
@@ -412,7 +412,7 @@ async fn decision(
 
 /// Send a new invitation; the one before is void.
 #[utoipa::path(post, path = "/api/v1/console/applications/{id}/invitations", tag = "application", security(("session" = [])),
-    params(("id" = String, Path)), responses((status = 201, body = ApplicationBody)))]
+    params(("id" = String, Path, max_length = 36)), responses((status = 201, body = ApplicationBody)))]
 async fn invite_again(
     who: Actor,
     Path(id): Path<String>,
@@ -490,7 +490,7 @@ async fn lend(
 
 /// Take a lent duty back before its end.
 #[utoipa::path(delete, path = "/api/v1/console/delegations/{id}", tag = "application", security(("session" = [])),
-    params(("id" = String, Path)), responses((status = 204)))]
+    params(("id" = String, Path, max_length = 36)), responses((status = 204)))]
 async fn take_back(
     who: Actor,
     Path(id): Path<String>,

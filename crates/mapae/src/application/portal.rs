@@ -309,7 +309,11 @@ struct InstallPage {
     page: Page,
 }
 
-/// Where the message leads. The handle is in the fragment, so this page knows nobody.
+/// Where the message leads: to the app, or to words on how to get one. The handle is in the fragment, which a browser
+/// carries along, so this page knows nobody.
 async fn install(page: Page) -> Response {
+    if crate::wallet_app::is_here() {
+        return Redirect::to("/wallet/install").into_response();
+    }
     render(&InstallPage { page: page.of(Area::Public) })
 }

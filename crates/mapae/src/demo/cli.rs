@@ -28,8 +28,8 @@ pub struct Command {
     /// How many fictional officials there are.
     #[arg(long, default_value_t = 1_000)]
     people: u64,
-    /// How many applicants to bring up to their invitation for wallets of others.
-    #[arg(long, default_value_t = 0)]
+    /// How many applicants to bring up to their invitation, for the wallet app and for wallets of others.
+    #[arg(long, default_value_t = 1)]
     standard_wallets: u64,
 }
 

@@ -92,6 +92,18 @@ impl Ground {
         })
     }
 
+    /// What `mapae account …` has to know to work on this server's store.
+    pub(super) fn operator_environment(&self) -> Value {
+        let config = &self.platform.config;
+        json!({
+            "MAPAE__STORE__URL": config.store.url,
+            "MAPAE__KEYS__FILE": config.keys.file,
+            "MAPAE__PUBLIC__BASE_URL": config.public.base_url,
+            "MAPAE__CONSOLE__BASE_URL": config.console.base_url,
+            "MAPAE__DEMO__ENABLED": "true",
+        })
+    }
+
     /// Where the phone keeps its vault.
     pub(super) fn vault(&self) -> PathBuf {
         self.folder.join("phone")
@@ -108,7 +120,7 @@ impl Ground {
     }
 }
 
-fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> Result<(), AnyError> {
+pub(super) fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> Result<(), AnyError> {
     let port = |offset: u16| wishes.port.checked_add(offset).ok_or("the ports end at 65535");
     let listen = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
     let url = |port: u16| Url::parse(&format!("http://localhost:{port}"));
@@ -155,7 +167,7 @@ async fn register_judge(platform: &Platform) -> Result<Value, AnyError> {
     }))
 }
 
-async fn import(platform: &Arc<Platform>, folder: &Path, people: u64) -> Result<String, AnyError> {
+pub(super) async fn import(platform: &Arc<Platform>, folder: &Path, people: u64) -> Result<String, AnyError> {
     let files = folder.join("import");
     let (agencies, employees) = write_demo_files(&files, people)?;
     let options =

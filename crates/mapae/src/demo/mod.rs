@@ -7,12 +7,15 @@
 //! * `walk`: the steps, each with its time.
 //! * `story`: how it is told.
 
-mod browser;
+pub(crate) mod browser;
 pub mod cli;
 mod ground;
-mod people;
+pub(crate) mod people;
 mod story;
 mod walk;
+
+#[cfg(test)]
+mod tests;
 
 /// Whatever ends a demonstration early, told to the person who started it.
 type AnyError = Box<dyn std::error::Error + Send + Sync>;

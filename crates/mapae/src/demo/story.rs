@@ -84,12 +84,14 @@ impl Story {
             "steps": self.steps.iter().map(|step| json!({ "name": step.name, "ms": step.ms })).collect::<Vec<_>>(),
             "total_ms": (self.steps.iter().map(|step| step.ms).sum::<f64>() * 10.0).round() / 10.0,
             "urls": ground.urls(),
+            "audit_key": crate::audit::public_key(&ground.platform).unwrap_or_default(),
             "accounts": accounts,
             "badge": walked.badge,
             "login": walked.login,
             "relying_party": ground.relying_party,
             "phone": { "arguments": ["--vault", ground.vault().display().to_string()], "environment": { "MAPAE_PIN": walked.pin } },
             "api_headers": walked.api_headers,
+            "operator": { "environment": ground.operator_environment() },
             "standard_wallets": walked.standard_wallets,
         })
     }
@@ -137,6 +139,46 @@ impl Story {
             format!("mapae wallet --vault {} show", ground.vault().display()),
         );
         line("끝내기", "Stop", "Ctrl-C".to_owned());
+        if let Some(invited) = walked.standard_wallets.first() {
+            out.push_str(&self.by_hand(invited, ground));
+        }
         out
+    }
+
+    /// What a person does in a browser, from the message to a login.
+    fn by_hand(&self, invited: &Value, ground: &Ground) -> String {
+        let said = |name: &str| invited.get(name).and_then(Value::as_str).unwrap_or_default();
+        let urls = ground.urls();
+        let url = |name: &str| urls.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (portal, messages, site) =
+            (format!("{}/portal", url("public")), url("messages"), url("relying_party"));
+        match self.language {
+            Language::Ko => format!(
+                "\n\n직접 해 보기 (예시 인물 {name}):\n  \
+                 1. 문자함에서 설치 주소를 엽니다: {messages}?to={phone}\n     {install}\n  \
+                 2. 포털에 {login} / {password} 로 로그인해 활성화 코드를 봅니다: {portal}\n  \
+                 3. 앱에서 코드, 이름 {name}, 주민등록번호 {rrn}, 문자의 인증번호, PIN을 입력합니다.\n  \
+                 4. {site} 에서 로그인을 누르고, QR을 찍거나 ‘이 기기의 앱으로 열기’를 누릅니다.",
+                name = said("name"),
+                phone = said("phone"),
+                install = said("install"),
+                login = said("login"),
+                password = said("password"),
+                rrn = said("rrn"),
+            ),
+            Language::En => format!(
+                "\n\nBy hand (the fictional {name}):\n  \
+                 1. Open the install address in the message box: {messages}?to={phone}\n     {install}\n  \
+                 2. Sign in to the portal as {login} / {password} and show the activation code: {portal}\n  \
+                 3. In the app enter the code, the name {name}, the number {rrn}, the code of the next message, and a PIN.\n  \
+                 4. At {site} press log in, and scan the QR or press “Open in the app on this device”.",
+                name = said("name"),
+                phone = said("phone"),
+                install = said("install"),
+                login = said("login"),
+                password = said("password"),
+                rrn = said("rrn"),
+            ),
+        }
     }
 }

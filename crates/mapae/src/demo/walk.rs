@@ -15,14 +15,14 @@ use crate::staff::{self, Door, Login, Password};
 /// The applicant: an official of 예시행정부, 디지털정책과 and so on, who does not exist.
 const APPLICANT: &str = "yesi.gong";
 /// Three people for three steps.
-const DESKS: [(&str, &str); 3] =
+pub(super) const DESKS: [(&str, &str); 3] =
     [("yesi.bujang", "head_approval"), ("yesi.insa", "identity_check"), ("yesi.insa2", "issue_approval")];
 /// The demo's PIN; the phone refuses weak ones.
-const PIN: &str = "482951";
+pub(super) const PIN: &str = "482951";
 /// The first of the fictional people who may take their badge into a wallet of their own.
-const FIRST_STANDARD: u64 = 762;
+pub(super) const FIRST_STANDARD: u64 = 762;
 /// How many of them sit in that department.
-const MOST_STANDARD: u64 = 12;
+pub(super) const MOST_STANDARD: u64 = 12;
 
 /// What the walk ended with.
 #[derive(Debug)]
@@ -212,7 +212,18 @@ pub(super) async fn prepare_standard_wallets(
         for (desk, step) in &desks {
             desk.approve(&application, step).await?;
         }
-        walked.standard_wallets.push(json!({ "login": login, "password": PASSWORD }));
+        let text = message(http, base, &person.phone, 0).await?;
+        let install = text.split_whitespace().find(|word| word.starts_with(base)).unwrap_or_default();
+        walked.standard_wallets.push(json!({
+            "login": login,
+            "password": PASSWORD,
+            "name": person.name,
+            "rrn": person.rrn,
+            "phone": person.phone,
+            "agency": person.agency,
+            "number": person.number,
+            "install": install,
+        }));
     }
     Ok(walked)
 }
@@ -223,6 +234,6 @@ fn applicant_ordinal() -> Result<u64, AnyError> {
 }
 
 /// The first run of exactly `length` digits.
-fn digits_of(text: &str, length: usize) -> Option<String> {
+pub(super) fn digits_of(text: &str, length: usize) -> Option<String> {
     text.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == length).map(str::to_owned)
 }

@@ -67,7 +67,7 @@ async fn did_document(State(platform): Shared) -> Result<Response, Problem> {
 
 /// The type metadata of a credential type (SD-JWT VC §4), under its `vct`.
 #[utoipa::path(get, path = "/types/{name}", tag = "issuance",
-    params(("name" = String, Path, description = "The type's name.")),
+    params(("name" = String, Path, description = "The type's name.", max_length = 64)),
     responses((status = 200, description = "Names, claims and labels.", body = Object)))]
 async fn type_metadata(State(platform): Shared, Path(name): Path<String>) -> Result<Response, Problem> {
     let kind = desk(&platform).map_err(Problem::internal)?.badge();
@@ -81,7 +81,7 @@ async fn type_metadata(State(platform): Shared, Path(name): Path<String>) -> Res
 
 /// A credential offer by reference (OpenID4VCI 1.0 §4.1.3).
 #[utoipa::path(get, path = "/issuance/offers/{handle}", tag = "issuance",
-    params(("handle" = String, Path, description = "The handle in the offer's address.")),
+    params(("handle" = String, Path, description = "The handle in the offer's address.", max_length = 4096, pattern = "^[A-Za-z0-9_-]+$")),
     responses((status = 200, description = "The offer.", body = Object)))]
 async fn offer_by_reference(
     State(platform): Shared,

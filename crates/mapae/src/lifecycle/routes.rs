@@ -31,7 +31,7 @@ const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=5, must-re
     path = "/status/{list}",
     operation_id = "status_list",
     tag = "lists",
-    params(("list" = String, Path, description = "The list's name, as in a credential's `status.status_list.uri`.")),
+    params(("list" = String, Path, description = "The list's name, as in a credential's `status.status_list.uri`.", max_length = 128)),
     responses(
         (status = 200, description = "The signed list.", content(
             (String = "application/statuslist+jwt"),

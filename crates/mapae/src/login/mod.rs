@@ -72,6 +72,18 @@ pub const fn acr(level: Level) -> &'static str {
 pub struct Settings {
     pub sample_listen: SocketAddr,
     pub sample_base_url: String,
+    pub open_app: String,
+}
+
+impl Settings {
+    /// What a link that opens the wallet on the browser's own device begins with: a scheme or an address.
+    pub(crate) fn app(&self, origin: &str) -> String {
+        match self.open_app.as_str() {
+            "" if crate::wallet_app::is_here() => format!("{origin}/wallet/open"),
+            "" => "openid4vp".to_owned(),
+            set => set.to_owned(),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -79,6 +91,7 @@ impl Default for Settings {
         Self {
             sample_listen: SocketAddr::from(([127, 0, 0, 1], 8603)),
             sample_base_url: "http://localhost:8603".to_owned(),
+            open_app: String::new(),
         }
     }
 }
@@ -87,6 +100,10 @@ impl Section for Settings {
     const NOTES: &'static [(&'static str, &'static str)] = &[
         ("sample_listen", "Where the demo's sample relying party listens; it runs in demo mode only."),
         ("sample_base_url", "What a browser calls the sample relying party."),
+        (
+            "open_app",
+            "What “open on this device” leads to: a scheme (openid4vp) for native apps, or the address of a web app. Empty means this server's wallet app, else openid4vp.",
+        ),
     ];
 }
 

@@ -304,7 +304,7 @@ struct Drawing {
 fn draw(platform: &Platform, party: &RelyingParty, start: &Start, now_ms: i64) -> Result<Drawing, PageError> {
     let (number, left_ms) = start.drawing(now_ms);
     let here = start.tapped().seal(platform, start.expires_ms())?;
-    let link = response::link(platform, &here)?;
+    let link = response::link_here(platform, &here)?;
     let qr = match party.level {
         StartLevel::Low => {
             let until = now_ms.saturating_add(limits::LOGIN_QR.get()).min(start.expires_ms());

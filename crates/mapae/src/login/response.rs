@@ -129,7 +129,17 @@ impl From<LoginRefused> for Problem {
 
 /// The link that opens a request.
 pub(super) fn link(platform: &Platform, ticket: &str) -> Result<String, RequestError> {
-    verification::link(platform, format!("{}/login/requests/{ticket}", platform.config.public.origin()))
+    verification::link(platform, request_address(platform, ticket))
+}
+
+/// The link that opens the wallet on the browser's own device.
+pub(super) fn link_here(platform: &Platform, ticket: &str) -> Result<String, RequestError> {
+    let app = platform.config.login.app(platform.config.public.origin());
+    verification::link_to(platform, request_address(platform, ticket), &app)
+}
+
+fn request_address(platform: &Platform, ticket: &str) -> String {
+    format!("{}/login/requests/{ticket}", platform.config.public.origin())
 }
 
 /// The request object, fetched without the wallet's nonce.

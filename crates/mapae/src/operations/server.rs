@@ -29,6 +29,7 @@ macro_rules! merge {
             .merge(crate::verification::$routes())
             .merge(crate::login::$routes())
             .merge(crate::audit::$routes())
+            .merge(crate::wallet_app::$routes())
             .merge(crate::pages::routes().into())
     };
 }

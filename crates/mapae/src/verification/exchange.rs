@@ -85,9 +85,17 @@ pub fn client_id(platform: &Platform) -> Result<ClientId, RequestError> {
 /// # Errors
 /// There is no certificate.
 pub fn link(platform: &Platform, request_uri: String) -> Result<String, RequestError> {
+    link_to(platform, request_uri, "openid4vp")
+}
+
+/// The same for a wallet that another scheme or address opens.
+///
+/// # Errors
+/// The verifier's key or certificate is missing.
+pub fn link_to(platform: &Platform, request_uri: String, app: &str) -> Result<String, RequestError> {
     let client_id = client_id(platform)?.to_string();
     let link = RequestLink::ByReference { client_id, request_uri, method: FetchMethod::Post };
-    Ok(link.to_link("openid4vp"))
+    Ok(link.to_link(app))
 }
 
 /// The signed request object (OpenID4VP 1.0 §5.10).

@@ -20,7 +20,7 @@ use credential::verify::ChainCache;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use exchange::{
-    Answer, AnswerRefused, Ask, Exchange, Presented, RequestError, badge, client_id, judge, link,
+    Answer, AnswerRefused, Ask, Exchange, Presented, RequestError, badge, client_id, judge, link, link_to,
     request_object,
 };
 pub use seed::{Seed, open_under, seal_under};

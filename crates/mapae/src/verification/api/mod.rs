@@ -147,7 +147,7 @@ struct PickUp {
 ///
 /// A result is given once and deleted in the same step.
 #[utoipa::path(get, path = "/api/v1/verifications/{id}", tag = "verification",
-    params(("id" = String, Path, description = "The handle", max_length = 4096), PickUp,
+    params(("id" = String, Path, description = "The handle", max_length = 4096, pattern = "^[A-Za-z0-9_-]+$"), PickUp,
         ("Authorization" = String, Header, description = "`Bearer` and the API key of the relying party", example = "Bearer dGhpcyBpcyBub3QgYSByZWFsIGtleQ")),
     responses(
         (status = OK, body = Standing),

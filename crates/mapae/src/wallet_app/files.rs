@@ -1,0 +1,93 @@
+//! The files of the app: in a release they are in the binary; while developing they are read from where
+//! `cargo xtask wasm` puts them, so that a change of the app does not compile the server again. See `build.rs`.
+
+use std::borrow::Cow;
+
+/// A file of the app.
+#[derive(Debug)]
+pub(super) struct File {
+    /// Its name, without a folder.
+    pub(super) name: Cow<'static, str>,
+    pub(super) content: Cow<'static, [u8]>,
+    /// The same by gzip, where that is shorter.
+    pub(super) compressed: Option<Cow<'static, [u8]>>,
+}
+
+/// Where the files are.
+#[derive(Debug)]
+#[cfg_attr(debug_assertions, allow(dead_code, reason = "only a release has them in the binary"))]
+enum Source {
+    /// Name, content and compressed content of each.
+    Embedded(&'static [(&'static str, &'static [u8], Option<&'static [u8]>)]),
+    /// In this folder.
+    Folder(&'static str),
+}
+
+static SOURCE: Source = include!(concat!(env!("OUT_DIR"), "/wallet_app.rs"));
+
+/// The file of that name.
+pub(super) fn find(name: &str) -> Option<File> {
+    match SOURCE {
+        Source::Embedded(files) => {
+            let (name, content, compressed) = files.iter().find(|(known, ..)| *known == name)?;
+            let compressed = compressed.map(Cow::Borrowed);
+            Some(File { name: Cow::Borrowed(name), content: Cow::Borrowed(content), compressed })
+        }
+        Source::Folder(folder) => {
+            let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+            if !plain || name.starts_with('.') || name.ends_with(".gz") {
+                return None;
+            }
+            let path = std::path::Path::new(folder).join(name);
+            let compressed = std::fs::read(path.with_file_name(format!("{name}.gz"))).ok().map(Cow::Owned);
+            let content = Cow::Owned(std::fs::read(&path).ok()?);
+            Some(File { name: Cow::Owned(name.to_owned()), content, compressed })
+        }
+    }
+}
+
+impl File {
+    /// Its media type, by its extension.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.name.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("html") => "text/html; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("wasm") => "application/wasm",
+            Some("svg") => "image/svg+xml",
+            Some("png") => "image/png",
+            Some("webmanifest") => "application/manifest+json",
+            _ => "application/octet-stream",
+        }
+    }
+
+    /// Whether its name changes with its content: a word, a hyphen, sixteen hexadecimal digits.
+    pub(super) fn is_hashed(&self) -> bool {
+        let hash =
+            self.name.rsplit_once('-').and_then(|(_, rest)| rest.split_once('.')).map(|(hash, _)| hash);
+        hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_with_a_hash_is_kept_for_ever() {
+        let named = |name| File { name: Cow::Borrowed(name), content: Cow::Borrowed(b""), compressed: None };
+        assert!(named("app-0123456789abcdef.wasm").is_hashed());
+        for name in
+            ["index.html", "sw.js", "icon-192.png", "icon-maskable-512.png", "app-0123456789abcdeg.js"]
+        {
+            assert!(!named(name).is_hashed(), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        for name in ["../Cargo.toml", "..", ".", "a/b", "a\\b", "index.html.gz", "", ".hidden"] {
+            assert!(find(name).is_none(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Korean first, English complete: the app's one catalogue.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+/// A language of the catalogue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// Korean.
+    #[default]
+    Ko,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// The BCP 47 tag.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Language::Ko => "ko",
+            Language::En => "en",
+        }
+    }
+
+    /// From a tag such as `en-GB`; Korean unless English is named.
+    pub fn of(tag: &str) -> Language {
+        if tag.to_ascii_lowercase().starts_with("en") { Language::En } else { Language::Ko }
+    }
+
+    /// The other one.
+    pub const fn other(self) -> Language {
+        match self {
+            Language::Ko => Language::En,
+            Language::En => Language::Ko,
+        }
+    }
+
+    /// One of two texts that are data, not messages; the Korean one where there is no other.
+    pub fn pick<'a>(self, ko: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Language::En if !en.is_empty() => en,
+            _ => ko,
+        }
+    }
+}
+
+type Catalogue = HashMap<String, String>;
+
+const KO: &str = include_str!("../locales/ko.json");
+const EN: &str = include_str!("../locales/en.json");
+
+static MESSAGES: LazyLock<[Catalogue; 2]> = LazyLock::new(|| [KO, EN].map(read));
+
+fn read(text: &str) -> Catalogue {
+    // A broken file is found by the test below; the app then shows keys instead of texts, and goes on.
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// The text of `key`, or `None` if the catalogue has none.
+pub fn find(language: Language, key: &str) -> Option<&'static str> {
+    let [ko, en] = &*MESSAGES;
+    let catalogue = match language {
+        Language::Ko => ko,
+        Language::En => en,
+    };
+    catalogue.get(key).map(String::as_str)
+}
+
+/// The text of `key`, or the key itself.
+pub fn text(language: Language, key: &str) -> String {
+    find(language, key).unwrap_or(key).to_owned()
+}
+
+/// The text of `key` with each `{name}` filled.
+pub fn format(language: Language, key: &str, values: &[(&str, &str)]) -> String {
+    let mut text = text(language, key);
+    for (name, value) in values {
+        text = text.replace(&format!("{{{name}}}"), value);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blanks(text: &str) -> Vec<String> {
+        let mut found: Vec<String> = text
+            .split('{')
+            .skip(1)
+            .filter_map(|rest| rest.split_once('}'))
+            .map(|(n, _)| n.to_owned())
+            .collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn both_languages_have_the_same_keys_with_the_same_blanks() {
+        let ko: Catalogue = serde_json::from_str(KO).unwrap();
+        let en: Catalogue = serde_json::from_str(EN).unwrap();
+        for (key, text) in &ko {
+            let other = en.get(key).unwrap_or_else(|| panic!("{key} has no English"));
+            assert_eq!(blanks(text), blanks(other), "{key}");
+        }
+        for key in en.keys() {
+            assert!(ko.contains_key(key), "{key} has no Korean");
+        }
+    }
+
+    #[test]
+    fn every_key_that_the_code_names_is_in_the_catalogue() {
+        fn walk(folder: &std::path::Path, seen: &mut usize) {
+            for entry in std::fs::read_dir(folder).unwrap().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    walk(&path, seen);
+                    continue;
+                }
+                let source = std::fs::read_to_string(&path).unwrap();
+                for call in [".t(\"", ".tf(\""] {
+                    for rest in source.split(call).skip(1) {
+                        let key = rest.split('"').next().unwrap();
+                        assert!(find(Language::Ko, key).is_some(), "{}: {key}", path.display());
+                        *seen += 1;
+                    }
+                }
+            }
+        }
+        let mut seen = 0;
+        walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut seen);
+        assert!(seen > 100, "only {seen} keys were found in the source");
+    }
+
+    #[test]
+    fn every_error_says_what_to_do_next() {
+        let ko: Catalogue = serde_json::from_str(KO).unwrap();
+        for key in ko.keys() {
+            if let Some(code) = key.strip_prefix("error.") {
+                assert!(
+                    ko.contains_key(&format!("next.{code}")),
+                    "{code} says what happened but not what to do"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn blanks_are_filled() {
+        let key = "pin.tries_left";
+        assert!(format(Language::Ko, key, &[("left", "3")]).contains('3'));
+        assert!(format(Language::En, key, &[("left", "3")]).contains('3'));
+    }
+}
