@@ -104,10 +104,7 @@ impl Act {
     }
 
     fn reused_copy(&self) -> bool {
-        matches!(
-            self,
-            Act::Presented { reused_copy: true, .. } | Act::ShownOffline { reused_copy: true }
-        )
+        matches!(self, Act::Presented { reused_copy: true, .. } | Act::ShownOffline { reused_copy: true })
     }
 }
 
@@ -190,7 +187,8 @@ mod tests {
     }
 
     fn history() -> Vec<UsageRecord> {
-        let record = |at_ms, party: &str, act| UsageRecord { at_ms, party: party.into(), verified: true, act };
+        let record =
+            |at_ms, party: &str, act| UsageRecord { at_ms, party: party.into(), verified: true, act };
         let login = Act::Presented {
             claims: vec!["name".into(), "department".into()],
             reused_copy: false,
@@ -227,14 +225,8 @@ mod tests {
         let csv = to_csv(&records);
         let lines: Vec<&str> = csv.split("\r\n").collect();
         assert_eq!(lines[0], "\u{feff}time,kind,party,verified,detail,reused_copy");
-        assert_eq!(
-            lines[1],
-            "1970-01-01T00:00:03Z,shown_offline,\"예시 \"\"출입\"\", 본관\",true,,true"
-        );
-        assert_eq!(
-            lines[2],
-            "1970-01-01T00:00:02Z,declined,\"'=HYPERLINK(\"\"x\"\")\",true,user,false"
-        );
+        assert_eq!(lines[1], "1970-01-01T00:00:03Z,shown_offline,\"예시 \"\"출입\"\", 본관\",true,,true");
+        assert_eq!(lines[2], "1970-01-01T00:00:02Z,declined,\"'=HYPERLINK(\"\"x\"\")\",true,user,false");
         assert_eq!(lines[3], "1970-01-01T00:00:01Z,login,예시 포털,true,name department,false");
     }
 

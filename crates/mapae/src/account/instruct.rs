@@ -302,23 +302,30 @@ async fn settle_right(
         .await;
     match settled {
         Ok(()) => Ok(done),
-        Err(Settle::Cannot(code)) => {
-            let refused = judged.sign(platform, Verdict::Refused { code: code.to_owned() })?;
-            let result = refused.clone();
-            platform
-                .store
-                .write(move |tx| {
-                    Box::pin(async move {
-                        right_pin(tx, &judged).await?;
-                        keep(tx, &judged, &result).await
-                    })
-                })
-                .await
-                .map_err(refusal)?;
-            Ok(refused)
-        }
+        Err(Settle::Cannot(code)) => settle_refused(platform, judged, code).await,
         Err(error) => Err(refusal(error)),
     }
+}
+
+/// The PIN was right, and what it was for can't be done: the try goes back.
+pub(super) async fn settle_refused(
+    platform: &Platform,
+    judged: Judged,
+    code: &str,
+) -> Result<String, DeviceRefusal> {
+    let refused = judged.sign(platform, Verdict::Refused { code: code.to_owned() })?;
+    let result = refused.clone();
+    platform
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                right_pin(tx, &judged).await?;
+                keep(tx, &judged, &result).await
+            })
+        })
+        .await
+        .map_err(refusal)?;
+    Ok(refused)
 }
 
 /// A wrong PIN: the charge stays.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use wallet::account::messages::{
     Instruction, MAX_DEVICE_JWS, Message as _, MoveDevice, Moved, Otp, PIN_INSTRUCTION_TYP, PasskeyOptions,
     ProofStep, PushKind, RecoveredWallet, Recovery, RecoveryStarted, RecoveryStatus, Registered, Signed,
+    code,
 };
 
 use super::device;
@@ -165,21 +166,28 @@ pub(super) async fn move_device(
         return Ok(Moved { result, registered: None });
     }
     let result = judged.done(platform, account.pin_generation)?;
-    let kept = result.clone();
+    let (kept, settled) = (result.clone(), judged.clone());
     let written = platform
         .store
         .write(move |tx| {
             Box::pin(async move {
                 let moving = Moving { account: &account, device: &device, thumbprint: &thumbprint, resealed };
-                moving.write(tx, &proof, &judged).await?;
-                instruct::keep(tx, &judged, &kept).await
+                moving.write(tx, &proof, &settled).await?;
+                instruct::keep(tx, &settled, &kept).await
             })
         })
         .await;
     match written {
         Ok(()) => {}
-        Err(Settle::Store(StoreError::Unique)) => return Err(DeviceRefusal::DeviceInUse),
-        Err(Settle::Cannot(_)) => return Err(DeviceRefusal::ProofOver),
+        // Another phone was first, or this device key is another account's: the PIN was right all the same.
+        Err(Settle::Store(StoreError::Unique)) => {
+            let result = instruct::settle_refused(platform, judged, code::DEVICE_IN_USE).await?;
+            return Ok(Moved { result, registered: None });
+        }
+        Err(Settle::Cannot(code)) => {
+            let result = instruct::settle_refused(platform, judged, code).await?;
+            return Ok(Moved { result, registered: None });
+        }
         Err(error) => return Err(instruct::refusal(error)),
     }
     let registered = registered(platform, &signed.account).await?;
@@ -243,7 +251,7 @@ impl Moving<'_> {
             )
             .await?;
         if rows != 1 || !proof::finish(tx, proof).await? {
-            return Err(Settle::Cannot("proof_over"));
+            return Err(Settle::Cannot(code::PROOF_OVER));
         }
         let account = &self.account.id;
         // Whoever still holds the former phone hears of it there.

@@ -69,6 +69,45 @@ async fn a_forgotten_candidate_can_still_be_taken_back() {
     wallet.check_pin(&pin(RIGHT)).await.unwrap();
 }
 
+/// A phone that can be brought back: the server has to have every salt that may count, at every moment.
+#[tokio::test]
+async fn no_lost_write_of_a_change_leaves_the_server_without_the_salt_that_counts() {
+    for on_disk in [false, true] {
+        for how in [Break::Refused, Break::ReplyLost] {
+            let mut nth = 0;
+            while kept_change_with(on_disk, nth, how).await {
+                nth += 1;
+            }
+            assert!(nth >= 5, "salt, two challenges and two instructions at least, not {nth}");
+        }
+    }
+}
+
+async fn kept_change_with(fault_on_disk: bool, nth: usize, how: Break) -> bool {
+    let mut phone = super::passkeys::WithPasskey::new(true).await;
+    phone.wallet.allow_recovery(&[42; 32]).await.unwrap();
+    let shell = phone.invited.phone.clone();
+    let fault = if fault_on_disk { &shell.disk.fault } else { &shell.net.fault };
+    fault.plan(nth, how);
+    let first = phone.wallet.change_pin(&pin(RIGHT), &pin(NEXT)).await;
+    let struck = fault.clear();
+    // The app is deleted at this moment, whatever came of it.
+    let mut fresh = Phone::new(&phone.invited.town).installed().await;
+    let options = fresh.recovery_options("http://localhost:8600").await.unwrap().options;
+    let credential = phone.authenticator.get(&options);
+    fresh.start_recovery("http://localhost:8600", &credential, &[42; 32]).await.unwrap();
+    fresh.prove_recovery_phone(&phone.invited.otp().await).await.unwrap();
+    let counts = if fresh.recovery_status().await.unwrap().wallet.unwrap().pin_generation == 2 {
+        NEXT
+    } else {
+        assert!(first.is_err(), "a finished change counts");
+        RIGHT
+    };
+    fresh.recover(&pin(counts)).await.unwrap();
+    fresh.check_pin(&pin(counts)).await.unwrap();
+    struck
+}
+
 /// Runs the change with one fault, lets the app die, and finishes as a person would: with the new PIN if the phone
 /// says that the change was begun, else from the beginning.
 async fn change_with(fault_on_disk: bool, nth: usize, how: Break) -> bool {

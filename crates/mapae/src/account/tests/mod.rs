@@ -8,8 +8,10 @@ mod enrolment;
 mod forgotten_pin;
 mod instructions;
 mod passkeys;
+mod push;
 mod recovery;
 mod refusals;
+mod renewal;
 mod standing;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
