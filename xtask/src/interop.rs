@@ -1,5 +1,8 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
+mod mdoc;
+mod uniffi;
+
 use crate::process::{self, Background, Outcome};
 use crate::tools;
 use std::path::{Path, PathBuf};
@@ -33,6 +36,21 @@ const JUDGES: &[Judge] = &[
         run: wallet,
     },
     Judge { name: "api", what: "PyPI schemathesis finds no 5xx and no schema violation", run: api },
+    Judge {
+        name: "audit",
+        what: "Go's golang.org/x/mod reads the audit log's checkpoint and tiles",
+        run: audit,
+    },
+    Judge {
+        name: "uniffi",
+        what: "CPython enrols, receives and logs in through the UniFFI bindings; Kotlin and Swift bindings are written",
+        run: uniffi::run,
+    },
+    Judge {
+        name: "mdoc",
+        what: "npm @auth0/mdl and PyPI pymdoccbor read our mobile documents, and we read theirs",
+        run: mdoc::run,
+    },
     Judge { name: "postgres", what: "the walk and the invariants on PostgreSQL 15", run: postgres },
 ];
 
@@ -79,11 +97,11 @@ struct Demo {
 
 impl Demo {
     fn start(mapae: &Path, name: &str) -> Outcome<Self> {
-        Self::start_with(mapae, name, 0)
+        Self::with_applicants(mapae, name, 0)
     }
 
-    /// With applicants who are invited and bring a wallet of their own.
-    fn start_with(mapae: &Path, name: &str, standard_wallets: u32) -> Outcome<Self> {
+    /// With applicants brought up to their invitation, for phones and wallets that are not the demo's.
+    fn with_applicants(mapae: &Path, name: &str, applicants: u32) -> Outcome<Self> {
         let folder = tools::scratch(name)?;
         let base = tools::free_ports(4)?;
         let mut command = Command::new(mapae);
@@ -91,7 +109,7 @@ impl Demo {
             .args(["demo", "--json", "--data"])
             .arg(folder.join("data"))
             .args(["--port", &base.to_string()])
-            .args(["--standard-wallets", &standard_wallets.to_string()]);
+            .args(["--standard-wallets", &applicants.to_string()]);
         let (server, line) = Background::with_first_line(&mut command)?;
         let description = folder.join("demo.json");
         std::fs::write(&description, line)
@@ -128,7 +146,7 @@ fn login(mapae: &Path) -> Outcome {
 }
 
 fn issuing(mapae: &Path) -> Outcome {
-    node_tests(mapae, &Demo::start_with(mapae, "issuing", 8)?, "openid4vci.mjs")
+    node_tests(mapae, &Demo::with_applicants(mapae, "issuing", 8)?, "openid4vci.mjs")
 }
 
 fn pages(mapae: &Path) -> Outcome {
@@ -212,6 +230,23 @@ fn api(mapae: &Path) -> Outcome {
         process::run(&mut command)?;
     }
     Ok(())
+}
+
+fn audit(mapae: &Path) -> Outcome {
+    let go = tools::program(&["go"], "install Go 1.24 or newer")?;
+    let demo = Demo::start(mapae, "audit")?;
+    let description = demo.description()?;
+    let text = |pointer: &str| {
+        let found = description.pointer(pointer).and_then(serde_json::Value::as_str);
+        found.map(str::to_owned).ok_or_else(|| format!("the demo does not tell {pointer}"))
+    };
+    process::run(
+        Command::new(go)
+            .args(["run", "-mod=readonly", "."])
+            .args([text("/urls/public")?, text("/audit_key")?])
+            .args([text("/accounts/0/login")?, text("/accounts/0/password")?])
+            .current_dir(tools::root().join("interop/audit")),
+    )
 }
 
 fn postgres(mapae: &Path) -> Outcome {

@@ -12,6 +12,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("credential", &["keys"]),
     ("openid", &["keys", "credential"]),
     ("wallet", &["keys", "credential", "openid"]),
+    ("wallet-uniffi", &["keys", "credential", "openid", "wallet"]),
+    ("uniffi-bindgen", &[]),
     ("mapae", &["keys", "credential", "openid", "wallet"]),
     ("wallet-web", &["keys", "credential", "openid", "wallet"]),
     ("wallet-scan", &[]),

@@ -7,9 +7,10 @@
 
 #![allow(clippy::expect_used, reason = "what can't run can't be measured")]
 
+mod raw;
+
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use credential::path::ClaimPath;
 use credential::sd_jwt::{Claims, Issuance, Issuer, KeyBinding, SdJwt, StatusClaim, issue};
@@ -22,7 +23,8 @@ use credential::verify::{
 };
 use criterion::Criterion;
 use keys::x509::{self, Certificate, Kind, Profile};
-use keys::{PublicKey, SecretKey, Signature, Signer};
+use keys::{SecretKey, Signer};
+use raw::{Signed, ratio};
 use serde_json::json;
 
 const NOW: i64 = 1_795_568_400;
@@ -160,49 +162,6 @@ fn policy() -> Policy {
         holder_binding: HolderBinding::Required { max_age: 300 },
         status: StatusRule::Checked { max_age: 60, unknown: Unproven::Refuse, absent: Unproven::Refuse },
     }
-}
-
-/// A signature over `length` bytes, to verify as often as one likes.
-struct Signed {
-    key: PublicKey,
-    message: Vec<u8>,
-    signature: Signature,
-}
-
-impl Signed {
-    fn new(length: usize) -> Self {
-        let key = SecretKey::generate();
-        let message = vec![b'a'; length];
-        Self { signature: key.sign(&message).expect("signed"), key: key.public_key().clone(), message }
-    }
-
-    fn verify(&self) {
-        black_box(self.key.verify(&self.message, &self.signature)).expect("verifies");
-    }
-}
-
-#[allow(clippy::disallowed_methods, reason = "a benchmark measures time")]
-fn timed(act: &mut impl FnMut()) -> Duration {
-    let start = Instant::now();
-    act();
-    start.elapsed()
-}
-
-/// Times both in turns, one run at a time, and prints the ratio of their medians: a run that another process cut into
-/// is far from the middle and does not count.
-fn ratio(name: &str, bound: f64, mut act: impl FnMut(), mut raw: impl FnMut()) {
-    let (mut acts, mut raws) = (Vec::new(), Vec::new());
-    for _ in 0..4_001 {
-        acts.push(timed(&mut act));
-        raws.push(timed(&mut raw));
-    }
-    let median = |times: &mut Vec<Duration>| {
-        times.sort_unstable();
-        times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6)
-    };
-    let (act, raw) = (median(&mut acts), median(&mut raws));
-    let verdict = if act / raw <= bound { "within" } else { "OVER" };
-    println!("ratio {name}: {act:.1} µs / raw {raw:.1} µs = {:.3} ({verdict} {bound})", act / raw);
 }
 
 fn main() {

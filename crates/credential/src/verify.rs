@@ -301,7 +301,7 @@ fn check_binding(
     Ok(age.max(0))
 }
 
-fn check_status(
+pub(crate) fn check_status(
     claim: Option<&StatusClaim>,
     rule: &StatusRule,
     source: &dyn StatusSource,

@@ -5,11 +5,14 @@
 //! a tenth). Which one is chosen shows in nothing but the speed; every test runs on both.
 //!
 //! One curve (P-256), one signature (ES256), one hash (SHA-256): what the profile of OpenID4VC High Assurance asks.
-//! RS256 exists for relying parties of the login that know nothing else, behind `aws-lc`.
+//! RS256 exists for relying parties of the login that know nothing else, and Ed25519 for readers of the audit log's
+//! checkpoints, both behind `aws-lc`.
 
 mod backend;
 mod der;
 mod digest;
+#[cfg(feature = "aws-lc")]
+pub mod ed25519;
 pub mod encoding;
 pub mod jwe;
 pub mod jwk;

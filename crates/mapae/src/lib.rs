@@ -17,6 +17,7 @@ pub mod staff;
 pub mod verification;
 pub mod wallet_app;
 
+pub mod bench;
 pub mod demo;
 pub mod phone;
 

@@ -41,9 +41,13 @@ enum Command {
     /// Relying parties (이용기관): register, renew secrets, list.
     #[command(subcommand)]
     RelyingParty(mapae::verification::cli::Command),
+    /// The audit log: copy it, check a copy.
+    #[command(subcommand)]
+    Audit(mapae::audit::cli::Command),
     /// A phone in the terminal.
     Wallet(mapae::phone::cli::Arguments),
     Demo(mapae::demo::cli::Command),
+    Bench(mapae::bench::cli::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,8 +92,8 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         _ => {}
     }
     let config = Config::load(file, std::env::vars())?;
-    // The demonstration speaks to a person; a log would talk in between.
-    let quiet = matches!(command, Command::Demo(_));
+    // Demonstration and measurement speak to a person; a log would talk in between.
+    let quiet = matches!(command, Command::Demo(_) | Command::Bench(_));
     log::start(if quiet { "error" } else { &config.log.level });
     match command {
         Command::Serve => serve(config).await,
@@ -104,8 +108,10 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Personnel(command) => mapae::personnel::cli::run(command, config).await,
         Command::Account(command) => mapae::account::cli::run(command, config).await,
         Command::RelyingParty(command) => mapae::verification::cli::run(command, config).await,
+        Command::Audit(command) => mapae::audit::cli::run(command, config).await,
         Command::Wallet(_) => Ok(()),
         Command::Demo(command) => mapae::demo::cli::run(command, config).await,
+        Command::Bench(command) => mapae::bench::cli::run(command).await,
     }
 }
 

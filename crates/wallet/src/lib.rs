@@ -8,6 +8,7 @@
 //! * [`account`]: enrolment at the wallet provider, PIN instructions, PIN change, approval of a login.
 //! * [`issue`]: the holder's side of OpenID4VCI 1.0, towards any issuer that keeps to the standard.
 //! * [`present`]: the holder's side of OpenID4VP 1.0, towards any verifier that keeps to the standard.
+//! * [`show`]: what the holder is shown of a credential.
 //! * [`check`]: looking at one's own credential as a verifier would.
 //! * [`pin`]: six digits, the weak ones refused, and the key that is derived from them.
 //! * [`vault`]: the one encrypted blob in which all of it rests.
@@ -28,6 +29,7 @@ pub mod pin;
 pub mod ports;
 pub mod present;
 mod secret;
+pub mod show;
 pub mod state;
 pub mod usage;
 pub mod vault;

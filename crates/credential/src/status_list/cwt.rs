@@ -1,32 +1,28 @@
 //! The list as a CWT (§5.2): COSE_Sign1, tagged 18, not tagged as CWT.
 
 use ciborium::Value;
-use coset::{
-    CoseSign1, CoseSign1Builder, Header, HeaderBuilder, Label, RegisteredLabelWithPrivate,
-    TaggedCborSerializable, iana,
-};
+use coset::{CoseSign1, CoseSign1Builder, HeaderBuilder, TaggedCborSerializable, iana};
+use keys::Signer;
 use keys::x509::Purpose;
-use keys::{Signature, Signer};
 
 use super::{Bits, CWT_TYP, ListClaims, MAX_TOKEN, StatusError, StatusList, VerifiedList};
+use crate::cose::{X5CHAIN, certificates, header_value, is_es256, verifies, x5chain};
 use crate::trust::Anchor;
 
 /// COSE header `typ` (RFC 9596).
 const TYP: i64 = 16;
-/// COSE header `x5chain` (RFC 9360).
-const X5CHAIN: i64 = 33;
 const SUB: i64 = 2;
 const EXP: i64 = 4;
 const IAT: i64 = 6;
 const STATUS_LIST: i64 = 65533;
 const TTL: i64 = 65534;
 
-/// Signs a list. `x5chain`: DER, leaf first, without the root; empty where verifiers know the key.
+/// Signs a list. `chain`: DER, leaf first, without the root; empty where verifiers know the key.
 pub fn sign_cwt(
     claims: &ListClaims,
     list: &StatusList,
     kid: Option<&str>,
-    x5chain: &[Vec<u8>],
+    chain: &[Vec<u8>],
     signer: &dyn Signer,
 ) -> Result<Vec<u8>, StatusError> {
     let status_list = Value::Map(vec![
@@ -47,11 +43,9 @@ pub fn sign_cwt(
     if let Some(kid) = kid {
         unprotected = unprotected.key_id(kid.as_bytes().to_vec());
     }
-    unprotected = match x5chain {
-        [] => unprotected,
-        [leaf] => unprotected.value(X5CHAIN, Value::Bytes(leaf.clone())),
-        many => unprotected.value(X5CHAIN, Value::Array(many.iter().cloned().map(Value::Bytes).collect())),
-    };
+    if let Some(chain) = x5chain(chain) {
+        unprotected = unprotected.value(X5CHAIN, chain);
+    }
     CoseSign1Builder::new()
         .protected(protected)
         .unprotected(unprotected.build())
@@ -74,18 +68,16 @@ pub fn verify_cwt(
     }
     let sign1 = CoseSign1::from_tagged_slice(token).map_err(|_| StatusError::Malformed)?;
     let protected = &sign1.protected.header;
-    let es256 = RegisteredLabelWithPrivate::Assigned(iana::Algorithm::ES256);
     let typed = header_value(protected, TYP).and_then(Value::as_text) == Some(CWT_TYP);
-    if protected.alg != Some(es256) || !typed || !protected.crit.is_empty() {
+    if !is_es256(&sign1) || !typed {
         return Err(StatusError::Refused);
     }
-    let x5chain = header_value(protected, X5CHAIN).or_else(|| header_value(&sign1.unprotected, X5CHAIN));
-    let x5chain = x5chain.and_then(certificates);
-    let key = anchor.key(x5chain.as_deref(), Purpose::StatusList, now).ok_or(StatusError::Untrusted)?;
-    sign1.verify_signature(&[], |signature, input| {
-        let signature = Signature::from_bytes(signature).map_err(|_| StatusError::Signature)?;
-        key.verify(input, &signature).map_err(|_| StatusError::Signature)
-    })?;
+    let chain = header_value(protected, X5CHAIN).or_else(|| header_value(&sign1.unprotected, X5CHAIN));
+    let chain = chain.and_then(certificates);
+    let key = anchor.key(chain.as_deref(), Purpose::StatusList, now).ok_or(StatusError::Untrusted)?;
+    if !verifies(&key, &sign1.signature, &sign1.tbs_data(&[])) {
+        return Err(StatusError::Signature);
+    }
     let payload = sign1.payload.as_deref().ok_or(StatusError::Malformed)?;
     let (claims, list) = read_payload(payload)?;
     claims.check(uri, now)?;
@@ -161,17 +153,4 @@ fn read_list(value: Value) -> Result<Packed, StatusError> {
 
 fn integer(value: &Value) -> Result<i64, StatusError> {
     value.as_integer().and_then(|n| i64::try_from(n).ok()).ok_or(StatusError::Malformed)
-}
-
-fn header_value(header: &Header, label: i64) -> Option<&Value> {
-    header.rest.iter().find(|(name, _)| *name == Label::Int(label)).map(|(_, value)| value)
-}
-
-/// One certificate as a byte string, or several as an array of them (RFC 9360 §2).
-fn certificates(value: &Value) -> Option<Vec<Vec<u8>>> {
-    match value {
-        Value::Bytes(leaf) => Some(vec![leaf.clone()]),
-        Value::Array(chain) => chain.iter().map(|der| der.as_bytes().cloned()).collect(),
-        _ => None,
-    }
 }

@@ -22,9 +22,11 @@ pub struct ChainCache {
 
 /// The key that a chain vouches for.
 #[derive(Debug)]
-pub(super) struct Signing {
-    pub(super) key: PublicKey,
-    pub(super) jkt: String,
+pub(crate) struct Signing {
+    pub(crate) key: PublicKey,
+    pub(crate) jkt: String,
+    /// When the leaf is good, first and last second.
+    pub(crate) validity: (i64, i64),
 }
 
 #[derive(Debug)]
@@ -42,7 +44,7 @@ impl ChainCache {
     }
 
     /// The key of the leaf, once the chain leads to one of the roots.
-    pub(super) fn check(
+    pub(crate) fn check(
         &self,
         x5c: &[Vec<u8>],
         trust: &dyn TrustSource,
@@ -63,7 +65,8 @@ impl ChainCache {
                 _ => Refusal::IssuerChain,
             })?;
         let key = leaf.public_key().clone();
-        let signing = Arc::new(Signing { jkt: key.thumbprint(), key });
+        let validity = (leaf.not_before(), leaf.not_after());
+        let signing = Arc::new(Signing { jkt: key.thumbprint(), key, validity });
         if self.capacity > 0 {
             let until = now.saturating_add(KEPT).min(last_second(x5c)).saturating_add(1);
             let known = Known { signing: Arc::clone(&signing), roots_id, from: now, until };

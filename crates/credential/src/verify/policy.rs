@@ -25,7 +25,7 @@ pub enum AcceptedTypes {
 }
 
 impl AcceptedTypes {
-    pub(super) fn take(&self, vct: &str, aka_vcts: &[String]) -> bool {
+    pub(crate) fn take(&self, vct: &str, aka_vcts: &[String]) -> bool {
         match self {
             Self::Any => true,
             Self::OneOf(types) => types.iter().any(|t| t == vct || aka_vcts.contains(t)),
@@ -78,7 +78,7 @@ pub enum Waiver {
 }
 
 impl Policy {
-    pub(super) fn waivers(&self) -> Vec<Waiver> {
+    pub(crate) fn waivers(&self) -> Vec<Waiver> {
         let mut waived = Vec::new();
         if self.types == AcceptedTypes::Any {
             waived.push(Waiver::Type);

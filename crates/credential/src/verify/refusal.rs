@@ -1,5 +1,6 @@
 //! Why a presentation is refused: one stable code each.
 
+use crate::mdoc::MdocError;
 use crate::path::ClaimPath;
 use crate::sd_jwt::SdJwtError;
 use crate::trust::Distrust;
@@ -69,6 +70,8 @@ pub enum Refusal {
     HolderBindingTime,
     #[error("the holder did not sign the transaction that was asked for")]
     TransactionData,
+    #[error("the holder added claims that the issuer did not sign")]
+    HolderClaims,
     #[error("the credential is suspended")]
     Suspended,
     #[error("the credential is revoked")]
@@ -125,6 +128,7 @@ impl Refusal {
             Self::Audience => "refusal.audience",
             Self::HolderBindingTime => "refusal.holder_binding_time",
             Self::TransactionData => "refusal.transaction_data",
+            Self::HolderClaims => "refusal.holder_claims",
             Self::Suspended => "refusal.suspended",
             Self::Revoked => "refusal.revoked",
             Self::StatusAbsent => "refusal.status_absent",
@@ -136,7 +140,7 @@ impl Refusal {
     }
 
     /// Every code, for the catalogue of sentences and for documentation.
-    pub const CODES: [&'static str; 38] = [
+    pub const CODES: [&'static str; 39] = [
         "too_large",
         "malformed",
         "token_type",
@@ -168,6 +172,7 @@ impl Refusal {
         "audience",
         "holder_binding_time",
         "transaction_data",
+        "holder_claims",
         "suspended",
         "revoked",
         "status_absent",
@@ -192,6 +197,22 @@ impl From<SdJwtError> for Refusal {
             SdJwtError::DuplicateDigest | SdJwtError::MisplacedDigest => Self::Digest,
             SdJwtError::ForbiddenName => Self::ForbiddenName,
             SdJwtError::NameTaken => Self::NameTaken,
+        }
+    }
+}
+
+impl From<MdocError> for Refusal {
+    fn from(error: MdocError) -> Self {
+        match error {
+            MdocError::TooLarge => Self::TooLarge,
+            MdocError::Malformed => Self::Malformed,
+            MdocError::Algorithm => Self::Algorithm,
+            MdocError::HashAlgorithm => Self::HashAlgorithm,
+            MdocError::MalformedElement => Self::DisclosureMalformed,
+            MdocError::DuplicateElement => Self::DisclosureDuplicate,
+            MdocError::Digest => Self::DisclosureUnreferenced,
+            MdocError::DeviceKey => Self::HolderKeyMissing,
+            MdocError::Status => Self::StatusCorrupt,
         }
     }
 }

@@ -33,6 +33,7 @@ pub use invitation::{
     frozen_phone, install_address, invitation_by_handle, invitation_in, mark_issued, new_code, offer_void,
     proof_failed, proof_passed,
 };
+pub(crate) use people::record_digest;
 pub use record::{Application, By, Event, events, find, of_employee};
 pub use state::{Act, Kind, State, Step};
 pub use wallet_offer::{WalletOfferError, offer_to_other_wallet};

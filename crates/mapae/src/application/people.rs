@@ -39,7 +39,7 @@ pub(super) async fn scope(platform: &Platform, from: Vec<String>) -> Result<Vec<
 }
 
 /// What the identity checker sees of the HR record, as a digest: if it changes between look and click, the click is void.
-pub(super) fn record_digest(platform: &Platform, employee: &Employee) -> String {
+pub(crate) fn record_digest(platform: &Platform, employee: &Employee) -> String {
     let seen = [
         &employee.name.ko,
         &employee.number,

@@ -8,18 +8,78 @@
 //!
 //! of exactly the texts in the columns, so that a page of code in any language can check it. Personal parts are not in
 //! the leaf: it carries `SHA-256(salt ‖ personal)` with a 128-bit salt of their own, which is deleted with them.
+//!
+//! * `leaf`, `tree`, `checkpoint`: the arithmetic, without a database.
+//! * `sequencer`: numbers committed records within a quarter of a second and signs the checkpoint.
+//! * `tiles`: what everybody may read: checkpoint and hash tiles.
+//! * `copy`, `verify`: a copy for auditors, and its check, which needs nothing else.
+//! * `retention`: deletes personal parts whose time is over.
+
+mod checkpoint;
+pub mod cli;
+mod copy;
+mod leaf;
+mod retention;
+mod sequencer;
+mod tiles;
+mod tree;
+mod verify;
 
 use std::sync::Arc;
 
+use http::StatusCode;
+use keys::ed25519::Ed25519Key;
 use utoipa_axum::router::OpenApiRouter;
 
+use self::checkpoint::LogKey;
+use self::leaf::{Leaf, commitment};
 use crate::operations::config::Section;
+use crate::operations::server_keys::SecretName;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Tasks;
-use crate::operations::{Platform, Sealer, id};
+use crate::operations::{Platform, Problem, Sealer, id};
 
 #[cfg(test)]
 mod tests;
+
+/// Why the log could not be read, numbered or copied.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the log's key: {0}")]
+    Key(String),
+    #[error(
+        "the head of the audit log does not fit its records: check the database and restore it if need be"
+    )]
+    Head,
+    #[error("there is no such part of the log")]
+    Nothing,
+    #[error("copy of the audit log: {0}")]
+    Copy(String),
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Problem {
+        match error {
+            AuditError::Nothing => Problem::new(StatusCode::NOT_FOUND, "not_found"),
+            AuditError::Store(error) => error.into(),
+            other => Problem::internal(&other),
+        }
+    }
+}
+
+/// The key that signs checkpoints, and what readers know of it.
+fn log_key(platform: &Platform) -> Result<(Ed25519Key, LogKey), AuditError> {
+    let unusable = |error: &dyn std::fmt::Display| AuditError::Key(error.to_string());
+    let secret = platform.keys.secret(SecretName::AuditCheckpoint).map_err(|error| unusable(&error))?;
+    let key = Ed25519Key::from_seed(&secret.bytes).map_err(|error| unusable(&error))?;
+    let base = &platform.config.public.base_url;
+    let host = base.host_str().unwrap_or("localhost");
+    let port = base.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let log = LogKey::new(&format!("{host}{port}/audit"), &key);
+    Ok((key, log))
+}
 
 /// Who did what to what. Ids only: a name belongs into the personal part.
 #[derive(Clone, Debug)]
@@ -51,8 +111,7 @@ pub async fn record_with_personal(
     let record_id = id::new();
     let plain = personal.to_string();
     let salt = keys::random::bytes::<16>();
-    let commitment = keys::sha256(&[salt.as_slice(), plain.as_bytes()].concat());
-    insert(tx, &record_id, record, Some(commitment)).await?;
+    insert(tx, &record_id, record, Some(commitment(&salt, plain.as_bytes()))).await?;
     let sealed = sealer.seal("audit_personal", "sealed", &record_id, plain.as_bytes());
     tx.execute(
         "INSERT INTO audit_personal (record_id, salt, sealed) VALUES ($1, $2, $3)",
@@ -68,21 +127,28 @@ async fn insert(
     record: Record<'_>,
     commitment: Option<[u8; 32]>,
 ) -> Result<(), StoreError> {
-    let at = tx.now_ms();
-    let detail = record.detail.to_string();
-    let hash =
-        leaf_hash(&leaf(record_id, at, &record, &detail, commitment.as_ref().map(<[u8; 32]>::as_slice)));
+    let leaf = Leaf {
+        id: record_id.to_owned(),
+        at: tx.now_ms(),
+        actor: record.actor.to_owned(),
+        duty: record.duty.to_owned(),
+        act: record.act.to_owned(),
+        subject: record.subject.to_owned(),
+        detail: record.detail.to_string(),
+        commitment: commitment.map(|hash| keys::encoding::hex_encode(&hash)).unwrap_or_default(),
+    };
+    let hash = leaf.hash();
     tx.execute(
         "INSERT INTO audit_record (id, at, actor, duty, act, subject, detail, personal_commitment, leaf_hash) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         params![
-            record_id,
-            at,
-            record.actor,
-            record.duty,
-            record.act,
-            record.subject,
-            detail,
+            leaf.id,
+            leaf.at,
+            leaf.actor,
+            leaf.duty,
+            leaf.act,
+            leaf.subject,
+            leaf.detail,
             commitment.map(|c| c.to_vec()),
             hash
         ],
@@ -91,34 +157,29 @@ async fn insert(
     Ok(())
 }
 
-fn leaf(record_id: &str, at: i64, record: &Record<'_>, detail: &str, commitment: Option<&[u8]>) -> String {
-    let commitment = commitment.map(keys::encoding::hex_encode).unwrap_or_default();
-    serde_json::json!([
-        "mapae-audit-1",
-        record_id,
-        at,
-        record.actor,
-        record.duty,
-        record.act,
-        record.subject,
-        detail,
-        commitment
-    ])
-    .to_string()
-}
-
-/// RFC 6962 §2.1: a leaf is hashed with a 0x00 before it, an inner node with 0x01.
-fn leaf_hash(leaf: &str) -> [u8; 32] {
-    keys::sha256(&[b"\0", leaf.as_bytes()].concat())
+/// The log's public key as its readers note it down (C2SP signed-note verifier key).
+pub fn public_key(platform: &Platform) -> Result<String, AuditError> {
+    Ok(log_key(platform)?.1.text())
 }
 
 /// The `[audit]` section of the configuration.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {}
+pub struct Settings {
+    pub personal_days: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { personal_days: 1_095 }
+    }
+}
 
 impl Section for Settings {
-    const NOTES: &'static [(&'static str, &'static str)] = &[];
+    const NOTES: &'static [(&'static str, &'static str)] = &[(
+        "personal_days",
+        "How long the personal part of an audit record is kept, in days. The record itself, which names nobody, stays.",
+    )];
 }
 
 /// What this process remembers for speed; nothing another replica would miss.
@@ -127,7 +188,7 @@ pub struct Local {}
 
 /// Routes of the public listener.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    OpenApiRouter::from(tiles::routes())
 }
 
 /// Routes of the console listener.
@@ -136,4 +197,7 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
 }
 
 /// Starts the workers of this folder.
-pub fn start(_platform: &Arc<Platform>, _tasks: &mut Tasks) {}
+pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
+    sequencer::start(platform, tasks);
+    retention::start(platform, tasks);
+}

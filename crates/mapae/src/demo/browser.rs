@@ -11,39 +11,63 @@ use super::AnyError;
 
 /// What a person sees on the login page, and what its script needs to follow the phone.
 #[derive(Debug)]
-pub(super) struct LoginPage {
-    pub(super) number: String,
-    pub(super) link: String,
+pub(crate) struct LoginPage {
+    pub(crate) number: String,
+    pub(crate) link: String,
     login: String,
     draw: i64,
     url: Url,
 }
 
+/// Where a way through redirects ended.
+enum Arrived {
+    Page(Url, String),
+    Away(Url),
+}
+
 /// One browser with its cookies; every site of the demonstration is on one host, and so shares them.
 #[derive(Debug)]
-pub(super) struct Browser {
+pub(crate) struct Browser {
     http: Client,
     cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
-    pub(super) fn new(http: Client) -> Self {
+    pub(crate) fn new(http: Client) -> Self {
         Self { http, cookies: BTreeMap::new() }
     }
 
     /// Opens an address and follows redirects until a page answers.
-    pub(super) async fn open(&mut self, url: &str) -> Result<(Url, String), AnyError> {
+    pub(crate) async fn open(&mut self, url: &str) -> Result<(Url, String), AnyError> {
+        match self.go(url, "").await? {
+            Arrived::Page(url, page) => Ok((url, page)),
+            Arrived::Away(_) => Err("a redirect led away".into()),
+        }
+    }
+
+    /// Opens an address and follows redirects to the first one that begins with `away` and is not opened.
+    pub(crate) async fn open_until(&mut self, url: &str, away: &str) -> Result<Url, AnyError> {
+        match self.go(url, away).await? {
+            Arrived::Away(url) => Ok(url),
+            Arrived::Page(url, _) => Err(format!("{} ended in a page", url.path()).into()),
+        }
+    }
+
+    async fn go(&mut self, url: &str, away: &str) -> Result<Arrived, AnyError> {
         let mut url = Url::parse(url)?;
         for _ in 0..10 {
             let response = self.send(self.http.get(url.clone())).await?;
             if let Some(next) = response.headers().get(LOCATION) {
                 url = url.join(next.to_str()?)?;
+                if !away.is_empty() && url.as_str().starts_with(away) {
+                    return Ok(Arrived::Away(url));
+                }
                 continue;
             }
             let status = response.status();
             let page = response.text().await?;
             return if status.is_success() {
-                Ok((url, page))
+                Ok(Arrived::Page(url, page))
             } else {
                 Err(format!("{}{} answered {status}", url.origin().ascii_serialization(), url.path()).into())
             };
@@ -52,7 +76,7 @@ impl Browser {
     }
 
     /// Opens an address that ends at the login page.
-    pub(super) async fn login_page(&mut self, url: &str) -> Result<LoginPage, AnyError> {
+    pub(crate) async fn login_page(&mut self, url: &str) -> Result<LoginPage, AnyError> {
         let (url, page) = self.open(url).await?;
         let number = between(&page, "login-digits\">", "<").ok_or("the login page shows no number")?;
         Ok(LoginPage {
@@ -65,14 +89,19 @@ impl Browser {
     }
 
     /// Follows the phone as the page's script does, then goes where the page sends the browser.
-    pub(super) async fn follow(&mut self, page: &LoginPage) -> Result<(Url, String), AnyError> {
+    pub(crate) async fn follow(&mut self, page: &LoginPage) -> Result<(Url, String), AnyError> {
+        let next = self.granted(page).await?;
+        self.open(next.as_str()).await
+    }
+
+    /// Follows the phone as the page's script does; where the page sends the browser.
+    pub(crate) async fn granted(&mut self, page: &LoginPage) -> Result<Url, AnyError> {
         for _ in 0..200 {
             let body = json!({ "login": page.login, "draw": page.draw });
             let response = self.send(self.http.post(page.url.join("/login/poll")?).json(&body)).await?;
             let answer: Value = response.json().await?;
             if let Some(next) = answer.get("next").and_then(Value::as_str) {
-                let next = page.url.join(next)?;
-                return self.open(next.as_str()).await;
+                return Ok(page.url.join(next)?);
             }
             if answer.get("state").and_then(Value::as_str) != Some("waiting") {
                 return Err(format!("the login ended: {answer}").into());
@@ -109,7 +138,7 @@ fn attribute(page: &str, name: &str) -> Result<String, AnyError> {
 }
 
 /// The claims as the sample relying party shows them to whoever logged in.
-pub(super) fn shown_claims(page: &str) -> Result<Value, AnyError> {
+pub(crate) fn shown_claims(page: &str) -> Result<Value, AnyError> {
     let raw = between(page, "sample-raw\">", "</pre>").ok_or("the relying party's page shows nobody")?;
     Ok(serde_json::from_str(&plain(raw))?)
 }

@@ -7,10 +7,10 @@
 //! * `walk`: the steps, each with its time.
 //! * `story`: how it is told.
 
-mod browser;
+pub(crate) mod browser;
 pub mod cli;
 mod ground;
-mod people;
+pub(crate) mod people;
 mod story;
 mod walk;
 

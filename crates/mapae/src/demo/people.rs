@@ -7,7 +7,7 @@ use super::AnyError;
 
 /// Somebody who is signed in at one listener.
 #[derive(Debug)]
-pub(super) struct Person {
+pub(crate) struct Person {
     http: Client,
     base: String,
     door: &'static str,
@@ -16,7 +16,7 @@ pub(super) struct Person {
 
 impl Person {
     /// Signs in at the portal (`door` is "portal") or the console ("console").
-    pub(super) async fn sign_in(
+    pub(crate) async fn sign_in(
         http: &Client,
         base: &str,
         door: &'static str,
@@ -32,12 +32,12 @@ impl Person {
     }
 
     /// The bearer token, for judges that speak to the same interface.
-    pub(super) fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         &self.token
     }
 
     /// Asks for a badge.
-    pub(super) async fn apply(&self) -> Result<String, AnyError> {
+    pub(crate) async fn apply(&self) -> Result<String, AnyError> {
         let made = self
             .call(Method::POST, "/applications", Some(json!({ "kind": "first", "note": "예시 신청" })))
             .await?;
@@ -45,7 +45,7 @@ impl Person {
     }
 
     /// Approves the step that waits; the identity check sends back what was looked at.
-    pub(super) async fn approve(&self, application: &str, step: &str) -> Result<(), AnyError> {
+    pub(crate) async fn approve(&self, application: &str, step: &str) -> Result<(), AnyError> {
         let seen = self.call(Method::GET, &format!("/applications/{application}"), None).await?;
         let decision = json!({ "step": step, "verdict": "approve", "record_seen": seen.get("record_seen") });
         self.call(Method::POST, &format!("/applications/{application}/decisions"), Some(decision)).await?;
@@ -53,7 +53,7 @@ impl Person {
     }
 
     /// The activation code that the portal shows.
-    pub(super) async fn activation_code(&self) -> Result<String, AnyError> {
+    pub(crate) async fn activation_code(&self) -> Result<String, AnyError> {
         text(&self.call(Method::POST, "/activation-code", None).await?, "code")
     }
 
@@ -108,13 +108,13 @@ impl Person {
 }
 
 /// A member that must be a text.
-pub(super) fn text(value: &Value, name: &str) -> Result<String, AnyError> {
+pub(crate) fn text(value: &Value, name: &str) -> Result<String, AnyError> {
     let found = value.get(name).and_then(Value::as_str);
     found.map(str::to_owned).ok_or_else(|| format!("{name} is missing in {value}").into())
 }
 
 /// Waits for a message to this number that was not there before, and returns its text.
-pub(super) async fn message(http: &Client, base: &str, to: &str, seen: usize) -> Result<String, AnyError> {
+pub(crate) async fn message(http: &Client, base: &str, to: &str, seen: usize) -> Result<String, AnyError> {
     for _ in 0..200 {
         let url = format!("{base}/demo/messages.json?to={to}");
         let messages: Vec<Value> = http.get(&url).send().await?.error_for_status()?.json().await?;

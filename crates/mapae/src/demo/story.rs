@@ -84,6 +84,7 @@ impl Story {
             "steps": self.steps.iter().map(|step| json!({ "name": step.name, "ms": step.ms })).collect::<Vec<_>>(),
             "total_ms": (self.steps.iter().map(|step| step.ms).sum::<f64>() * 10.0).round() / 10.0,
             "urls": ground.urls(),
+            "audit_key": crate::audit::public_key(&ground.platform).unwrap_or_default(),
             "accounts": accounts,
             "badge": walked.badge,
             "login": walked.login,

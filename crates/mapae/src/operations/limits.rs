@@ -215,6 +215,13 @@ limits! {
         VERIFICATION_SWEEP = 30 * SECOND, Milliseconds, "How often expired results are deleted.";
         VERIFICATION_SWEEP_ROWS = 1_000, Count, "Expired results deleted in one commit.";
     }
+    "audit" {
+        AUDIT_NUMBERING = 250, Milliseconds, "How soon after its commit an audit record is numbered, and with it under a signed checkpoint.";
+        AUDIT_NUMBERED_AT_ONCE = 500, Count, "Audit records numbered in one transaction: more would hold up other writers.";
+        AUDIT_PAGE = 1_000, Count, "Audit records read at once for a copy.";
+        AUDIT_RETENTION_SWEEP = HOUR, Milliseconds, "How often personal parts of audit records whose time is over are deleted.";
+        AUDIT_DELETED_AT_ONCE = 500, Count, "Personal parts deleted in one transaction.";
+    }
     "login" {
         LOGIN_PAGE = 5 * MINUTE, Milliseconds, "How long a login page works.";
         LOGIN_PAGE_KEPT = HOUR, Milliseconds, "How long an expired page can still begin anew.";

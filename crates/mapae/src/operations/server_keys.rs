@@ -102,11 +102,20 @@ pub enum SecretName {
     PairwiseSub,
     /// Permutes status list indices.
     StatusPermutation,
+    /// The seed of the key that signs the audit log's checkpoints.
+    AuditCheckpoint,
 }
 
 impl SecretName {
-    const ALL: [Self; 6] =
-        [Self::Data, Self::Token, Self::Index, Self::Identity, Self::PairwiseSub, Self::StatusPermutation];
+    const ALL: [Self; 7] = [
+        Self::Data,
+        Self::Token,
+        Self::Index,
+        Self::Identity,
+        Self::PairwiseSub,
+        Self::StatusPermutation,
+        Self::AuditCheckpoint,
+    ];
 
     /// The name in the table.
     pub const fn as_str(self) -> &'static str {
@@ -117,6 +126,7 @@ impl SecretName {
             Self::Identity => "identity",
             Self::PairwiseSub => "pairwise-sub",
             Self::StatusPermutation => "status-permutation",
+            Self::AuditCheckpoint => "audit-checkpoint",
         }
     }
 }

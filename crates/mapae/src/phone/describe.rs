@@ -12,11 +12,11 @@ use wallet::account::messages::{AccountStatus, OnboardingStep, OtpSent};
 use wallet::check::OwnStatus;
 use wallet::issue::{OfferSummary, Received};
 use wallet::present::{Answered, Consent};
+use wallet::show::Shown;
 use wallet::usage::{Act, UsageRecord};
 
 use super::cli::Said;
 use super::shell::PhoneShell;
-use super::show::Shown;
 use crate::operations::Language;
 use crate::operations::language;
 

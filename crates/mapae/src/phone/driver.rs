@@ -10,6 +10,7 @@ use wallet::issue::{IssueError, OfferSummary, Options, Received};
 use wallet::pin::Pin;
 use wallet::ports::Storage as _;
 use wallet::present::{Answered, Asked, Choice, Policy, PresentError};
+use wallet::show::Shown;
 use wallet::usage::UsageRecord;
 use wallet::vault::{self, VaultKey};
 use wallet::{OpenError, Wallet};
@@ -18,7 +19,6 @@ use super::fault::PhoneError;
 use super::http::HttpClient;
 use super::lock::Unlock;
 use super::shell::PhoneShell;
-use super::show::Shown;
 use super::storage::{PhoneStorage, VAULT};
 use crate::operations::{Clock, Language, SystemClock};
 
@@ -211,10 +211,9 @@ impl Phone {
     /// # Errors
     /// None; what can't be verified says so.
     pub async fn show(&self, check: bool) -> Result<Vec<Shown>, PhoneError> {
-        let mut shown = Vec::new();
-        for holding in &self.wallet.state().holdings {
-            let checked = if check { self.wallet.check(&holding.id).await } else { None };
-            shown.push(Shown::of(&self.wallet, holding, checked));
+        let mut shown = self.wallet.shown();
+        for one in shown.iter_mut().filter(|_| check) {
+            one.checked = self.wallet.check(&one.id).await;
         }
         Ok(shown)
     }
@@ -224,12 +223,11 @@ impl Phone {
     /// # Errors
     /// Nothing is held, or a verifier would refuse it.
     pub async fn verify(&mut self) -> Result<serde_json::Value, PhoneError> {
-        let holding = self.wallet.state().holdings.first().ok_or(PhoneError::Nothing)?;
-        let checked = self.wallet.check(&holding.id).await.ok_or(PresentError::Expired)?;
+        let shown = self.wallet.shown().into_iter().next().ok_or(PhoneError::Nothing)?;
+        let checked = self.wallet.check(&shown.id).await.ok_or(PresentError::Expired)?;
         if let Some(code) = checked.refusal {
             return Err(PhoneError::DoesNotHold(code));
         }
-        let shown = Shown::of(&self.wallet, holding, None);
         Ok(serde_json::json!({
             "issuer": shown.issuer,
             "vct": shown.vct,

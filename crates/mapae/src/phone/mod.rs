@@ -17,7 +17,6 @@ mod fault;
 mod http;
 mod lock;
 mod shell;
-mod show;
 mod storage;
 
 pub use driver::Phone;
@@ -25,7 +24,6 @@ pub use fault::PhoneError;
 pub use http::HttpClient;
 pub use lock::{Unlock, VAULT_FOLDER};
 pub use shell::PhoneShell;
-pub use show::Shown;
 pub use storage::PhoneStorage;
 
 #[cfg(test)]

@@ -52,6 +52,15 @@ impl Applicant {
 }
 
 impl Actor {
+    /// Whoever signed in at the console and holds this session token.
+    ///
+    /// # Errors
+    /// The session is over, or its owner no longer serves.
+    pub async fn of_token(platform: &Platform, token: &str) -> Result<Self, Denied> {
+        let session = session::of_token(platform, Self::DOOR, token).await?;
+        Self::of(session.ok_or(Denied::Door(Self::DOOR.sign_in()))?, platform).await
+    }
+
     /// What the head of a page says about them.
     pub fn who(&self) -> Who {
         Who { name: self.name.clone(), unit: self.unit.clone(), csrf: self.session.csrf.clone() }

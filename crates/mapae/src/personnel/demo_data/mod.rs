@@ -221,28 +221,34 @@ pub fn agencies_csv() -> String {
 pub const EMPLOYEE_HEADINGS: &str = "기관코드,부서코드,부서명,부서영문명,상위부서코드,공무원번호,성명,영문성명,주민등록번호,생년월일,\
     휴대전화,직위,직위영문,직급,직급영문,재직상태,보직,기준일시\n";
 
-/// The line of one person in the CSV file of employees.
+/// The line of the `n`-th person in the CSV file of employees.
 pub fn employee_csv(n: u64) -> String {
-    let p = person(n);
-    format!(
-        "{},{},{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},재직,{},{EFFECTIVE}\n",
-        p.agency,
-        p.department_code,
-        p.department,
-        p.department_en,
-        p.parent_department,
-        p.number,
-        p.name,
-        p.name_en,
-        p.rrn,
-        p.birth_date,
-        p.phone,
-        p.position,
-        p.position_en,
-        p.rank,
-        p.rank_en,
-        p.role
-    )
+    person(n).csv_line()
+}
+
+impl DemoPerson {
+    /// The line of this person in the CSV file of employees.
+    pub fn csv_line(&self) -> String {
+        format!(
+            "{},{},{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},재직,{},{EFFECTIVE}\n",
+            self.agency,
+            self.department_code,
+            self.department,
+            self.department_en,
+            self.parent_department,
+            self.number,
+            self.name,
+            self.name_en,
+            self.rrn,
+            self.birth_date,
+            self.phone,
+            self.position,
+            self.position_en,
+            self.rank,
+            self.rank_en,
+            self.role
+        )
+    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! A held credential as it is shown.
+//! A held credential as its holder is shown it.
 
+use credential::path::ClaimPath;
 use credential::sd_jwt::SdJwt;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use wallet::Wallet;
-use wallet::check::Checked;
-use wallet::issue::Holding;
-use wallet::ports::{Clock as _, Shell as _};
 
-use super::shell::PhoneShell;
+use crate::check::Checked;
+use crate::issue::Holding;
+use crate::ports::{Clock as _, Shell};
+use crate::wallet::Wallet;
 
 /// Claims of the token itself, which say nothing about the holder.
 const OF_THE_TOKEN: [&str; 10] =
@@ -41,9 +41,16 @@ pub struct Shown {
     pub checked: Option<Checked>,
 }
 
+impl<S: Shell> Wallet<S> {
+    /// Everything that is held, unverified: [`Wallet::check`] says what a verifier would say of it.
+    pub fn shown(&self) -> Vec<Shown> {
+        let now = self.shell().clock().now_s();
+        self.state().holdings.iter().map(|holding| Shown::of(holding, now)).collect()
+    }
+}
+
 impl Shown {
-    pub(super) fn of(wallet: &Wallet<PhoneShell>, holding: &Holding, checked: Option<Checked>) -> Shown {
-        let now = wallet.shell().clock().now_s();
+    fn of(holding: &Holding, now: i64) -> Shown {
         let newest = holding.copies.iter().max_by_key(|copy| copy.expires_at.unwrap_or(i64::MAX));
         let mut claims = newest
             .and_then(|copy| SdJwt::parse(&copy.credential).ok())
@@ -54,7 +61,7 @@ impl Shown {
         let name =
             |language: &str| info.and_then(|info| info.name(language)).unwrap_or(&holding.vct).to_owned();
         let label = |claim: &str, language: &str| {
-            let path = credential::path::ClaimPath::claim(claim);
+            let path = ClaimPath::claim(claim);
             info.map_or_else(|| claim.to_owned(), |info| info.label(&path, language))
         };
         Shown {
@@ -71,7 +78,7 @@ impl Shown {
                 .map(|claim| (claim.clone(), label(claim, "ko"), label(claim, "en")))
                 .collect(),
             claims,
-            checked,
+            checked: None,
         }
     }
 }

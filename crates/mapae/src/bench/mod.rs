@@ -1,0 +1,25 @@
+//! `mapae bench`: what the hot paths and the flows cost, each beside the raw operation of the same run.
+//!
+//! The server is a process of its own on a real disk, driven over HTTP by the wallets, the browser and the relying party
+//! that others would use. What is made ready beforehand (officials, approvals, phones) is not measured.
+//!
+//! * `ground`: a folder, a configuration, officials who are approved and invited.
+//! * `process`: the server, its CPU time, memory and commits as the system and its own metrics tell them.
+//! * `micro`: issuing and verifying without a network.
+//! * `flows`: whole flows, many at once.
+//! * `import`: an import beside logins.
+//! * `drive`, `latency`, `report`: running, counting, telling.
+
+pub mod cli;
+mod drive;
+mod flows;
+mod ground;
+mod import;
+mod latency;
+mod micro;
+mod process;
+mod relying_party;
+mod report;
+
+/// Whatever ends a measurement early; a run with a failed flow has no figures.
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
