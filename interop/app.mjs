@@ -152,11 +152,9 @@ export class Phone {
     return this.context.close();
   }
 
-  /** Starts again and opens the wallet with the passkey. */
+  /** Starts again; the passkey is asked for by itself. */
   async unlock(title) {
     await this.open();
-    await this.at('공무원증이 잠겨 있습니다');
-    await this.press('열기');
     await this.at(title, 20000);
   }
 

@@ -221,8 +221,14 @@ impl App {
         let mut guard = inner.wallet.lock().await;
         let wallet = guard.as_mut().ok_or(Trouble::Own("vault_closed"))?;
         let result = work(wallet).await;
-        self.state.set(Some(Rc::new(wallet.state().clone())));
+        self.note(wallet);
         Ok(result)
+    }
+
+    /// Shows what the wallet remembers now. Compiled once, not once for each work.
+    #[inline(never)]
+    fn note(self, wallet: &BrowserWallet) {
+        self.state.set(Some(Rc::new(wallet.state().clone())));
     }
 
     /// The server answered just now.
@@ -296,7 +302,7 @@ impl App {
     }
 
     async fn take(self, wallet: BrowserWallet, kind: Kind) {
-        self.state.set(Some(Rc::new(wallet.state().clone())));
+        self.note(&wallet);
         self.lock.set(Some(kind));
         *self.inner().wallet.lock().await = Some(wallet);
     }

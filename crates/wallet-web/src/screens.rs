@@ -208,7 +208,12 @@ pub async fn start(app: App, steal: bool) -> Result<(), Trouble> {
         }
         Some(_) => {
             app.show(Screen::Unlock);
-            Ok(())
+            // The passkey is asked for at once: from the tap on the icon to the card there is one touch. Whoever looks
+            // away finds the button.
+            match closed::open(app).await {
+                Err(trouble) if trouble.code() == "browser_declined" => Ok(()),
+                other => other,
+            }
         }
         None => {
             let place = app.place();

@@ -31,30 +31,30 @@ pub fn other_tab(app: App) -> El {
 
 /// The vault is closed.
 pub fn unlock(app: App) -> El {
-    let open = move || {
-        app.run(async move {
-            let lock = app.vault_lock().await?.ok_or(Trouble::Own("vault_missing"))?;
-            if let Err(trouble) = app.unlock(&lock).await {
-                // An order to wipe reaches a phone whose holder can't open it any more.
-                if let Some(phone) = locked_phone().await?
-                    && let Ok(status) = phone.status(&app.shell()).await
-                    && status.wipe
-                {
-                    return app.wipe().await;
-                }
-                return Err(trouble);
-            }
-            super::arrive(app).await
-        });
-    };
     frame(
         app,
         Way::None,
         app.t("unlock.title"),
         Some(app.t("unlock.lead")),
         html::img().class("unlock-emblem").src("/wallet/emblem.svg").alt("").width("120").height("140"),
-        primary(app, app.t("unlock.open"), open),
+        primary(app, app.t("unlock.open"), move || app.run(open(app))),
     )
+}
+
+/// Opens the vault with the passkey and goes where the wallet stands.
+pub async fn open(app: App) -> Result<(), Trouble> {
+    let lock = app.vault_lock().await?.ok_or(Trouble::Own("vault_missing"))?;
+    if let Err(trouble) = app.unlock(&lock).await {
+        // An order to wipe reaches a phone whose holder can't open it any more.
+        if let Some(phone) = locked_phone().await?
+            && let Ok(status) = phone.status(&app.shell()).await
+            && status.wipe
+        {
+            return app.wipe().await;
+        }
+        return Err(trouble);
+    }
+    super::arrive(app).await
 }
 
 /// The agency whose desk helps, as the server last named it.
