@@ -186,7 +186,7 @@ fn wallet(mapae: &Path) -> Outcome {
     let _ = std::fs::remove_dir_all(&screens);
     std::fs::create_dir_all(&screens)
         .map_err(|error| format!("cannot make {}: {error}", screens.display()))?;
-    let demo = Demo::start_with(mapae, "wallet", 8)?;
+    let demo = Demo::with_applicants(mapae, "wallet", 8)?;
     let folder = tools::node_folder()?;
     process::run(
         Command::new("node")

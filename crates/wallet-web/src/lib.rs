@@ -9,8 +9,8 @@
 
 #![allow(unreachable_pub, reason = "nothing links to an app; `pub` is what other modules use")]
 #![cfg_attr(
-    not(any(target_arch = "wasm32", test)),
-    allow(dead_code, reason = "outside a browser only the tests use it")
+    not(target_arch = "wasm32"),
+    allow(dead_code, reason = "outside a browser only the tests use it, and not all of it")
 )]
 
 mod frames;

@@ -153,7 +153,10 @@ pub(super) async fn credentials(platform: &Platform, employee: &str) -> Result<V
     let jwt = vec![b'a'; token.split('~').next().map_or(0, str::len)];
     let issued = in_turns(
         "issue_sd_jwt_vc",
-        || Ok(drop(black_box(issue(&issuance, signer.as_ref())?))),
+        || {
+            black_box(issue(&issuance, signer.as_ref())?);
+            Ok(())
+        },
         || drop(black_box(signer.sign(&jwt))),
     )?;
 

@@ -13,12 +13,15 @@ pub(super) struct File {
     pub(super) compressed: Option<Cow<'static, [u8]>>,
 }
 
+/// Name, content and compressed content of a file.
+type Embedded = (&'static str, &'static [u8], Option<&'static [u8]>);
+
 /// Where the files are.
 #[derive(Debug)]
 #[cfg_attr(debug_assertions, allow(dead_code, reason = "only a release has them in the binary"))]
 enum Source {
-    /// Name, content and compressed content of each.
-    Embedded(&'static [(&'static str, &'static [u8], Option<&'static [u8]>)]),
+    /// In the binary.
+    Embedded(&'static [Embedded]),
     /// In this folder.
     Folder(&'static str),
 }

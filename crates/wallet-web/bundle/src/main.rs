@@ -196,8 +196,8 @@ impl Bundle {
         let words = Value::Object(words).to_string();
         let template = read(&here.join("web/sw.js"))?;
         let filled = template.replace("/* @FILES@ */ []", &listed).replace("/* @WORDS@ */ {}", &words);
-        let version = Sha256::digest(filled.as_bytes());
-        let version = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&version[..9]);
+        let version: String =
+            Sha256::digest(filled.as_bytes()).iter().take(9).map(|byte| format!("{byte:02x}")).collect();
         self.plain("sw.js", filled.replace("@VERSION@", &version).into_bytes());
         Ok(())
     }
