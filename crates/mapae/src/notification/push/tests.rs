@@ -12,9 +12,12 @@ use super::*;
 use crate::notification::Worker;
 use crate::testing::{TestPlatform, platform_with};
 
+/// Headers and body of a message that came.
+type Received = (HeaderMap, Vec<u8>);
+
 #[derive(Clone)]
 struct Service {
-    got: Arc<Mutex<Vec<(HeaderMap, Vec<u8>)>>>,
+    got: Arc<Mutex<Vec<Received>>>,
     answer: Arc<Mutex<StatusCode>>,
     address: String,
 }
