@@ -91,7 +91,9 @@ export class Phone {
   /** A new tab, with the phone's authenticator. */
   async tab() {
     this.page = await this.context.newPage();
-    this.page.on('console', (said) => said.type() === 'error' && this.complaints.push(said.text()));
+    // The token endpoint's first answer is 400 with a fresh DPoP nonce (RFC 9449 §8); the browser logs it as an error.
+    const expected = (said) => said.text().includes('status of 400') && new URL(said.location().url).pathname.endsWith('/token');
+    this.page.on('console', (said) => said.type() === 'error' && !expected(said) && this.complaints.push(`${said.text()} ${said.location().url}`));
     this.page.on('pageerror', (error) => this.complaints.push(String(error)));
     this.cdp = await this.context.newCDPSession(this.page);
     await this.cdp.send('WebAuthn.enable');

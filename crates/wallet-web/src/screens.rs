@@ -188,6 +188,11 @@ pub async fn start(app: App, steal: bool) -> Result<(), Trouble> {
         app.show(Screen::OtherTab);
         return Ok(());
     }
+    enter(app).await
+}
+
+/// The same for a tab that holds the wallet already.
+pub async fn enter(app: App) -> Result<(), Trouble> {
     let invited = window().location().hash().unwrap_or_default();
     let invited = invited.trim_start_matches('#');
     let at_install = window().location().pathname().is_ok_and(|path| path == "/wallet/install");

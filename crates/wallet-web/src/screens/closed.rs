@@ -1,6 +1,6 @@
 //! Screens while the wallet is closed, locked, suspended or gone: why, and what leads on.
 
-use super::{PinPurpose, Screen, start, synchronize};
+use super::{PinPurpose, Screen, enter, start, synchronize};
 use crate::app::App;
 use crate::dom::prelude::*;
 use crate::fault::Trouble;
@@ -177,6 +177,6 @@ pub fn wiped(app: App) -> El {
             notice("bad", "stop", app.t("wiped.what"), app.t("wiped.next")),
             small(app.t("wiped.again")),
         )),
-        secondary(app, app.t("wiped.begin"), move || app.run(start(app, true))),
+        secondary(app, app.t("wiped.begin"), move || app.run(enter(app))),
     )
 }
