@@ -101,9 +101,16 @@ pub(super) struct OfferRow {
     pub(super) expires_at: i64,
 }
 
-pub(super) const BY_ID: &str = "SELECT id, kind, employee_id, application_id, reason, account_id, credential_type, \
-    configurations, tx_code_hash, tries, state, badge_id, issuing_did, slot, replaces, expires_at \
-    FROM issuance_offer WHERE id = $1";
+/// The columns [`OfferRow::read`] reads.
+macro_rules! columns {
+    () => {
+        "id, kind, employee_id, application_id, reason, account_id, credential_type, configurations, tx_code_hash, \
+         tries, state, badge_id, issuing_did, slot, replaces, expires_at"
+    };
+}
+pub(super) use columns;
+
+pub(super) const BY_ID: &str = concat!("SELECT ", columns!(), " FROM issuance_offer WHERE id = $1");
 
 impl OfferRow {
     pub(super) fn read(row: &Row) -> Result<Self, StoreError> {

@@ -166,17 +166,18 @@ async fn redeem(tx: &mut Tx, attempt: &Attempt) -> Result<Redeemed, StoreError> 
     {
         return Ok(refused);
     }
-    let rows = tx
-        .execute(
-            "UPDATE issuance_offer SET state = 'redeemed', dpop_jkt = $3, changed_at = $2 \
-             WHERE id = $1 AND state = 'open' AND expires_at > $2 AND (dpop_jkt IS NULL OR dpop_jkt = $3)",
+    let redeemed = tx
+        .fetch_optional(
+            concat!(
+                "UPDATE issuance_offer SET state = 'redeemed', dpop_jkt = $3, changed_at = $2 \
+                 WHERE id = $1 AND state = 'open' AND expires_at > $2 AND (dpop_jkt IS NULL OR dpop_jkt = $3) RETURNING ",
+                offer::columns!()
+            ),
             params![offer_id, tx.now_ms(), proof.jkt()],
         )
         .await?;
-    if rows != 1 {
-        return Ok(Redeemed::No);
-    }
-    let row = OfferRow::find_in(tx, offer_id).await?.ok_or(StoreError::NotFound)?;
+    let Some(row) = redeemed else { return Ok(Redeemed::No) };
+    let row = OfferRow::read(&row)?;
     if row.is_renewal() {
         // The badge was active when the renewal was offered; a suspension since then has voided the offer.
         return Ok(Redeemed::Yes);
@@ -194,17 +195,18 @@ async fn redeem(tx: &mut Tx, attempt: &Attempt) -> Result<Redeemed, StoreError> 
 /// Charges one try, then judges. `None` when the code is right; the fifth wrong one voids the offer and tells HR.
 async fn charge(tx: &mut Tx, attempt: &Attempt, typed: &[u8]) -> Result<Option<Redeemed>, StoreError> {
     let most = limits::TX_CODE_TRIES.get();
-    let rows = tx
-        .execute(
-            "UPDATE issuance_offer SET tries = tries + 1, changed_at = $2 \
-             WHERE id = $1 AND state = 'open' AND expires_at > $2 AND tries < $3",
+    let charged = tx
+        .fetch_optional(
+            concat!(
+                "UPDATE issuance_offer SET tries = tries + 1, changed_at = $2 \
+                 WHERE id = $1 AND state = 'open' AND expires_at > $2 AND tries < $3 RETURNING ",
+                offer::columns!()
+            ),
             params![&attempt.offer_id, tx.now_ms(), most],
         )
         .await?;
-    if rows != 1 {
-        return Ok(Some(Redeemed::No));
-    }
-    let row = OfferRow::find_in(tx, &attempt.offer_id).await?.ok_or(StoreError::NotFound)?;
+    let Some(row) = charged else { return Ok(Some(Redeemed::No)) };
+    let row = OfferRow::read(&row)?;
     if row.tx_code_hash.as_deref().is_some_and(|kept| keys::mac::eq(kept, typed)) {
         return Ok(None);
     }

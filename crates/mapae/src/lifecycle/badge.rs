@@ -227,8 +227,13 @@ pub(super) async fn insert(tx: &mut Tx, new: &NewBadge) -> Result<Option<Badge>,
 /// finds what this transaction wrote. `None` for an unknown badge.
 pub async fn hold(tx: &mut Tx, id: &str) -> Result<Option<BadgeState>, StoreError> {
     // An update that changes nothing takes the row's lock on PostgreSQL; on SQLite there is one writer anyhow.
-    tx.execute("UPDATE badge SET state = state WHERE id = $1", params![id]).await?;
-    Ok(Badge::find_in(tx, id).await?.map(|badge| badge.state))
+    let row = tx
+        .fetch_optional("UPDATE badge SET state = state WHERE id = $1 RETURNING state", params![id])
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let state = row.text("state")?;
+    let unknown = || StoreError::Column("state".to_owned(), format!("unknown word {state}"));
+    Ok(Some(BadgeState::parse(&state).ok_or_else(unknown)?))
 }
 
 /// Takes the next copy numbers of a badge, if it is still active and nobody took any since it was read.

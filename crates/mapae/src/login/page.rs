@@ -325,16 +325,17 @@ pub(super) struct Held {
 /// What a browser's copy of a login stands at.
 struct Standing {
     start: Start,
-    party: RelyingParty,
     state: PageState,
+}
+
+async fn party(platform: &Platform, start: &Start) -> Result<RelyingParty, PageError> {
+    relying_party::find(&platform.store, &start.grant.client_id).await?.ok_or(PageError::Party)
 }
 
 async fn standing(platform: &Platform, headers: &HeaderMap, login: &str) -> Result<Standing, PageError> {
     let start = Start::open(platform, login)?;
-    let party =
-        relying_party::find(&platform.store, &start.grant.client_id).await?.ok_or(PageError::Party)?;
     if !is_of_browser(&start, headers) {
-        return Ok(Standing { start, party, state: PageState::OtherBrowser });
+        return Ok(Standing { start, state: PageState::OtherBrowser });
     }
     let concluded = session::concluded(&platform.store, &start.seed.id()).await?;
     let state = match concluded {
@@ -347,7 +348,7 @@ async fn standing(platform: &Platform, headers: &HeaderMap, login: &str) -> Resu
         None if platform.now_ms() >= start.expires_ms() => PageState::Expired,
         None => PageState::Waiting,
     };
-    Ok(Standing { start, party, state })
+    Ok(Standing { start, state })
 }
 
 /// What the page's script sends.
@@ -391,13 +392,14 @@ pub(super) async fn poll(
     headers: HeaderMap,
     Json(poll): Json<Poll>,
 ) -> Result<Response, Problem> {
-    let Standing { start, party, state } = standing(&platform, &headers, &poll.login).await?;
+    let Standing { start, state } = standing(&platform, &headers, &poll.login).await?;
     let now_ms = platform.now_ms();
     let (number, left_ms) = start.drawing(now_ms);
     let seconds = left_ms.saturating_add(999) / 1_000;
     let mut polled = Polled { state, draw: number, seconds, qr: None, scan: None, link: None, next: None };
     match state {
         PageState::Waiting if number != poll.draw => {
+            let party = party(&platform, &start).await?;
             let drawing = draw(&platform, &party, &start, now_ms)?;
             (polled.qr, polled.scan) = drawing.qr.unzip();
             polled.link = Some(drawing.link);
@@ -415,13 +417,14 @@ pub(super) async fn go_on(
     headers: HeaderMap,
     Query(held): Query<Held>,
 ) -> Response {
-    match standing(&platform, &headers, &held.login).await {
-        Ok(standing) if standing.state == PageState::Granted => hand_over(&platform, &standing.start),
-        Ok(standing) => {
-            let Standing { start, party, state } = standing;
-            show(&platform, page, &party, &start, &held.login, state)
-                .unwrap_or_else(|error| Problem::from(error).into_response())
-        }
+    let standing = async {
+        let standing = standing(&platform, &headers, &held.login).await?;
+        Ok((party(&platform, &standing.start).await?, standing))
+    };
+    match standing.await {
+        Ok((_, Standing { start, state: PageState::Granted })) => hand_over(&platform, &start),
+        Ok((party, Standing { start, state })) => show(&platform, page, &party, &start, &held.login, state)
+            .unwrap_or_else(|error| Problem::from(error).into_response()),
         Err(error) => refuse(page, error),
     }
 }
@@ -460,10 +463,13 @@ pub(super) async fn cancel(
     headers: HeaderMap,
     Query(held): Query<Held>,
 ) -> Response {
-    let Standing { start, state, .. } = match standing(&platform, &headers, &held.login).await {
+    let Standing { start, state } = match standing(&platform, &headers, &held.login).await {
         Ok(standing) => standing,
         Err(error) => return refuse(page, error),
     };
+    if let Err(error) = party(&platform, &start).await {
+        return refuse(page, error);
+    }
     if state == PageState::OtherBrowser {
         return fault(page, |text| &text.other_browser, "login_other_browser");
     }

@@ -10,6 +10,7 @@
 //! - no signature, HSM or network call inside: everybody waits behind the one writer.
 
 mod migrate;
+mod readers;
 mod tx;
 mod value;
 mod writer;
@@ -25,11 +26,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlSafeStr};
 
+use readers::Readers;
 pub use tx::Tx;
 pub use value::{Row, Value};
 
@@ -69,6 +69,14 @@ pub enum StoreError {
     /// The store address is neither `sqlite:` nor `postgres:`.
     #[error("store.url must begin with sqlite: or postgres:, got {0:?}")]
     Url(String),
+}
+
+impl StoreError {
+    /// Whether another process holds SQLite's write lock (SQLITE_BUSY, whatever its extended code).
+    fn is_busy(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(cause)) = self else { return false };
+        cause.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -116,7 +124,7 @@ impl Counters {
 
 #[derive(Debug)]
 enum Db {
-    Sqlite { read: SqlitePool, writer: writer::Handle },
+    Sqlite { read: Readers, writer: writer::Handle },
     Postgres(PgPool),
 }
 
@@ -190,7 +198,11 @@ impl Store {
     ) -> Result<Option<Row>, StoreError> {
         Ok(match &*self.db {
             Db::Sqlite { read, .. } => {
-                sqlx::query_with(sql, value::sqlite(params)?).fetch_optional(read).await?.map(Row::Sqlite)
+                let query = sqlx::query_with(sql, value::sqlite(params)?);
+                let mut reader = read.take().await?;
+                let row = query.fetch_optional(&mut reader.connection).await?;
+                read.put(reader);
+                row.map(Row::Sqlite)
             }
             Db::Postgres(pool) => {
                 sqlx::query_with(sql, value::postgres(params)?).fetch_optional(pool).await?.map(Row::Postgres)
@@ -214,12 +226,13 @@ impl Store {
         params: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
         Ok(match &*self.db {
-            Db::Sqlite { read, .. } => sqlx::query_with(sql, value::sqlite(params)?)
-                .fetch_all(read)
-                .await?
-                .into_iter()
-                .map(Row::Sqlite)
-                .collect(),
+            Db::Sqlite { read, .. } => {
+                let query = sqlx::query_with(sql, value::sqlite(params)?);
+                let mut reader = read.take().await?;
+                let rows = query.fetch_all(&mut reader.connection).await?;
+                read.put(reader);
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
             Db::Postgres(pool) => sqlx::query_with(sql, value::postgres(params)?)
                 .fetch_all(pool)
                 .await?
@@ -269,13 +282,7 @@ async fn open_sqlite(
     let mut connection = options.connect().await?;
     migrate::sqlite(&mut connection).await?;
     let writer = writer::start(options.clone().pragma("cache_size", "-16000"), connection, counters, clock);
-    let read = SqlitePoolOptions::new()
-        .min_connections(1)
-        .max_connections(limits::STORE_READERS.get() as u32)
-        .acquire_timeout(limits::STORE_ACQUIRE.duration())
-        .test_before_acquire(false)
-        .connect_with(options.read_only(true).create_if_missing(false))
-        .await?;
+    let read = Readers::open(options.read_only(true).create_if_missing(false)).await?;
     Ok(Db::Sqlite { read, writer })
 }
 

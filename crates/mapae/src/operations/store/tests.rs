@@ -138,6 +138,38 @@ async fn closing_writes_what_waits_and_refuses_what_comes_later() {
 }
 
 #[tokio::test]
+async fn reads_that_are_given_up_leave_their_places_to_others() {
+    let platform = testing::platform().await;
+    for _ in 0..100 {
+        assert!(platform.store.ping().now_or_never().is_none(), "the answer comes from another thread");
+    }
+    platform.store.ping().await.expect("a place is free");
+}
+
+#[tokio::test]
+async fn units_that_waited_for_another_process_are_committed_together() {
+    let platform = testing::platform().await;
+    let Some(path) = platform.config.store.url.strip_prefix("sqlite:") else { return };
+    let mut other = SqliteConnectOptions::new().filename(path).connect().await.expect("another process");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("it writes");
+    let before = platform.store.counters().commits();
+    let units: Vec<_> = (0..20)
+        .map(|n| {
+            let store = platform.store.clone();
+            tokio::spawn(async move { mark(&store, format!("u{n}")).await })
+        })
+        .collect();
+    tokio::time::sleep(limits::STORE_GROUP_TIME.duration() * 5).await;
+    assert_eq!(platform.store.counters().commits(), before, "everybody waits for it");
+    sqlx::query("COMMIT").execute(&mut other).await.expect("it has written");
+    for unit in futures::future::join_all(units).await {
+        assert!(unit.expect("task").expect("write"));
+    }
+    let commits = platform.store.counters().commits() - before;
+    assert!(commits <= 2, "{commits} commits for 20 units that had gathered");
+}
+
+#[tokio::test]
 async fn values_of_every_kind_come_back_as_they_went_in() {
     let platform = testing::platform().await;
     let row = platform

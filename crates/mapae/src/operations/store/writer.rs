@@ -4,6 +4,8 @@
 //! BEGIN IMMEDIATE
 //!   unit 1                         ─ fails: ROLLBACK, begin again (nothing else is inside yet)
 //!   SAVEPOINT unit · unit 2 · …    ─ fails: ROLLBACK TO unit, the others stay
+//!                                    (savepoints nest and end with the COMMIT: a RELEASE each would be one more
+//!                                    way to SQLite's thread and back)
 //!   … whatever waits, at most 64 units or 8 ms
 //! COMMIT                           ─ fails: every unit hears it, nothing is stored
 //! replies, then wake-ups
@@ -15,6 +17,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -26,6 +29,12 @@ use tokio::time::Instant;
 use super::{Counters, StoreError, Tx};
 use crate::operations::clock::Clock;
 use crate::operations::limits;
+
+/// How often the write lock is asked for while another process holds it. SQLite's own wait sleeps up to 100 ms at a
+/// time, and would miss gap after gap that an import leaves.
+const ASK_AGAIN: Duration = Duration::from_millis(1);
+/// Turns SQLite's own wait off.
+const NO_WAIT: &str = "PRAGMA busy_timeout = 0";
 
 /// A unit of work with its types erased.
 trait Job: Send {
@@ -136,6 +145,7 @@ struct Writer {
 
 impl Writer {
     async fn serve(mut self, mut waiting: mpsc::Receiver<Message>) {
+        self.broken = self.tx.control(NO_WAIT).await.is_err();
         while let Some(message) = waiting.recv().await {
             let closing = match message {
                 Message::Work(first) => self.group(first, &mut waiting).await,
@@ -162,12 +172,13 @@ impl Writer {
         first: Box<dyn Job>,
         waiting: &mut mpsc::Receiver<Message>,
     ) -> Option<oneshot::Sender<()>> {
-        let begun = Instant::now();
         let mut jobs = Vec::new();
         let mut inside = 0_u64;
         let mut closing = None;
         let mut next = Some(first);
         let mut failure = self.begin().await.err();
+        // Waiting for the lock does not count: who has waited gathered most, and should not commit them one by one.
+        let begun = Instant::now();
         while let Some(mut job) = next.take() {
             if failure.is_none() && !job.abandoned() {
                 match self.run(job.as_mut(), inside > 0).await {
@@ -217,9 +228,18 @@ impl Writer {
             let connection = self.options.connect().await?;
             let old = std::mem::replace(&mut self.tx, Tx::sqlite(connection, Arc::clone(&self.clock)));
             old.close_sqlite().await;
+            self.tx.control(NO_WAIT).await?;
             self.broken = false;
         }
-        self.tx.control("BEGIN IMMEDIATE").await
+        let begun = Instant::now();
+        loop {
+            match self.tx.control("BEGIN IMMEDIATE").await {
+                Err(error) if error.is_busy() && begun.elapsed() < limits::STORE_BUSY.duration() => {
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Runs one unit. `Ok(false)`: it failed and its traces are gone; `Err`: the whole group is lost.
@@ -233,15 +253,12 @@ impl Writer {
             self.tx.forget_wakes(wakes);
         }
         match (succeeded, others_inside) {
-            (true, true) => self.tx.control("RELEASE unit").await?,
-            (true, false) => {}
-            (false, true) => {
-                self.tx.control("ROLLBACK TO unit").await?;
-                self.tx.control("RELEASE unit").await?;
-            }
+            (true, _) => {}
+            // The innermost of that name: this unit's own.
+            (false, true) => self.tx.control("ROLLBACK TO unit").await?,
             (false, false) => {
                 self.tx.control("ROLLBACK").await?;
-                self.tx.control("BEGIN IMMEDIATE").await?;
+                self.begin().await?;
             }
         }
         Ok(succeeded)
