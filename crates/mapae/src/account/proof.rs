@@ -159,7 +159,7 @@ pub(super) async fn otp(platform: &Platform, proof: &Proof, otp: &str) -> Result
     }
     let typed = onboarding::otp_hash(platform, &proof.id, otp);
     let (id, now_ms) = (proof.id.clone(), platform.now_ms());
-    let judged = platform
+    platform
         .store
         .write::<_, StoreError, _>(move |tx| {
             Box::pin(async move {
@@ -182,8 +182,7 @@ pub(super) async fn otp(platform: &Platform, proof: &Proof, otp: &str) -> Result
                 Ok(Ok(()))
             })
         })
-        .await?;
-    judged
+        .await?
 }
 
 /// Uses a proof up, in the transaction of what it is for; the account may prove itself anew as often as ever.

@@ -12,9 +12,12 @@ use super::*;
 use crate::notification::Worker;
 use crate::testing::{TestPlatform, platform_with};
 
+/// Headers and body of one message.
+type Taken = (HeaderMap, Vec<u8>);
+
 #[derive(Clone)]
 struct Service {
-    got: Arc<Mutex<Vec<(HeaderMap, Vec<u8>)>>>,
+    got: Arc<Mutex<Vec<Taken>>>,
     answer: Arc<Mutex<StatusCode>>,
     address: String,
 }
@@ -36,7 +39,7 @@ impl Service {
         service
     }
 
-    fn taken(&self) -> Vec<(HeaderMap, Vec<u8>)> {
+    fn taken(&self) -> Vec<Taken> {
         std::mem::take(&mut *self.got.lock().unwrap())
     }
 }
