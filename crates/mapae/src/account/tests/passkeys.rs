@@ -11,6 +11,9 @@ use super::enrolment::Invited;
 use super::*;
 use crate::testing::platform_with;
 
+/// How it is refused, and what is bent.
+type Bent = (&'static str, fn(&mut Authenticator));
+
 pub(super) fn code_of<T: std::fmt::Debug>(answer: Result<T, AccountError>) -> String {
     answer.unwrap_err().code().to_owned()
 }
@@ -146,14 +149,11 @@ async fn the_options_ask_for_a_verified_user_and_a_passkey_of_this_phone() {
     assert_eq!(again["user"], options["user"], "a repeated creation replaces the passkey on the phone");
 }
 
-/// What is done to an authenticator before it answers.
-type Bend = fn(&mut Authenticator);
-
 #[tokio::test]
 async fn each_bent_passkey_is_refused_for_its_own_reason() {
     let invited = Invited::new().await;
     let mut wallet = invited.proofed().await;
-    let bent: [(&str, Bend); 4] = [
+    let bent: [Bent; 4] = [
         ("passkey_origin", |a| a.origin = "http://localhost:8601".into()),
         ("passkey_origin", |a| a.rp_id = "elsewhere.example".into()),
         ("passkey_origin", |a| a.cross_origin = true),
@@ -240,7 +240,7 @@ async fn evidence_is_what_was_verified_and_nothing_more() {
 async fn a_wrong_bent_or_replayed_assertion_opens_nothing() {
     let mut phone = WithPasskey::new(false).await;
     let shell = phone.invited.phone.clone();
-    let bent: [(&str, Bend); 5] = [
+    let bent: [Bent; 5] = [
         ("passkey_origin", |a| a.origin = "https://localhost:8600".into()),
         ("passkey_origin", |a| a.rp_id = "elsewhere.example".into()),
         ("passkey_not_verified", |a| a.user_verified = false),

@@ -12,12 +12,12 @@ use super::*;
 use crate::notification::Worker;
 use crate::testing::{TestPlatform, platform_with};
 
-/// Headers and body of a message that came.
-type Received = (HeaderMap, Vec<u8>);
+/// Headers and body of one message.
+type Taken = (HeaderMap, Vec<u8>);
 
 #[derive(Clone)]
 struct Service {
-    got: Arc<Mutex<Vec<Received>>>,
+    got: Arc<Mutex<Vec<Taken>>>,
     answer: Arc<Mutex<StatusCode>>,
     address: String,
 }
@@ -39,7 +39,7 @@ impl Service {
         service
     }
 
-    fn taken(&self) -> Vec<(HeaderMap, Vec<u8>)> {
+    fn taken(&self) -> Vec<Taken> {
         std::mem::take(&mut *self.got.lock().unwrap())
     }
 }
