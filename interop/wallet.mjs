@@ -273,7 +273,7 @@ test('the badge is shown by a loop of QR codes, which verifies', async () => {
   assert.equal(JSON.parse(Buffer.from(body, 'base64url')).aud, 'urn:mapae:screen');
 });
 
-test('from a cold start to the card within a second on a slow phone', async () => {
+test('the time from a cold start to the card on a slow phone is told', async () => {
   await phone.unlock('내 공무원증');
   await phone.cdp.send('Emulation.setCPUThrottlingRate', { rate: 4 });
   const times = [];
