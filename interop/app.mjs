@@ -139,12 +139,15 @@ export class Phone {
     for (const scheme of ['light', 'dark']) {
       await this.page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
       await this.page.screenshot({ path: join(process.env.SCREENSHOTS, `wallet-${name}-${scheme}.png`) });
+      // What lies under the rooms at the bottom is reached by scrolling; at the end nothing does.
+      await this.page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
       await this.page.evaluate(`${axe};undefined`);
       const report = await this.page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
       const violations = report.violations.map((found) => ({ rule: found.id, help: found.help, nodes: found.nodes.map((node) => node.target.join(' ')) }));
       writeFileSync(join(process.env.SCREENSHOTS, `wallet-${name}-${scheme}.axe.json`), JSON.stringify({ violations, passes: report.passes.length }, null, 2));
       assert.deepEqual(violations, [], `${name} (${scheme})`);
     }
+    await this.page.evaluate(() => window.scrollTo(0, 0));
     await this.page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
     const overflow = await this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.ok(overflow <= 0, `${name} is ${overflow} px too wide`);
@@ -160,9 +163,18 @@ export class Phone {
     await this.at(title, 20000);
   }
 
+  /** To the card, from wherever the app is. */
+  async home() {
+    if (await this.page.locator('.tabs').count()) await this.page.locator('.tabs button').first().click();
+    else if (await this.page.getByRole('button', { name: '공무원증으로' }).count()) await this.press('공무원증으로');
+    else await this.unlock('내 공무원증');
+    await this.at('내 공무원증');
+  }
+
   /** Pastes a link, as a person would who got it in a message. */
   async link(text, { refused = false } = {}) {
     if (!refused || !(await this.page.locator('#link').count())) {
+      await this.home();
       await this.press('QR 촬영');
       await this.press('링크 붙여 넣기');
       await this.at('링크 붙여 넣기');
