@@ -262,8 +262,11 @@ impl<F: Fn() -> V + 'static, V: View> View for F {
     }
 }
 
+/// Makes what stands under a node, before another.
+type Make = Box<dyn Fn(&Node, &Node)>;
+
 /// Two marks in the page; what stands between them is made anew whenever a signal it read changes.
-fn changing(parent: &Node, before: Option<&Node>, make: Box<dyn Fn(&Node, &Node)>) {
+fn changing(parent: &Node, before: Option<&Node>, make: Make) {
     let (first, last): (Node, Node) =
         (document().create_comment("").into(), document().create_comment("").into());
     let _ = parent.insert_before(&first, before);

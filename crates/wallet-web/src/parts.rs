@@ -179,9 +179,12 @@ pub fn state(tone: &'static str, word: String) -> El {
     html::span().class(format!("state {tone}")).child((icon(shape), word))
 }
 
+/// A room: its icon, its name, the screen it opens, and whether a screen is that one.
+type Room = (&'static str, &'static str, fn() -> Screen, fn(&Screen) -> bool);
+
 /// The four rooms at the bottom of the wallet.
 pub fn tabs(app: App) -> El {
-    let rooms: [(&'static str, &'static str, fn() -> Screen, fn(&Screen) -> bool); 4] = [
+    let rooms: [Room; 4] = [
         ("badge", "tab.badge", || Screen::Home, |screen| matches!(screen, Screen::Home)),
         ("scan", "tab.scan", || Screen::Scan, |screen| matches!(screen, Screen::Scan)),
         ("clock", "tab.history", || Screen::History, |screen| matches!(screen, Screen::History)),
@@ -190,7 +193,7 @@ pub fn tabs(app: App) -> El {
     let buttons = rooms
         .into_iter()
         .map(|(shape, key, screen, here)| {
-            let current = move || app.screen.with(|now| here(now)).then_some("page");
+            let current = move || app.screen.with(here).then_some("page");
             html::button()
                 .kind("button")
                 .attr("aria-current", current)

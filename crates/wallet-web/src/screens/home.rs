@@ -22,7 +22,7 @@ pub fn view(app: App) -> El {
         None => notice("wait", "info", app.t("home.none"), app.t("home.none.next")),
     };
     let standing = move || {
-        let seen = app.reached_at.get().map(|at| when::full(at));
+        let seen = app.reached_at.get().map(when::full);
         let checked = match seen {
             Some(at) => app.tf("home.checked", &[("at", &at)]),
             None => app.t("home.checked.never"),

@@ -117,7 +117,7 @@ async fn present(
     };
     let broken = || Trouble::Own("vault_unknown_format");
     let token = SdJwt::parse(&copy.credential).map_err(|_| broken())?;
-    let paths: Vec<ClaimPath> = CLAIMS.iter().map(|claim| ClaimPath::claim(*claim)).collect();
+    let paths: Vec<ClaimPath> = CLAIMS.iter().map(|claim| ClaimPath::claim(claim)).collect();
     let selected = token.select(&paths).map_err(|_| broken())?;
     let shell = app.shell();
     let nonce = keys::random::token();
