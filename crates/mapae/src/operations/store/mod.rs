@@ -124,7 +124,7 @@ impl Counters {
 
 #[derive(Debug)]
 enum Db {
-    Sqlite { read: Readers, writer: writer::Handle },
+    Sqlite { read: Box<Readers>, writer: writer::Handle },
     Postgres(PgPool),
 }
 
@@ -283,7 +283,7 @@ async fn open_sqlite(
     migrate::sqlite(&mut connection).await?;
     let writer = writer::start(options.clone().pragma("cache_size", "-16000"), connection, counters, clock);
     let read = Readers::open(options.read_only(true).create_if_missing(false)).await?;
-    Ok(Db::Sqlite { read, writer })
+    Ok(Db::Sqlite { read: Box::new(read), writer })
 }
 
 async fn open_postgres(url: &str) -> Result<Db, StoreError> {
