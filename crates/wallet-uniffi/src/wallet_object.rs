@@ -11,11 +11,12 @@ use wallet::ports::{Clock as _, Shell as _};
 use wallet::present::{Asked, Policy};
 use wallet::vault::{self, VaultKey};
 
+use crate::consent::{Answered, Choice, Consent};
 use crate::drive::drive;
 use crate::error::WalletError;
 use crate::records::{
-    Answered, Card, Checked, Choice, Consent, OfferSummary, OnboardingStep, OtpSent, PinChangeStage,
-    Received, ResumeOutcome, Security, Status, UsageRecord,
+    Card, Checked, OfferSummary, OnboardingStep, OtpSent, PinChangeStage, Received, ResumeOutcome, Security,
+    Status, UsageRecord,
 };
 use crate::shell::{NativeShell, Ports};
 
