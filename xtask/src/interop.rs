@@ -269,7 +269,8 @@ fn postgres(mapae: &Path) -> Outcome {
     .and_then(|()| {
         process::run(
             tools::cargo()
-                .args(["test", "--locked", "--package", "mapae"])
+                // The whole workspace, as `cargo xtask test` built it: one package alone would be compiled anew.
+                .args(["test", "--locked", "--workspace", "--lib"])
                 .env("MAPAE_TEST_POSTGRES", format!("{url}/postgres")),
         )
     });
