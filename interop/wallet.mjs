@@ -248,7 +248,10 @@ test('a new version installs beside the old one and takes over when the holder s
     await phone.page.evaluate(() => navigator.serviceWorker.getRegistration('/wallet/').then((found) => found.update()));
     await phone.page.getByText('새 버전이 준비').waitFor({ timeout: 15000 });
     await phone.look('update');
+    // The app starts again with the new version; the old page shows the same heading until then.
+    const again = phone.page.waitForEvent('load', { timeout: 20000 });
     await phone.press('새 버전 쓰기');
+    await again;
     await phone.at('내 공무원증', 20000);
   } finally {
     writeFileSync(worker, before);
