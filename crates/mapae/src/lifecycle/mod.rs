@@ -19,7 +19,7 @@ mod routes;
 mod state;
 pub(crate) mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trust;
 
 use std::sync::Arc;

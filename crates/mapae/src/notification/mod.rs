@@ -2,6 +2,7 @@
 //!
 //! A text message carries an address or a code and nothing else about the person.
 
+mod depth;
 mod gateway;
 mod outbox;
 mod pages;
@@ -18,6 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 #[cfg(test)]
 pub(crate) use gateway::received;
+pub use depth::{Depth, depth};
 pub use gateway::{DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Received, Sms, SmsGateway};
 pub use outbox::{Fate, Message, Subscriber, Topic, enqueue, fate};
 pub use push::{PushRefusal, key as push_key, subscribe, tell, unsubscribe};

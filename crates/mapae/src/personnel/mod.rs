@@ -10,6 +10,7 @@ pub mod demo_data;
 pub mod identity;
 pub mod import;
 mod moment;
+mod population;
 mod portrait;
 mod reach;
 mod records;
@@ -26,6 +27,7 @@ use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;
 use crate::operations::{Platform, Problem, StoreError};
 
+pub use population::{Population, population};
 pub use portrait::{portrait, set_portrait};
 pub use reach::{agencies_under, deciding_department, departments_decided_by, is_under};
 pub use records::{
