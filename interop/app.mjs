@@ -74,10 +74,10 @@ export const operate = (act, who, ...args) => command('account', act, who, args)
 export const order = (act, who, ...args) => command('badge', act, who, args);
 
 /** A visitor at the sample relying party, sent to the login page. */
-export async function loginPage(browser) {
+export async function loginPage(browser, query = '') {
   const context = await browser.newContext({ locale: 'ko-KR', timezoneId: 'Asia/Seoul' });
   const page = await context.newPage();
-  await page.goto(new URL('/login', demo.urls.relying_party).href);
+  await page.goto(new URL(`/login${query}`, demo.urls.relying_party).href);
   await page.waitForSelector('[data-qr] svg');
   return {
     page,
