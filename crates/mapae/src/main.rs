@@ -35,6 +35,9 @@ enum Command {
     /// HR data: import, demo data.
     #[command(subcommand)]
     Personnel(mapae::personnel::cli::Command),
+    /// Badges: suspend, resume, revoke.
+    #[command(subcommand)]
+    Badge(mapae::lifecycle::cli::Command),
     /// Wallet accounts: suspend, resume, unlock.
     #[command(subcommand)]
     Account(mapae::account::cli::Command),
@@ -106,6 +109,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Staff(command) => mapae::staff::cli::run(command, config).await,
         Command::Keys(command) => mapae::operations::cli::keys(command, config).await,
         Command::Personnel(command) => mapae::personnel::cli::run(command, config).await,
+        Command::Badge(command) => mapae::lifecycle::cli::run(command, config).await,
         Command::Account(command) => mapae::account::cli::run(command, config).await,
         Command::RelyingParty(command) => mapae::verification::cli::run(command, config).await,
         Command::Audit(command) => mapae::audit::cli::run(command, config).await,

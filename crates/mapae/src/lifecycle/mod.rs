@@ -12,6 +12,7 @@
 
 mod badge;
 mod change;
+pub mod cli;
 mod expiry;
 mod followers;
 mod party;

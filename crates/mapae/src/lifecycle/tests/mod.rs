@@ -2,6 +2,7 @@
 
 mod changes;
 mod lists;
+mod orders;
 mod trust;
 
 use credential::status_list::week::Week;
