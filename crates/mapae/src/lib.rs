@@ -8,6 +8,7 @@ pub mod pages;
 pub mod account;
 pub mod application;
 pub mod audit;
+pub mod employment;
 pub mod issuance;
 pub mod lifecycle;
 pub mod login;

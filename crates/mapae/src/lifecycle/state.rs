@@ -86,6 +86,10 @@ pub enum Reason {
     Found,
     /// The report was a mistake.
     Mistake,
+    /// The holder is on leave (휴직).
+    Leave,
+    /// The holder is back from leave.
+    Returned,
     /// The holder no longer serves.
     EmploymentEnded,
     /// The holder's agency or group no longer takes part.
@@ -102,12 +106,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Issued,
         Self::Loss,
         Self::Theft,
         Self::Found,
         Self::Mistake,
+        Self::Leave,
+        Self::Returned,
         Self::EmploymentEnded,
         Self::Excluded,
         Self::Compromised,
@@ -124,6 +130,8 @@ impl Reason {
             Self::Theft => "theft",
             Self::Found => "found",
             Self::Mistake => "mistake",
+            Self::Leave => "leave",
+            Self::Returned => "returned",
             Self::EmploymentEnded => "employment_ended",
             Self::Excluded => "excluded",
             Self::Compromised => "compromised",

@@ -56,7 +56,7 @@ macro_rules! local {
     };
 }
 
-local!(personnel, staff, application, notification, account, issuance, lifecycle, verification, login, audit);
+local!(personnel, employment, staff, application, notification, account, issuance, lifecycle, verification, login, audit);
 
 /// Why the platform could not start, and what to mend.
 #[derive(Debug, thiserror::Error)]

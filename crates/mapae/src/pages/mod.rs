@@ -55,6 +55,7 @@ const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/", key: "console.nav.queue" },
     Link { href: "/applications", key: "console.nav.all" },
     Link { href: "/delegations", key: "console.nav.delegations" },
+    Link { href: "/personnel", key: "employment.title" },
 ];
 
 /// Who is signed in, as the head of the page tells it.
