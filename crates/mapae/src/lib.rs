@@ -9,6 +9,7 @@ pub mod account;
 pub mod application;
 pub mod audit;
 pub mod desk;
+pub mod employment;
 pub mod issuance;
 pub mod lifecycle;
 pub mod login;

@@ -1,6 +1,8 @@
 //! The badge row: made once, when its first copies are issued, and found by id, by employee, by account or by slot.
 
-use crate::operations::store::{Row, Store, StoreError, Tx, params};
+use sqlx::AssertSqlSafe;
+
+use crate::operations::store::{Row, Store, StoreError, Tx, Value, params};
 
 use super::state::{BadgeState, Reason};
 
@@ -172,6 +174,21 @@ impl Badge {
     pub fn number(&self) -> String {
         number(self.slot, self.issued_at)
     }
+}
+
+/// How many of these employees, at most 500, have a live badge.
+pub async fn live_among(store: &Store, employee_ids: &[String]) -> Result<i64, StoreError> {
+    if employee_ids.is_empty() {
+        return Ok(0);
+    }
+    let places: Vec<String> = (1..=employee_ids.len()).map(|place| format!("${place}")).collect();
+    let sql = format!(
+        "SELECT COUNT(*) AS live FROM badge WHERE state IN ('active', 'suspended') AND employee_id IN ({})",
+        places.join(", ")
+    );
+    let ids = employee_ids.iter().map(Value::from).collect();
+    // Only placeholders go into the text.
+    store.fetch_one(AssertSqlSafe(sql), ids).await?.int("live")
 }
 
 /// Year of issue, slot and a check digit, as in `26-0000042-7`.

@@ -69,7 +69,7 @@ pub async fn suspend(tx: &mut Tx, badge_id: &str, by: &By, reason: Reason) -> Re
     issuance::void_offers(tx, &badge.employee_id).await?;
     let Some(badge) = move_to(tx, &badge, BadgeState::Suspended, reason).await? else {
         return match Badge::find_in(tx, badge_id).await?.ok_or(ChangeError::Unknown)? {
-            now if now.state == BadgeState::Suspended => Ok(now),
+            now if now.state == BadgeState::Suspended => outweigh(tx, now, by, reason).await,
             now => Err(ChangeError::NotAllowed { from: now.state, to: BadgeState::Suspended }),
         };
     };
@@ -77,6 +77,61 @@ pub async fn suspend(tx: &mut Tx, badge_id: &str, by: &By, reason: Reason) -> Re
     publish(tx, &badge).await?;
     record(tx, by, "badge.suspended", &badge).await?;
     Ok(badge)
+}
+
+/// A loss that is reported while a leave has stopped the badge outweighs the leave: the return must not bring it back.
+async fn outweigh(tx: &mut Tx, badge: Badge, by: &By, reason: Reason) -> Result<Badge, ChangeError> {
+    if badge.reason != Reason::Leave || reason == Reason::Leave {
+        return Ok(badge);
+    }
+    let rows = tx
+        .execute(
+            "UPDATE badge SET reason = $2 WHERE id = $1 AND state = 'suspended' AND reason = 'leave'",
+            params![&badge.id, reason.as_str()],
+        )
+        .await?;
+    if rows == 0 {
+        return Ok(badge);
+    }
+    let badge = Badge { reason, ..badge };
+    record(tx, by, "badge.suspended", &badge).await?;
+    Ok(badge)
+}
+
+/// Makes an employee's badge good again if it was the leave that stopped it, and nothing else since.
+pub async fn resume_after_leave(
+    tx: &mut Tx,
+    employee_id: &str,
+    by: &By,
+) -> Result<Option<Badge>, ChangeError> {
+    let Some(badge) = Badge::live_of_employee_in(tx, employee_id).await? else { return Ok(None) };
+    // Held first, then read: a loss reported at this moment is either seen here or waits for us.
+    badge::hold(tx, &badge.id).await?;
+    match Badge::find_in(tx, &badge.id).await? {
+        Some(now) if now.state == BadgeState::Suspended && now.reason == Reason::Leave => {
+            resume(tx, &now.id, by, Reason::Returned).await.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Ends whatever an employee has: the live badge, if there is one, and every offer that has not led to one yet.
+pub async fn revoke_employee(
+    tx: &mut Tx,
+    employee_id: &str,
+    by: &By,
+    reason: Reason,
+) -> Result<Option<Badge>, ChangeError> {
+    issuance::void_offers(tx, employee_id).await?;
+    match Badge::live_of_employee_in(tx, employee_id).await? {
+        Some(badge) => match revoke(tx, &badge.id, by, reason).await {
+            Ok(badge) => Ok(Some(badge)),
+            // Another change ended it first.
+            Err(ChangeError::NotAllowed { .. }) => Ok(None),
+            Err(error) => Err(error),
+        },
+        None => Ok(None),
+    }
 }
 
 /// Stops whatever an employee has: the live badge, if there is one, and every offer that has not led to one yet.

@@ -27,8 +27,10 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
-pub use badge::{Badge, NewBadge, hold, number, take_copies};
-pub use change::{By, ChangeError, create, resume, revoke, suspend, suspend_employee};
+pub use badge::{Badge, NewBadge, hold, live_among, number, take_copies};
+pub use change::{
+    By, ChangeError, create, resume, resume_after_leave, revoke, revoke_employee, suspend, suspend_employee,
+};
 pub use party::reserve_slot;
 pub use state::{BadgeState, Reason};
 pub use status::{LocalStatus, badge_of};

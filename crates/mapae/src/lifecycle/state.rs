@@ -97,6 +97,10 @@ pub enum Reason {
     Found,
     /// The report was a mistake.
     Mistake,
+    /// The holder is on leave (휴직).
+    Leave,
+    /// The holder is back from leave.
+    Returned,
     /// The holder no longer serves.
     EmploymentEnded,
     /// The holder's agency or group no longer takes part.
@@ -113,12 +117,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Issued,
         Self::Loss,
         Self::Theft,
         Self::Found,
         Self::Mistake,
+        Self::Leave,
+        Self::Returned,
         Self::EmploymentEnded,
         Self::Excluded,
         Self::Compromised,
@@ -135,6 +141,8 @@ impl Reason {
             Self::Theft => "theft",
             Self::Found => "found",
             Self::Mistake => "mistake",
+            Self::Leave => "leave",
+            Self::Returned => "returned",
             Self::EmploymentEnded => "employment_ended",
             Self::Excluded => "excluded",
             Self::Compromised => "compromised",
@@ -152,6 +160,8 @@ impl Reason {
             Self::Theft => "badge.reason.theft",
             Self::Found => "badge.reason.found",
             Self::Mistake => "badge.reason.mistake",
+            Self::Leave => "badge.reason.leave",
+            Self::Returned => "badge.reason.returned",
             Self::EmploymentEnded => "badge.reason.employment_ended",
             Self::Excluded => "badge.reason.excluded",
             Self::Compromised => "badge.reason.compromised",

@@ -72,6 +72,7 @@ sections! {
     log: Log, "What is written to standard error.";
     demo: Demo, "Demonstration only: plainly fictional data and an 예시 message box.";
     personnel: crate::personnel::Settings, "HR data.";
+    employment: crate::employment::Settings, "What personnel changes do to badges.";
     staff: crate::staff::Settings, "Sign-in of staff and applicants.";
     application: crate::application::Settings, "Applications and their approvals.";
     notification: crate::notification::Settings, "Messages to holders.";

@@ -105,6 +105,12 @@ limits! {
         IMPORT_GROUP_TIME = 50, Milliseconds, "An import commits after this time even if fewer rows are ready, so that logins beside it stay quick.";
         IMPORT_ERRORS = 1_000, Count, "Bad rows reported one by one; the rest is counted.";
     }
+    "employment" {
+        EMPLOYMENT_WINDOW = DAY, Milliseconds, "The time in which the badges are counted that an agency loses by personnel changes.";
+        EMPLOYMENT_COUNT = 500, Count, "Employees of an agency whose badges are counted by one statement.";
+        EMPLOYMENT_SWEEP = 2 * SECOND, Milliseconds, "How often an agency that was excluded is looked for.";
+        EMPLOYMENT_SWEEP_ROWS = 100, Count, "People of an excluded agency whose badges end in one commit.";
+    }
     "issuance" {
         OFFER_LIFE = 15 * MINUTE, Milliseconds, "A credential offer may be redeemed; a new one is made on demand.";
         RENEWAL_OFFER_LIFE = 5 * MINUTE, Milliseconds, "An offer of the next batch of copies, made for the device that asks.";

@@ -56,7 +56,10 @@ macro_rules! local {
     };
 }
 
-local!(personnel, staff, application, notification, account, issuance, lifecycle, verification, login, audit, loss, desk);
+local!(
+    personnel, employment, staff, application, notification, account, issuance, lifecycle, verification, login, audit, loss,
+    desk
+);
 
 /// Why the platform could not start, and what to mend.
 #[derive(Debug, thiserror::Error)]

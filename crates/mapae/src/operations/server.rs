@@ -20,6 +20,7 @@ macro_rules! merge {
     ($routes:ident) => {
         OpenApiRouter::with_openapi(openapi::head())
             .merge(crate::personnel::$routes())
+            .merge(crate::employment::$routes())
             .merge(crate::staff::$routes())
             .merge(crate::application::$routes())
             .merge(crate::notification::$routes())
@@ -198,6 +199,7 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     let follower = Arc::clone(platform);
     tasks.spawn(move |stop| sealer::rotation::follow(follower, stop));
     crate::personnel::start(platform, tasks);
+    crate::employment::start(platform, tasks);
     crate::staff::start(platform, tasks);
     crate::application::start(platform, tasks);
     crate::notification::start(platform, tasks);

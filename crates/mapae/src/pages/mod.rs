@@ -63,7 +63,11 @@ const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/audit-log", key: "desk.nav.audit" },
     Link { href: "/system", key: "desk.nav.system" },
     Link { href: "/delegations", key: "console.nav.delegations" },
+    Link { href: "/personnel", key: "employment.title" },
 ];
+
+/// Pages of the console that need no duty: what they show is one's own, or a rule for all.
+const EVERYBODYS: [&str; 3] = ["/", "/delegations", "/personnel"];
 
 /// Who is signed in, as the head of the page tells it.
 #[derive(Clone, Debug)]
@@ -72,6 +76,14 @@ pub struct Who {
     /// Agency and department.
     pub unit: Named,
     pub csrf: String,
+    /// Addresses of desks that their duties open; the console's navigation shows these and what is everybody's.
+    pub desks: Vec<&'static str>,
+}
+
+impl Who {
+    fn opens(&self, href: &str) -> bool {
+        EVERYBODYS.contains(&href) || self.desks.contains(&href)
+    }
 }
 
 /// What `base.html` needs, made from the request.
@@ -199,11 +211,13 @@ impl Page {
     }
 
     /// The navigation, for somebody signed in.
-    pub fn links(&self) -> &'static [Link] {
+    pub fn links(&self) -> Vec<Link> {
         match (self.area, &self.who) {
-            (Area::Portal, Some(_)) => PORTAL_LINKS,
-            (Area::Console, Some(_)) => CONSOLE_LINKS,
-            _ => &[],
+            (Area::Portal, Some(_)) => PORTAL_LINKS.to_vec(),
+            (Area::Console, Some(who)) => {
+                CONSOLE_LINKS.iter().copied().filter(|link| who.opens(link.href)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -124,7 +124,7 @@ fn tell(report: &Report, json: bool) -> Result<(), AnyError> {
     }
     let verb = if report.dry_run { "would be" } else { "are" };
     println!(
-        "{} ({}): {} lines; {} {verb} new, {} changed, {} unchanged, {} older than what is stored, {} refused",
+        "{} ({}): {} lines; {} {verb} new, {} changed, {} unchanged, {} older than what is stored, {} held for a person, {} refused",
         report.kind,
         report.encoding,
         report.lines,
@@ -132,6 +132,7 @@ fn tell(report: &Report, json: bool) -> Result<(), AnyError> {
         report.changed,
         report.unchanged,
         report.older,
+        report.held,
         report.bad
     );
     if report.resumed_after > 0 {

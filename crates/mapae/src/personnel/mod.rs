@@ -5,6 +5,7 @@
 //! sealed keyed hash ([`identity`]).
 
 mod api;
+mod change;
 pub mod cli;
 pub mod demo_data;
 pub mod identity;
@@ -27,6 +28,8 @@ use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;
 use crate::operations::{Platform, Problem, StoreError};
 
+pub use change::{employees_of, line_of, write_line, write_released};
+pub use import::{EmployeeLine, Role, RrnSaid, Saved, Target, Told};
 pub use population::{Population, population};
 pub use portrait::{portrait, set_portrait};
 pub use reach::{agencies_under, deciding_department, departments_decided_by, is_under};
@@ -51,6 +54,9 @@ pub enum PersonnelError {
     Sealed(#[from] SealError),
     #[error("a stored value cannot be read")]
     Damaged,
+    /// Nobody has counted today what this agency may lose; [`crate::employment::count`] does.
+    #[error("the badges of the agency are not counted yet")]
+    Uncounted(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

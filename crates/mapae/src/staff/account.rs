@@ -217,3 +217,30 @@ pub async fn employee_of(platform: &Platform, login: &Login) -> Result<Option<St
         .await?;
     row.map(|row| row.text("employee_id")).transpose()
 }
+
+/// The employment has ended: every duty and every session of the person ends in the transaction that says so. The
+/// account itself stays; without an employment it opens nothing but the person's own past.
+pub async fn employment_ended(
+    tx: &mut crate::operations::store::Tx,
+    employee_id: &str,
+    by: &str,
+) -> Result<(), StoreError> {
+    let now = tx.now_ms();
+    let account = tx
+        .fetch_optional("SELECT id FROM staff_account WHERE employee_id = $1", params![employee_id])
+        .await?;
+    if let Some(account) = account {
+        session::end_all(tx, &account.text("id")?).await?;
+    }
+    let ended = tx
+        .execute(
+            "UPDATE staff_duty SET ended_at = $2 WHERE employee_id = $1 AND ended_at IS NULL",
+            params![employee_id, now],
+        )
+        .await?;
+    if ended > 0 {
+        let detail = serde_json::json!({ "duties": ended, "why": "employment_ended" });
+        record(tx, by, "staff.duties_end", employee_id, detail).await?;
+    }
+    Ok(())
+}

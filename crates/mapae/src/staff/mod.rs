@@ -24,7 +24,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use account::{AccountError, Login, add, close, employee_of, grant, set_password};
+pub use account::{AccountError, Login, add, close, employee_of, employment_ended, grant, set_password};
 pub use duty::{Duty, Held};
 #[cfg(test)]
 pub(crate) use extract::actor_for_tests;

@@ -38,6 +38,9 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/people/{id}/resume", "d00++000"),
     ("POST", "/people/{id}/revoke", "d00++000"),
     ("POST", "/people/{id}/wipe", "d00++000"),
+    ("GET", "/personnel", "dsssssss"),
+    ("POST", "/personnel/change", "d--+---0"),
+    ("POST", "/personnel/held", "d--+---+"),
     ("GET", "/statistics", "d--+++++"),
     ("GET", "/statistics.csv", "d--+++++"),
     ("GET", "/system", "d----++-"),
@@ -55,6 +58,7 @@ fn declared() -> BTreeSet<(String, String)> {
     let files = [
         "application/console.rs", "application/bulk.rs", "desk/people.rs", "desk/unlock.rs", "desk/statistics.rs",
         "desk/audit_log.rs", "desk/system.rs", "loss/desk.rs", "staff/pages.rs",
+        "employment/console.rs",
     ];
     let mut routes = BTreeSet::new();
     for file in files {
@@ -137,6 +141,7 @@ async fn every_door_opens_to_whom_the_table_says_and_to_nobody_else() {
         Some(Desk::of(&town, OPERATOR).await),
         Some(Desk::of(&town, STRANGER).await),
     ];
+    let person = crate::personnel::demo_data::person(OFFICIAL);
     let mut faults = String::new();
     for (method, path, letters) in ACCESS {
         for ((who, desk), expected) in WHO.iter().zip(&desks).zip(letters.chars()) {
@@ -148,8 +153,12 @@ async fn every_door_opens_to_whom_the_table_says_and_to_nobody_else() {
                 (Some(desk), "GET") => desk.get(&path).await,
                 (Some(desk), _) => {
                     // Enough for every form; what would change more than once is refused for want of a reason.
-                    let body = "step=identity_check&decision=reject&cause=loss&way=desk&code=found&reason=&name=";
-                    desk.post(&path, body).await
+                    let body = format!(
+                        "step=identity_check&decision=reject&cause=loss&way=desk&code=found&reason=&name=&ids=&status=serving\
+                         &agency={}&number={}",
+                        person.agency, person.number
+                    );
+                    desk.post(&path, &body).await
                 }
             };
             let to = visit.headers.get(http::header::LOCATION).and_then(|to| to.to_str().ok());

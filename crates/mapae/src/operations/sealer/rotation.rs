@@ -25,6 +25,9 @@ use crate::operations::{Platform, limits};
 pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("employee", "personal", "id"),
     SealedColumn::new("employee", "rrn_tag", "id"),
+    SealedColumn::new("employee", "external_id", "id"),
+    SealedColumn::new("employment_held", "payload", "id"),
+    SealedColumn::new("employment_held", "reason", "id"),
     SealedColumn::new("employee_portrait", "sealed", "employee_id"),
     SealedColumn::new("audit_personal", "sealed", "record_id"),
     SealedColumn::new("notification_outbox", "payload", "id"),

@@ -6,9 +6,10 @@ use csv::StringRecord;
 
 use crate::operations::sealer::normalised;
 use crate::operations::{Language, language};
+use crate::personnel::PersonnelError;
 use crate::personnel::identity::Rrn;
 use crate::personnel::moment;
-use crate::personnel::types::{AgencyKind, EmployeeStatus, InstCode, Named};
+use crate::personnel::types::{AgencyKind, Employee, EmployeeStatus, InstCode, Named};
 
 /// A bad line: where and why, in both languages. It never repeats the value: values are personal.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -58,6 +59,7 @@ fn first(headings: &[&'static str]) -> &'static str {
 
 columns! {
     InstCode: "기관코드" | "inst_code";
+    PreviousInstCode: "이전기관코드" | "previous_inst_code";
     AgencyName: "기관명" | "agency_name";
     AgencyNameEn: "기관영문명" | "agency_name_en";
     Kind: "구분" | "kind";
@@ -269,7 +271,7 @@ impl AgencyLine {
 }
 
 /// What an employee does in the department.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Role {
     Head,
     Deputy,
@@ -278,17 +280,29 @@ pub enum Role {
     Unsaid,
 }
 
-/// An employee as a file tells it. Personal: it goes into the database sealed, never into a log.
+/// What is said of the resident registration number.
+#[derive(Clone, Debug)]
+pub enum RrnSaid {
+    /// Nothing: what is stored stays.
+    Unsaid,
+    /// There is none any more.
+    Nothing,
+    Number(Rrn),
+}
+
+/// An employee as a file or an HR system tells it. Personal: it goes into the database sealed, never into a log.
 #[derive(Clone)]
 pub struct EmployeeLine {
     pub line: u64,
     pub agency: InstCode,
+    /// The agency the official comes from, if this line is about a move between agencies.
+    pub previous_agency: Option<InstCode>,
     pub department_code: String,
     pub department: Named,
     pub parent_department: Option<String>,
     pub number: String,
     pub name: Named,
-    pub rrn: Option<Rrn>,
+    pub rrn: RrnSaid,
     pub birth_date: String,
     pub phone: String,
     pub position: Named,
@@ -305,11 +319,39 @@ impl std::fmt::Debug for EmployeeLine {
 }
 
 impl EmployeeLine {
+    /// A record as a line that says the same, from now on.
+    pub(in crate::personnel) fn of(
+        employee: &Employee,
+        department_code: &str,
+        now_ms: i64,
+    ) -> Result<Self, PersonnelError> {
+        Ok(Self {
+            line: 0,
+            agency: employee.agency.code.parse().map_err(|_| PersonnelError::Damaged)?,
+            previous_agency: None,
+            department_code: department_code.to_owned(),
+            department: Named::default(),
+            parent_department: None,
+            number: employee.number.clone(),
+            name: employee.name.clone(),
+            rrn: RrnSaid::Unsaid,
+            birth_date: employee.birth_date.clone(),
+            phone: employee.phone.clone(),
+            position: employee.position.clone(),
+            rank: employee.rank.clone(),
+            status: employee.status,
+            role: Role::Unsaid,
+            effective_at: now_ms,
+        })
+    }
+
     pub(super) fn read(cells: &Cells<'_>) -> Result<Self, BadLine> {
         cells.width()?;
         let rrn = match cells.optional(Column::Rrn)? {
-            "" => None,
-            text => Some(Rrn::parse(text).map_err(|_| cells.bad(Column::Rrn, "personnel.import.rrn"))?),
+            "" => RrnSaid::Unsaid,
+            text => {
+                RrnSaid::Number(Rrn::parse(text).map_err(|_| cells.bad(Column::Rrn, "personnel.import.rrn"))?)
+            }
         };
         let role = match cells.optional(Column::Role)? {
             _ if !cells.headings.has(Column::Role) => Role::Unsaid,
@@ -324,6 +366,10 @@ impl EmployeeLine {
         Ok(Self {
             line: cells.line,
             agency: cells.inst_code(Column::InstCode)?,
+            previous_agency: match cells.optional(Column::PreviousInstCode)? {
+                "" => None,
+                _ => Some(cells.inst_code(Column::PreviousInstCode)?),
+            },
             department_code: cells.required(Column::DepartmentCode)?.to_owned(),
             department: cells.named(Column::Department, Column::DepartmentEn, true)?,
             parent_department: (!parent.is_empty()).then(|| parent.to_owned()),
@@ -344,7 +390,7 @@ impl EmployeeLine {
 }
 
 /// A Korean mobile number, digits only: `010…` with 11 digits, or an older prefix with 10 or 11; `+82` is understood.
-fn phone(text: &str) -> Option<String> {
+pub fn phone(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(|c| !matches!(c, '-' | ' ' | '.' | '(' | ')')).collect();
     let digits = match digits.strip_prefix("+82") {
         Some(rest) => format!("0{}", rest.trim_start_matches('0')),

@@ -5,8 +5,9 @@
 //! it never waits long. What a file does not mention stays as it is: a truncated file retires nobody.
 
 mod decode;
+pub(super) mod held;
 mod line;
-mod save;
+pub(super) mod save;
 #[cfg(test)]
 mod tests;
 
@@ -18,15 +19,16 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::audit;
+use crate::lifecycle::By;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::{Platform, limits};
 use crate::personnel::PersonnelError;
+use crate::{audit, employment};
 pub use decode::{Encoding, Survey, survey};
-pub use line::{AgencyLine, BadLine, EmployeeLine, Kind, Role};
+pub use line::{AgencyLine, BadLine, EmployeeLine, Kind, Role, RrnSaid, phone};
 use line::{Cells, Headings};
-pub use save::department_id;
-use save::{Departments, Saved};
+use save::Departments;
+pub use save::{Saved, Target, Told, department_id};
 
 /// How an import is to be done.
 #[derive(Clone, Debug)]
@@ -54,6 +56,8 @@ pub struct Report {
     pub unchanged: u64,
     /// Lines older than what is stored.
     pub older: u64,
+    /// Lines that wait for a person: they would end more badges than an agency may lose at once.
+    pub held: u64,
     pub bad: u64,
     /// The first bad lines; the rest is only counted.
     pub bad_lines: Vec<BadLine>,
@@ -76,7 +80,8 @@ impl Report {
             Saved::Changed => self.changed += 1,
             Saved::Unchanged => self.unchanged += 1,
             Saved::Older => self.older += 1,
-            Saved::UnknownAgency => {}
+            Saved::Held => self.held += 1,
+            Saved::UnknownAgency | Saved::Taken | Saved::Moved => {}
         }
     }
 }
@@ -243,16 +248,22 @@ impl<'a> Group<'a> {
     }
 
     async fn commit_some(&mut self, lines: &Arc<Vec<Line>>, from: usize) -> Result<Done, ImportError> {
-        let (platform, lines) = (Arc::clone(self.platform), Arc::clone(lines));
-        let departments = std::mem::take(&mut self.departments);
-        let options = self.options.clone();
-        // The place is noted with the last of these lines; before that, only what is before them is done.
-        let (file, reached) = (self.file, self.reached);
-        let unit = SomeLines { platform, lines, from, departments, options, file, reached };
-        let written = self.platform.store.write(move |tx| Box::pin(unit.save(tx))).await;
-        let mut done = match written {
-            Ok(done) | Err(Unit::DryRun(done)) => done,
-            Err(Unit::Failed(error)) => return Err(error.into()),
+        let mut done = loop {
+            let (platform, lines) = (Arc::clone(self.platform), Arc::clone(lines));
+            let departments = std::mem::take(&mut self.departments);
+            let options = self.options.clone();
+            // The place is noted with the last of these lines; before that, only what is before them is done.
+            let (file, reached) = (self.file, self.reached);
+            let unit = SomeLines { platform, lines, from, departments, options, file, reached };
+            let written = self.platform.store.write(move |tx| Box::pin(unit.save(tx))).await;
+            match written {
+                Ok(done) | Err(Unit::DryRun(done)) => break done,
+                // An agency loses its first badge today: count what it has, then again.
+                Err(Unit::Failed(PersonnelError::Uncounted(agency))) => {
+                    employment::count(self.platform, &agency).await?;
+                }
+                Err(Unit::Failed(error)) => return Err(error.into()),
+            }
         };
         self.departments = std::mem::take(&mut done.departments);
         Ok(done)
@@ -272,16 +283,17 @@ struct SomeLines {
 
 impl SomeLines {
     async fn save(self, tx: &mut Tx) -> Result<Done, Unit> {
-        tx.execute("UPDATE personnel_import_turn SET taken_at = $1 WHERE id = 1", params![tx.now_ms()])
-            .await?;
+        save::take_turn(tx).await?;
+        let by = By { actor: self.options.actor.clone(), duty: "operator".to_owned() };
+        let told = Told::line(by, &self.options.source);
         let begun = Instant::now();
         let mut done = Done { saved: Vec::new(), departments: self.departments, time: Duration::ZERO };
         for line in self.lines.iter().skip(self.from) {
-            let source = &self.options.source;
             let saved = match line {
-                Line::Agency(line) => save::agency(tx, line, source).await,
+                Line::Agency(line) => save::agency(&self.platform, tx, line, &told).await,
                 Line::Employee(line) => {
-                    save::employee(&self.platform, tx, &mut done.departments, line, source).await
+                    let saved = save::employee(&self.platform, tx, &mut done.departments, line, &told).await;
+                    saved.map(|(saved, _)| saved)
                 }
             };
             done.saved.push(saved.map_err(Unit::Failed)?);
@@ -340,7 +352,8 @@ async fn finish(
     let (file, actor) = (survey.sha256, options.actor.clone());
     let detail = serde_json::json!({
         "source": options.source, "kind": report.kind, "lines": report.lines, "new": report.new,
-        "changed": report.changed, "unchanged": report.unchanged, "older": report.older, "bad": report.bad,
+        "changed": report.changed, "unchanged": report.unchanged, "older": report.older, "held": report.held,
+        "bad": report.bad,
     });
     let finished: Result<(), StoreError> = platform
         .store

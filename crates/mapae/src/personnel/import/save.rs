@@ -7,28 +7,50 @@ use std::collections::HashMap;
 
 use sqlx::AssertSqlSafe;
 
-use super::line::{AgencyLine, EmployeeLine, Role};
-use crate::operations::store::{Tx, Value, params};
+use super::held::HeldLine;
+use super::line::{AgencyLine, EmployeeLine, Role, RrnSaid};
+use crate::employment::{self, Event, Facts, Happened, Held};
+use crate::lifecycle::By;
+use crate::operations::store::{Row, StoreError, Tx, Value, params};
 use crate::operations::{Platform, SecretName, id};
 use crate::personnel::PersonnelError;
-use crate::personnel::types::Personal;
+use crate::personnel::types::{EmployeeStatus, Personal};
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Saved {
+pub enum Saved {
     New,
     Changed,
     Unchanged,
     /// A newer line is stored already.
     Older,
+    /// It would end more badges than an agency may lose at once: it waits for a person.
+    Held,
     /// The agency is not known; import it first.
     UnknownAgency,
+    /// Somebody else in the agency has the number.
+    Taken,
+    /// Somebody wrote the record since it was read.
+    Moved,
+}
+
+/// One source writes after the other: two that write the same people at once would wait for each other in circles.
+pub(in crate::personnel) async fn take_turn(tx: &mut Tx) -> Result<(), StoreError> {
+    let now = tx.now_ms();
+    tx.execute("UPDATE personnel_import_turn SET taken_at = $1 WHERE id = 1", params![now]).await?;
+    Ok(())
 }
 
 /// Departments seen in this import: code to id, so that a line of a known department asks nothing.
-pub(super) type Departments = HashMap<(String, String), (String, String)>;
+pub(in crate::personnel) type Departments = HashMap<(String, String), (String, String)>;
 
-pub(super) async fn agency(tx: &mut Tx, line: &AgencyLine, source: &str) -> Result<Saved, PersonnelError> {
+pub(in crate::personnel) async fn agency(
+    platform: &Platform,
+    tx: &mut Tx,
+    line: &AgencyLine,
+    told: &Told,
+) -> Result<Saved, PersonnelError> {
+    let source = told.source.as_str();
     let row = tx
         .fetch_optional(
             "SELECT name, name_en, kind, parent_code, eligible, reason_ko, reason_en, phase, phase_at, effective_at \
@@ -40,6 +62,7 @@ pub(super) async fn agency(tx: &mut Tx, line: &AgencyLine, source: &str) -> Resu
     let reason_ko = line.reason.as_ref().map(|reason| reason.ko.clone());
     let reason_en = line.reason.as_ref().map(|reason| reason.en.clone());
     let mut saved = Saved::New;
+    let mut excluded = false;
     if let Some(row) = row {
         let same = row.text("name")? == line.name.ko
             && row.text("name_en")? == line.name.en
@@ -51,9 +74,30 @@ pub(super) async fn agency(tx: &mut Tx, line: &AgencyLine, source: &str) -> Resu
             && row.opt_int("phase")? == line.phase
             && row.opt_int("phase_at")? == line.phase_at;
         if same {
+            employment::supersede(tx, line.code.as_str(), line.effective_at).await?;
             return Ok(Saved::Unchanged);
         }
         saved = Saved::Changed;
+        if row.int("effective_at")? > line.effective_at {
+            return Ok(Saved::Older);
+        }
+        excluded = row.flag("eligible")? && !line.eligible;
+    }
+    if excluded && !told.released && !employment::admit_exclusion(tx, line.code.as_str()).await? {
+        let payload = HeldLine::agency(line).payload()?;
+        let content_tag = platform.sealer.blind_index("agency-content", &String::from_utf8_lossy(&payload));
+        let held = Held {
+            subject: line.code.as_str(),
+            agency_code: line.code.as_str(),
+            event: Event::Exclusion,
+            content_tag: &content_tag,
+            source,
+            told_by: &told.by,
+            effective_at: line.effective_at,
+            payload,
+        };
+        employment::hold(platform, tx, held).await?;
+        return Ok(Saved::Held);
     }
     let now = tx.now_ms();
     let rows = tx
@@ -82,18 +126,132 @@ pub(super) async fn agency(tx: &mut Tx, line: &AgencyLine, source: &str) -> Resu
             ],
         )
         .await?;
-    Ok(if rows == 1 { saved } else { Saved::Older })
+    if rows != 1 {
+        return Ok(Saved::Older);
+    }
+    employment::supersede(tx, line.code.as_str(), line.effective_at).await?;
+    if excluded {
+        employment::exclude(tx, line.code.as_str(), &told.by).await?;
+    } else if line.eligible {
+        employment::include(tx, line.code.as_str()).await?;
+    }
+    Ok(saved)
 }
 
-pub(super) async fn employee(
+/// Who tells a change, from where, and what is known of the record it is meant for.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub by: By,
+    /// Kept with the row.
+    pub source: String,
+    /// A person has looked at it: it is not weighed against what an agency may lose at once.
+    pub released: bool,
+    /// The record as it was read; without it the line is for whoever has its number.
+    pub target: Option<Target>,
+    /// The teller's own id of the person; `None` says nothing of it.
+    pub external_id: Option<Option<String>>,
+    /// The person leaves the teller's directory. The record stays.
+    pub remove: bool,
+}
+
+impl Told {
+    /// A plain line of a file.
+    pub fn line(by: By, source: &str) -> Self {
+        Self {
+            by,
+            source: source.to_owned(),
+            released: false,
+            target: None,
+            external_id: None,
+            remove: false,
+        }
+    }
+}
+
+/// A record as somebody read it: it is written only if nobody wrote it meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub employee_id: String,
+    /// What it said then; `None` if whatever it says now is to be overwritten.
+    pub content_tag: Option<Vec<u8>>,
+}
+
+const FOUND: &str = "SELECT id, agency_code, department_id, status, personal, content_tag, rrn_tag, name_index, \
+                     effective_at, external_index, removed_at FROM employee WHERE ";
+
+async fn find(
+    platform: &Platform,
+    tx: &mut Tx,
+    line: &EmployeeLine,
+    told: &Told,
+    number_index: &[u8],
+) -> Result<Result<Option<Row>, Saved>, PersonnelError> {
+    const BY_NUMBER: &str = "agency_code = $1 AND number_index = $2";
+    let by_number = tx
+        .fetch_optional(
+            AssertSqlSafe(format!("{FOUND}{BY_NUMBER}")),
+            params![line.agency.as_str(), number_index],
+        )
+        .await?;
+    if let Some(target) = &told.target {
+        let row = tx
+            .fetch_optional(AssertSqlSafe(format!("{FOUND}id = $1")), params![target.employee_id.as_str()])
+            .await?;
+        let as_read = |row: &Row| match &target.content_tag {
+            Some(read) => row.bytes("content_tag").is_ok_and(|now| now == *read),
+            None => true,
+        };
+        let Some(row) = row.filter(as_read) else { return Ok(Err(Saved::Moved)) };
+        if by_number.map(|row| row.text("id")).transpose()?.is_some_and(|id| id != target.employee_id) {
+            return Ok(Err(Saved::Taken));
+        }
+        return Ok(Ok(Some(row)));
+    }
+    match (by_number, &line.previous_agency) {
+        (None, Some(previous)) => {
+            let index = platform.sealer.blind_index("employee-number", &line.number);
+            Ok(Ok(tx
+                .fetch_optional(
+                    AssertSqlSafe(format!("{FOUND}{BY_NUMBER}")),
+                    params![previous.as_str(), index],
+                )
+                .await?))
+        }
+        (found, _) => Ok(Ok(found)),
+    }
+}
+
+/// The facts that the rule table compares, of the record as it lies in the store.
+fn facts_of(platform: &Platform, row: &Row) -> Result<Facts, PersonnelError> {
+    let sealed = row.bytes("personal")?;
+    let plain = platform.sealer.open("employee", "personal", &row.text("id")?, &sealed)?;
+    let personal: Personal = serde_json::from_slice(&plain).map_err(|_| PersonnelError::Damaged)?;
+    Ok(Facts {
+        status: EmployeeStatus::parse(&row.text("status")?).ok_or(PersonnelError::Damaged)?,
+        agency_code: row.text("agency_code")?,
+        agency_takes_part: true,
+        department_id: row.text("department_id")?,
+        phone: personal.phone.clone(),
+        particulars: particulars(&personal)?,
+    })
+}
+
+fn particulars(personal: &Personal) -> Result<String, PersonnelError> {
+    let without_phone = Personal { phone: String::new(), ..personal.clone() };
+    serde_json::to_string(&without_phone).map_err(|_| PersonnelError::Damaged)
+}
+
+/// Writes one employee and does what the rule table says, in the transaction of the caller.
+pub(in crate::personnel) async fn employee(
     platform: &Platform,
     tx: &mut Tx,
     departments: &mut Departments,
     line: &EmployeeLine,
-    source: &str,
-) -> Result<Saved, PersonnelError> {
-    let Some(department_id) = department(tx, departments, line, source).await? else {
-        return Ok(Saved::UnknownAgency);
+    told: &Told,
+) -> Result<(Saved, String), PersonnelError> {
+    let nobody = |saved| Ok((saved, String::new()));
+    let Some(department_id) = department(tx, departments, line, &told.source).await? else {
+        return nobody(Saved::UnknownAgency);
     };
     let sealer = &platform.sealer;
     let number_index = sealer.blind_index("employee-number", &line.number);
@@ -110,33 +268,87 @@ pub(super) async fn employee(
     let content = format!("{text}\0{department_id}\0{}\0{:?}", line.status.as_str(), line.role);
     let content_tag = sealer.blind_index("employee-content", &content);
 
-    let found = tx
-        .fetch_optional(
-            "SELECT id, content_tag, rrn_tag, name_index, effective_at FROM employee \
-             WHERE agency_code = $1 AND number_index = $2",
-            params![line.agency.as_str(), number_index.as_slice()],
-        )
-        .await?;
+    let found = match find(platform, tx, line, told, &number_index).await? {
+        Ok(found) => found,
+        Err(saved) => return nobody(saved),
+    };
     let employee_id = found.as_ref().map(|row| row.text("id")).transpose()?.unwrap_or_else(id::new);
     let stored_rrn = found.as_ref().map(|row| row.opt_bytes("rrn_tag")).transpose()?.flatten();
     let rrn_tag = rrn_tag(platform, &employee_id, line, stored_rrn.as_deref())?;
+    let stored_external = found.as_ref().map(|row| row.opt_bytes("external_index")).transpose()?.flatten();
+    let external_index = match &told.external_id {
+        None => stored_external.clone(),
+        Some(external) => external.as_ref().map(|text| sealer.blind_index("employee-external", text)),
+    };
+    let removed = found.as_ref().map(|row| row.opt_int("removed_at")).transpose()?.flatten();
     if let Some(row) = &found {
-        if row.bytes("content_tag")? == content_tag && rrn_tag == stored_rrn {
-            return Ok(Saved::Unchanged);
+        if row.bytes("content_tag")? == content_tag
+            && row.text("agency_code")? == line.agency.as_str()
+            && rrn_tag == stored_rrn
+            && external_index == stored_external
+            && removed.is_some() == told.remove
+        {
+            employment::supersede(tx, &employee_id, line.effective_at).await?;
+            return Ok((Saved::Unchanged, employee_id));
         }
         if row.int("effective_at")? > line.effective_at {
-            return Ok(Saved::Older);
+            return Ok((Saved::Older, employee_id));
         }
+    }
+    let after = Facts {
+        status: line.status,
+        agency_code: line.agency.as_str().to_owned(),
+        agency_takes_part: true,
+        department_id: department_id.clone(),
+        phone: line.phone.clone(),
+        particulars: particulars(&personal)?,
+    };
+    let before = found.as_ref().map(|row| facts_of(platform, row)).transpose()?;
+    let moved = before.as_ref().is_some_and(|before| before.agency_code != after.agency_code);
+    let after = if moved {
+        let takes_part = tx
+            .fetch_one("SELECT eligible FROM agency WHERE code = $1", params![line.agency.as_str()])
+            .await?
+            .flag("eligible")?;
+        Facts { agency_takes_part: takes_part, ..after }
+    } else {
+        after
+    };
+    let events = employment::events(before.as_ref(), &after);
+    let happened = Happened {
+        employee_id: &employee_id,
+        // What an agency may lose at once is counted where the official comes from.
+        agency_code: before.as_ref().map_or(&after.agency_code, |before| &before.agency_code),
+        events: &events,
+        by: &told.by,
+    };
+    if !told.released
+        && let Some(ending) = events.iter().copied().find(|event| event.ends_badge())
+        && !employment::admit(platform, tx, &happened).await?
+    {
+        let held = Held {
+            subject: &employee_id,
+            agency_code: happened.agency_code,
+            event: ending,
+            content_tag: &content_tag,
+            source: &told.source,
+            told_by: &told.by,
+            effective_at: line.effective_at,
+            payload: HeldLine::new(line, told).payload()?,
+        };
+        employment::hold(platform, tx, held).await?;
+        return Ok((Saved::Held, employee_id));
     }
     let name_index = sealer.blind_index("employee-name", &line.name.ko);
     let sealed = sealer.seal("employee", "personal", &employee_id, &plain);
+    let external = |text: &String| sealer.seal("employee", "external_id", &employee_id, text.as_bytes());
     let now = tx.now_ms();
     let renamed = match &found {
         None => {
             tx.execute(
                 "INSERT INTO employee (id, agency_code, department_id, status, link_id, personal, rrn_tag, name_index, \
-                 number_index, content_tag, source, effective_at, updated_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                 number_index, content_tag, source, effective_at, updated_at, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
                 params![
                     employee_id.as_str(),
                     line.agency.as_str(),
@@ -148,7 +360,7 @@ pub(super) async fn employee(
                     name_index,
                     number_index,
                     content_tag,
-                    source,
+                    told.source.as_str(),
                     line.effective_at,
                     now
                 ],
@@ -160,7 +372,8 @@ pub(super) async fn employee(
             let renamed = row.bytes("name_index")? != name_index;
             tx.execute(
                 "UPDATE employee SET department_id = $2, status = $3, personal = $4, rrn_tag = $5, name_index = $6, \
-                 content_tag = $7, source = $8, effective_at = $9, updated_at = $10 WHERE id = $1",
+                 content_tag = $7, source = $8, effective_at = $9, updated_at = $10, agency_code = $11, \
+                 number_index = $12, removed_at = $13 WHERE id = $1",
                 params![
                     employee_id.as_str(),
                     department_id.as_str(),
@@ -169,9 +382,12 @@ pub(super) async fn employee(
                     rrn_tag,
                     name_index,
                     content_tag,
-                    source,
+                    told.source.as_str(),
                     line.effective_at,
-                    now
+                    now,
+                    line.agency.as_str(),
+                    number_index,
+                    told.remove.then_some(now)
                 ],
             )
             .await?;
@@ -185,23 +401,72 @@ pub(super) async fn employee(
             renamed
         }
     };
+    if let Some(text) = &told.external_id {
+        tx.execute(
+            "UPDATE employee SET external_id = $2, external_index = $3 WHERE id = $1",
+            params![employee_id.as_str(), text.as_ref().map(external), external_index],
+        )
+        .await?;
+    }
     if renamed {
-        let pieces = sealer.bigrams("employee-name-piece", &line.name.ko);
-        let places: Vec<String> = (0..pieces.len()).map(|n| format!("(${}, $1)", n + 2)).collect();
-        if !pieces.is_empty() {
-            let mut values = params![employee_id.as_str()];
-            values.extend(pieces.into_iter().map(Value::from));
-            let sql = format!(
-                "INSERT INTO employee_name_piece (piece, employee_id) VALUES {} ON CONFLICT DO NOTHING",
-                places.join(", ")
-            );
-            tx.execute(AssertSqlSafe(sql), values).await?;
-        }
+        name_pieces(platform, tx, &employee_id, &line.name.ko).await?;
     }
     if found.is_some() || line.role != Role::Member {
         role(tx, &department_id, &employee_id, line).await?;
     }
-    Ok(if found.is_some() { Saved::Changed } else { Saved::New })
+    if let Some(before) = &before {
+        leave_posts(tx, before, &after, &employee_id).await?;
+        employment::supersede(tx, &employee_id, line.effective_at).await?;
+    }
+    employment::carry_out(platform, tx, &happened).await?;
+    Ok((if found.is_some() { Saved::Changed } else { Saved::New }, employee_id))
+}
+
+/// Keyed hashes of the name's pieces, for searching.
+async fn name_pieces(
+    platform: &Platform,
+    tx: &mut Tx,
+    employee_id: &str,
+    name: &str,
+) -> Result<(), PersonnelError> {
+    let pieces = platform.sealer.bigrams("employee-name-piece", name);
+    if pieces.is_empty() {
+        return Ok(());
+    }
+    let places: Vec<String> = (0..pieces.len()).map(|n| format!("(${}, $1)", n + 2)).collect();
+    let mut values = params![employee_id];
+    values.extend(pieces.into_iter().map(Value::from));
+    let sql = format!(
+        "INSERT INTO employee_name_piece (piece, employee_id) VALUES {} ON CONFLICT DO NOTHING",
+        places.join(", ")
+    );
+    tx.execute(AssertSqlSafe(sql), values).await?;
+    Ok(())
+}
+
+/// Whoever ends or goes to another department heads the former one no longer.
+async fn leave_posts(
+    tx: &mut Tx,
+    before: &Facts,
+    after: &Facts,
+    employee_id: &str,
+) -> Result<(), PersonnelError> {
+    let ended = matches!(after.status, EmployeeStatus::Retired | EmployeeStatus::Dead);
+    if !ended && before.department_id == after.department_id {
+        return Ok(());
+    }
+    let stays = if ended { "" } else { after.department_id.as_str() };
+    tx.execute(
+        "UPDATE department SET head_id = NULL WHERE head_id = $1 AND id <> $2",
+        params![employee_id, stays],
+    )
+    .await?;
+    tx.execute(
+        "DELETE FROM department_deputy WHERE employee_id = $1 AND department_id <> $2",
+        params![employee_id, stays],
+    )
+    .await?;
+    Ok(())
 }
 
 /// The sealed tag of the line's number: the stored one when it says the same under the active key, else a new one.
@@ -212,7 +477,11 @@ fn rrn_tag(
     line: &EmployeeLine,
     stored: Option<&[u8]>,
 ) -> Result<Option<Vec<u8>>, PersonnelError> {
-    let Some(rrn) = &line.rrn else { return Ok(stored.map(<[u8]>::to_vec)) };
+    let rrn = match &line.rrn {
+        RrnSaid::Number(rrn) => rrn,
+        RrnSaid::Unsaid => return Ok(stored.map(<[u8]>::to_vec)),
+        RrnSaid::Nothing => return Ok(None),
+    };
     let key = platform.keys.secret(SecretName::Identity).map_err(|_| PersonnelError::Damaged)?;
     let tag = rrn.tag(key);
     if let Some(stored) = stored
@@ -251,6 +520,23 @@ async fn department(
     let department_id = department_id(&key.0, &key.1);
     let parent = line.parent_department.as_ref().map(|code| self::department_id(&key.0, code));
     let now = tx.now_ms();
+    if line.department.ko.is_empty() {
+        // The teller names the department by its code alone: one that we know stays as it is.
+        tx.execute(
+            "INSERT INTO department (id, agency_code, code, name, name_en, parent_id, head_at, source, effective_at, \
+             updated_at, created_at) VALUES ($1, $2, $3, $3, '', NULL, 0, $4, 0, $5, $5) ON CONFLICT DO NOTHING",
+            params![
+                department_id.as_str(),
+                line.agency.as_str(),
+                line.department_code.as_str(),
+                source,
+                now
+            ],
+        )
+        .await?;
+        departments.insert(key, (department_id.clone(), told));
+        return Ok(Some(department_id));
+    }
     tx.execute(
         "INSERT INTO department (id, agency_code, code, name, name_en, parent_id, head_at, source, effective_at, \
          updated_at) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9) \
