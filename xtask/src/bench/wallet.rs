@@ -22,7 +22,14 @@ const NAMES: &[(&str, &str)] = &[
         "wallet_pin_check",
         "last digit of the PIN to the next screen, without the time a request was under way",
     ),
-    ("wallet_present_cpu", "main thread's work from the pasted link of a login to its result"),
+    (
+        "wallet_asked_cpu",
+        "CPU of the main thread from a login's link to the question: fetched, verified, drawn",
+    ),
+    (
+        "wallet_present_cpu",
+        "CPU of the main thread from the last digit to the result: chosen, signed, encrypted, drawn",
+    ),
 ];
 
 /// Measures and prints; each timed thing so many times.
