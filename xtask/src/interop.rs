@@ -1,5 +1,6 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
+mod hr;
 mod mdoc;
 mod uniffi;
 
@@ -50,6 +51,11 @@ const JUDGES: &[Judge] = &[
         name: "mdoc",
         what: "npm @auth0/mdl and PyPI pymdoccbor read our mobile documents, and we read theirs",
         run: mdoc::run,
+    },
+    Judge {
+        name: "hr",
+        what: "PyPI scim2-tester finds only SUCCESS; PyPI scim2-client pushes 1,000 people through kills; npm smpp, killed too, loses no message",
+        run: hr::run,
     },
     Judge { name: "postgres", what: "the walk and the invariants on PostgreSQL 15", run: postgres },
 ];

@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod login;
 pub mod notification;
 pub mod personnel;
+pub mod scim;
 pub mod staff;
 pub mod verification;
 pub mod wallet_app;

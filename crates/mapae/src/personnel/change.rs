@@ -62,9 +62,7 @@ pub async fn write_released(
     match HeldLine::read(payload)? {
         HeldLine::Agency(agency) => save::agency(platform, tx, &agency.line()?, &told).await,
         HeldLine::Employee(employee) => {
-            let (line, external_id, remove) = employee.line()?;
-            told.external_id = external_id;
-            told.remove = remove;
+            let line = employee.line(&mut told)?;
             told.target = Some(Target { employee_id: subject.to_owned(), content_tag: None });
             Ok(save::employee(platform, tx, &mut Departments::new(), &line, &told).await?.0)
         }

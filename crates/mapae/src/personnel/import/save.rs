@@ -150,8 +150,12 @@ pub struct Told {
     pub target: Option<Target>,
     /// The teller's own id of the person; `None` says nothing of it.
     pub external_id: Option<Option<String>>,
+    /// The name by which the teller knows the person, where that is not the number; `None` says nothing of it.
+    pub user_name: Option<Option<String>>,
     /// The person leaves the teller's directory. The record stays.
     pub remove: bool,
+    /// There must be nobody of this number yet, or somebody who left the directory.
+    pub fresh: bool,
 }
 
 impl Told {
@@ -163,7 +167,9 @@ impl Told {
             released: false,
             target: None,
             external_id: None,
+            user_name: None,
             remove: false,
+            fresh: false,
         }
     }
 }
@@ -177,7 +183,8 @@ pub struct Target {
 }
 
 const FOUND: &str = "SELECT id, agency_code, department_id, status, personal, content_tag, rrn_tag, name_index, \
-                     effective_at, external_index, removed_at FROM employee WHERE ";
+                     effective_at, external_index, user_name_index, \
+                     removed_at FROM employee WHERE ";
 
 async fn find(
     platform: &Platform,
@@ -206,6 +213,10 @@ async fn find(
             return Ok(Err(Saved::Taken));
         }
         return Ok(Ok(Some(row)));
+    }
+    let there = by_number.as_ref().map(|row| row.opt_int("removed_at")).transpose()?;
+    if told.fresh && there.is_some_and(|removed| removed.is_none()) {
+        return Ok(Err(Saved::Taken));
     }
     match (by_number, &line.previous_agency) {
         (None, Some(previous)) => {
@@ -280,12 +291,24 @@ pub(in crate::personnel) async fn employee(
         None => stored_external.clone(),
         Some(external) => external.as_ref().map(|text| sealer.blind_index("employee-external", text)),
     };
+    let stored_user = found.as_ref().map(|row| row.opt_bytes("user_name_index")).transpose()?.flatten();
+    let user_index = match &told.user_name {
+        None => stored_user.clone(),
+        // The same kind of hash as that of a number: whoever has no name of their own is found by the number.
+        Some(name) => name.as_ref().map(|text| sealer.blind_index("employee-number", text)),
+    };
+    if told.user_name.is_some()
+        && user_name_taken(tx, line, &employee_id, user_index.as_deref(), &number_index).await?
+    {
+        return nobody(Saved::Taken);
+    }
     let removed = found.as_ref().map(|row| row.opt_int("removed_at")).transpose()?.flatten();
     if let Some(row) = &found {
         if row.bytes("content_tag")? == content_tag
             && row.text("agency_code")? == line.agency.as_str()
             && rrn_tag == stored_rrn
             && external_index == stored_external
+            && user_index == stored_user
             && removed.is_some() == told.remove
         {
             employment::supersede(tx, &employee_id, line.effective_at).await?;
@@ -401,6 +424,15 @@ pub(in crate::personnel) async fn employee(
             renamed
         }
     };
+    if let Some(text) = &told.user_name {
+        let sealed =
+            text.as_ref().map(|text| sealer.seal("employee", "user_name", &employee_id, text.as_bytes()));
+        tx.execute(
+            "UPDATE employee SET user_name = $2, user_name_index = $3 WHERE id = $1",
+            params![employee_id.as_str(), sealed, user_index],
+        )
+        .await?;
+    }
     if let Some(text) = &told.external_id {
         tx.execute(
             "UPDATE employee SET external_id = $2, external_index = $3 WHERE id = $1",
@@ -420,6 +452,24 @@ pub(in crate::personnel) async fn employee(
     }
     employment::carry_out(platform, tx, &happened).await?;
     Ok((if found.is_some() { Saved::Changed } else { Saved::New }, employee_id))
+}
+
+/// Whether somebody else of the agency is known by this name, or by a number that says the same.
+async fn user_name_taken(
+    tx: &mut Tx,
+    line: &EmployeeLine,
+    employee_id: &str,
+    user_index: Option<&[u8]>,
+    number_index: &[u8],
+) -> Result<bool, PersonnelError> {
+    let other = tx
+        .fetch_optional(
+            "SELECT id FROM employee WHERE agency_code = $1 AND (user_name_index = $2 OR (user_name_index IS NULL \
+             AND number_index = $2)) AND id <> $3 AND removed_at IS NULL LIMIT 1",
+            params![line.agency.as_str(), user_index.unwrap_or(number_index), employee_id],
+        )
+        .await?;
+    Ok(other.is_some())
 }
 
 /// Keyed hashes of the name's pieces, for searching.
@@ -516,9 +566,11 @@ async fn department(
     if agency.is_none() {
         return Ok(None);
     }
-    // Ids follow from the codes: a department may be named as a parent before its own line comes.
-    let department_id = department_id(&key.0, &key.1);
-    let parent = line.parent_department.as_ref().map(|code| self::department_id(&key.0, code));
+    let department_id = department_of(tx, &key.0, &key.1).await?;
+    let parent = match &line.parent_department {
+        Some(code) => Some(department_of(tx, &key.0, code).await?),
+        None => None,
+    };
     let now = tx.now_ms();
     if line.department.ko.is_empty() {
         // The teller names the department by its code alone: one that we know stays as it is.
@@ -560,7 +612,29 @@ async fn department(
     Ok(Some(department_id))
 }
 
-/// The id of a department, from its agency's and its own code.
+/// The department that has a code, or the id it will have: a department may be named as a parent before its own line
+/// comes. Where the code belonged to a department that has another one now, that one keeps its id.
+pub(in crate::personnel) async fn department_of(
+    tx: &mut Tx,
+    agency: &str,
+    code: &str,
+) -> Result<String, PersonnelError> {
+    let derived = department_id(agency, code);
+    let rows = tx
+        .fetch_all(
+            "SELECT id, code FROM department WHERE (agency_code = $1 AND code = $2) OR id = $3 LIMIT 2",
+            params![agency, code, derived.as_str()],
+        )
+        .await?;
+    for row in &rows {
+        if row.text("code")? == code {
+            return Ok(row.text("id")?);
+        }
+    }
+    Ok(if rows.is_empty() { derived } else { id::new() })
+}
+
+/// The id that a department gets, from its agency's and its own code.
 pub fn department_id(agency: &str, code: &str) -> String {
     let hash = keys::sha256(format!("department\0{agency}\0{code}").as_bytes());
     format!("d-{}", keys::encoding::hex_encode(hash.get(..12).unwrap_or_default()))
