@@ -44,7 +44,7 @@ pub(super) async fn add(tx: &mut Tx, message_id: &str, taken: &Taken, now: i64) 
 
 /// One line of the bill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Line {
+pub(super) struct Line {
     /// The day in Korea.
     pub day: String,
     /// `first` or `second`.
@@ -80,7 +80,7 @@ pub(super) async fn lines(store: &Store, limit: i64) -> Result<Vec<Line>, StoreE
 
 /// How the text messages of the last weeks stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Standing {
+pub(super) struct Standing {
     pub waiting: i64,
     pub sent: i64,
     pub dead: i64,
