@@ -10,12 +10,18 @@ import { demo } from './demo.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const screen = { width: 360, height: 740 };
+
+/** A tablet and a desk: the main screens are looked at there, too. */
+const wider = [{ width: 768, height: 1024 }, { width: 1440, height: 900 }];
+const main = new Set(['install', 'activation', 'card', 'details', 'consent', 'number', 'result', 'history', 'settings', 'security', 'showing', 'pin-again', 'locked', 'suspended', 'wiped', 'unlock', 'camera-denied']);
+
 export const PIN = '482951';
 
-/** Starts a browser; `camera` is a file of raw video. */
-export function browser(camera) {
+/** Starts a browser; `camera` is a file of raw video. One that is asked says no, as nobody sits before it. */
+export function browser(camera, { asks = false } = {}) {
   const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-  if (camera) args.push('--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-video-capture=${camera}`);
+  if (camera) args.push('--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${camera}`);
+  if (!asks) args.push('--use-fake-ui-for-media-stream');
   return chromium.launch({ executablePath: process.env.CHROMIUM, args });
 }
 
@@ -56,17 +62,22 @@ export async function message(who, seen) {
   throw new Error(`no message came to ${who.phone}`);
 }
 
-/** `mapae account …` on the demo's own store, as an operator would. */
-export async function operate(act, who, ...args) {
-  const { stdout } = await promisify(execFile)(process.env.MAPAE, ['account', act, '--agency', who.agency, '--number', who.number, '--json', ...args], { env: { ...process.env, ...demo.operator.environment } });
+async function command(room, act, who, args) {
+  const { stdout } = await promisify(execFile)(process.env.MAPAE, [room, act, '--agency', who.agency, '--number', who.number, '--json', ...args], { env: { ...process.env, ...demo.operator.environment } });
   return JSON.parse(stdout);
 }
 
+/** `mapae account …` on the demo's own store, as an operator would. */
+export const operate = (act, who, ...args) => command('account', act, who, args);
+
+/** `mapae badge …` likewise. */
+export const order = (act, who, ...args) => command('badge', act, who, args);
+
 /** A visitor at the sample relying party, sent to the login page. */
-export async function loginPage(browser) {
+export async function loginPage(browser, query = '') {
   const context = await browser.newContext({ locale: 'ko-KR', timezoneId: 'Asia/Seoul' });
   const page = await context.newPage();
-  await page.goto(new URL('/login', demo.urls.relying_party).href);
+  await page.goto(new URL(`/login${query}`, demo.urls.relying_party).href);
   await page.waitForSelector('[data-qr] svg');
   return {
     page,
@@ -133,9 +144,20 @@ export class Phone {
     assert.match(await alert.innerText(), pattern);
   }
 
-  /** Pictures in light and dark, and axe's report; any violation of WCAG 2.2 A and AA fails. */
+  /** Pictures in light and dark, of the main screens in three sizes, and axe's report; any violation of WCAG 2.2 A and AA fails. */
   async look(name) {
     await this.page.waitForTimeout(60);
+    if (main.has(name)) {
+      for (const size of wider) {
+        await this.page.setViewportSize(size);
+        await this.see(`${name}-${size.width}`);
+      }
+      await this.page.setViewportSize(screen);
+    }
+    await this.see(name);
+  }
+
+  async see(name) {
     for (const scheme of ['light', 'dark']) {
       await this.page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
       await this.page.screenshot({ path: join(process.env.SCREENSHOTS, `wallet-${name}-${scheme}.png`) });
@@ -233,6 +255,17 @@ export class Phone {
       await this.page.waitForTimeout(150);
     }
     throw new Error('the loop of codes was not complete');
+  }
+
+  /** What the app keeps in this browser: names of records and keys. */
+  stored() {
+    return this.page.evaluate(async () => {
+      const db = await new Promise((done) => { indexedDB.open('mapae-wallet').onsuccess = (event) => done(event.target.result); });
+      const names = (store) => new Promise((done) => { db.transaction(store).objectStore(store).getAllKeys().onsuccess = (event) => done(event.target.result); });
+      const found = { records: await names('records'), keys: await names('keys') };
+      db.close();
+      return found;
+    });
   }
 
   /** Where the app's QR reader is. */

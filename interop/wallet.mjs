@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { PIN, Phone, api, applicant, browser, cameraSees, loginPage, operate } from './app.mjs';
+import { PIN, Phone, api, applicant, browser, cameraSees, loginPage, operate, order } from './app.mjs';
 import { demo } from './demo.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'mapae-camera-'));
@@ -337,11 +337,88 @@ test('the app was deleted: passkey, phone code and PIN bring the account back', 
   await phone.at('내 공무원증', 30000);
 });
 
-test('ordered to wipe: everything is gone, and it says why', async () => {
-  await operate('suspend', holder, '--by', 'yesi.boan');
-  await operate('wipe', holder, '--by', 'yesi.boan');
+test('revoked by two persons: everything is gone, and it says why', async () => {
+  const { state } = await order('revoke', holder, '--by', 'yesi.boan', '--second', 'yesi.insa', '--reason', 'employment_ended');
+  assert.equal(state, 'revoked');
   await phone.unlock('공무원증이 끝났습니다');
   await phone.look('wiped');
+  assert.deepEqual(await phone.stored(), { records: ['settings'], keys: [] });
+  await phone.open();
+  await phone.at('활성화 코드 입력');
+});
+
+test('a forgotten PIN: proofing and passkey again, then the new PIN rests for a day', async () => {
+  const who = applicant();
+  const other = await Phone.on(chromium);
+  await other.setUp(who);
+  await other.press('설정');
+  await other.press('PIN 바꾸기');
+  await other.at('PIN 바꾸기');
+  await other.press('PIN을 잊었습니다');
+  await other.at('본인확인');
+  await other.page.fill('#name', who.name);
+  await other.page.fill('#rrn', who.rrn);
+  await other.look('forgotten-identity');
+  await other.codeAfter(who, () => other.press('인증번호 받기'));
+  await other.press('다음');
+  await other.at('PIN 정하기');
+  await other.type('836194');
+  await other.page.getByText('한 번 더').waitFor();
+  await other.type('836194');
+  await other.at('새 PIN을 정했습니다');
+  await other.look('pin-rests');
+  await other.unlock('내 공무원증');
+  await other.page.getByText('새 PIN이 쉬는 중입니다').waitFor();
+  await other.look('card-pin-rests');
+  // The rule is the server's, not the screen's: a login that asks for the PIN is refused, an ordinary one is not.
+  for (const [level, ends] of [['?level=pin', () => other.told(/24시간/)], ['', () => other.at('로그인했습니다')]]) {
+    const site = await loginPage(chromium, level);
+    await other.link(site.link);
+    await other.at(/로그인$/);
+    await other.press('동의하고 계속');
+    await other.at('번호 확인');
+    await other.type(site.number);
+    if (level) {
+      await other.at('PIN 입력');
+      await other.type('836194');
+    }
+    await ends();
+    if (level) await other.look('pin-rests-refused');
+    await site.close();
+  }
+  await other.close();
+});
+
+test('the camera is refused: the screen says what to do, and a photo of the QR logs in', async () => {
+  const asked = await browser(camera, { asks: true });
+  const who = applicant();
+  const other = await Phone.on(asked);
+  try {
+    await other.setUp(who);
+    await other.press('QR 촬영');
+    await other.at('QR 촬영');
+    await other.told(/카메라를 쓸 수 없습니다[^]*사진에서 읽거나/);
+    await other.look('camera-denied');
+    await other.page.setInputFiles('input[type=file]', { name: 'empty.png', mimeType: 'image/png', buffer: await other.page.locator('.tabs').screenshot() });
+    await other.told(/QR/);
+    const site = await loginPage(chromium);
+    const picture = await site.page.locator('[data-qr]').screenshot();
+    await other.page.setInputFiles('input[type=file]', { name: 'login.png', mimeType: 'image/png', buffer: picture });
+    await other.at(/로그인$/, 20000);
+    await other.press('동의하고 계속');
+    await other.at('번호 확인');
+    await other.type(site.number);
+    await other.at('로그인했습니다');
+    await site.page.waitForURL(new URL('/', demo.urls.relying_party).href, { timeout: 15000 });
+    await site.close();
+    // Lost for good: suspended, and the phone is ordered to forget everything, whoever finds it.
+    await operate('suspend', who, '--by', 'yesi.boan');
+    await operate('wipe', who, '--by', 'yesi.boan');
+    await other.unlock('공무원증이 끝났습니다');
+    assert.deepEqual(await other.stored(), { records: ['settings'], keys: [] });
+  } finally {
+    await asked.close();
+  }
 });
 
 test('a passkey without PRF: the server’s share opens the vault; offline, or for another finger, it stays closed', async () => {
@@ -369,6 +446,42 @@ test('a passkey without PRF: the server’s share opens the vault; offline, or f
   await plain.told(/취소했거나/);
   await plain.look('unlock-failed');
   await plain.close();
+});
+
+test('the rest of the app comes late or not at all: a step says so, a tap is not lost', async () => {
+  // Without the service worker, which would have it in its cache.
+  const other = await Phone.on(chromium, { serviceWorkers: 'block' });
+  const who = applicant();
+  await other.page.route('**/rest-*.wasm', (route) => route.abort());
+  await other.page.goto(who.install);
+  await other.at('휴대전화에 공무원증 설치');
+  await other.press('이 브라우저에서 계속');
+  await other.at('활성화 코드 입력');
+  await other.page.fill('#code', '12345678');
+  await other.press('다음');
+  await other.told(/나머지를 내려받지 못했습니다/);
+  await other.look('rest-missing');
+  await other.press('앱을 지웠다가');
+  await other.at('여는 중');
+  await other.told(/나머지를 내려받지 못했습니다/);
+  await other.look('rest-missing-screen');
+  await other.page.unroute('**/rest-*.wasm');
+  await other.press('다시 시도');
+  await other.at('공무원증 복구');
+  await other.setUp(who);
+  let late = 0;
+  await other.page.route('**/rest-*.wasm', async (route) => {
+    await new Promise((done) => setTimeout(done, 1500));
+    late += 1;
+    await route.continue();
+  });
+  await other.unlock('내 공무원증');
+  await other.press('상세 보기');
+  await other.at('여는 중');
+  assert.equal(late, 0, 'the card stood there without the rest');
+  await other.at('모바일 공무원증');
+  assert.equal(late, 1);
+  await other.close();
 });
 
 test('set-up that is interrupted goes on where it was', async () => {

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: the hot paths and the flows, in release; each beside the raw operation of the same run.
 
+pub(crate) mod wallet;
+
 use crate::process::{self, Outcome};
 use crate::tools;
 use std::process::Command;

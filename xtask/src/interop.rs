@@ -95,7 +95,7 @@ pub(crate) fn screenshots() -> Outcome {
 }
 
 /// A demo of our own on free ports: the walk is played, the server stays, and its one line of JSON names everything.
-struct Demo {
+pub(crate) struct Demo {
     _server: Background,
     description: PathBuf,
     folder: PathBuf,
@@ -107,7 +107,7 @@ impl Demo {
     }
 
     /// With applicants brought up to their invitation, for phones and wallets that are not the demo's.
-    fn with_applicants(mapae: &Path, name: &str, applicants: u32) -> Outcome<Self> {
+    pub(crate) fn with_applicants(mapae: &Path, name: &str, applicants: u32) -> Outcome<Self> {
         let folder = tools::scratch(name)?;
         let base = tools::free_ports(4)?;
         let mut command = Command::new(mapae);
@@ -121,6 +121,11 @@ impl Demo {
         std::fs::write(&description, line)
             .map_err(|error| format!("cannot write {}: {error}", description.display()))?;
         Ok(Self { _server: server, description, folder })
+    }
+
+    /// The file with that line of JSON.
+    pub(crate) fn path(&self) -> &Path {
+        &self.description
     }
 
     fn description(&self) -> Outcome<serde_json::Value> {
@@ -143,7 +148,7 @@ fn node_tests(mapae: &Path, demo: &Demo, script: &str) -> Outcome {
             .args(["--test", "--test-concurrency=1", script])
             .current_dir(folder)
             .env("MAPAE", mapae)
-            .env("MAPAE_DEMO", &demo.description),
+            .env("MAPAE_DEMO", demo.path()),
     )
 }
 
@@ -176,7 +181,7 @@ fn browser(mapae: &Path, screenshots: &Path) -> Outcome {
             .args(["--test", "pages.mjs"])
             .current_dir(folder)
             .env("MAPAE", mapae)
-            .env("MAPAE_DEMO", &demo.description)
+            .env("MAPAE_DEMO", demo.path())
             .env("CHROMIUM", chromium)
             .env("SCREENSHOTS", screenshots),
     )
@@ -199,7 +204,7 @@ fn wallet(mapae: &Path) -> Outcome {
             .args(["--test", "--test-concurrency=1", "wallet.mjs"])
             .current_dir(folder)
             .env("MAPAE", mapae)
-            .env("MAPAE_DEMO", &demo.description)
+            .env("MAPAE_DEMO", demo.path())
             .env("CHROMIUM", chromium)
             .env("SCREENSHOTS", &screens)
             .env("WALLET_APP", tools::target().join("wallet-app")),

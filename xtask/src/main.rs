@@ -40,14 +40,20 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Measure the hot paths and the flows, in release.
+    /// Measure: the server's hot paths and flows in release, or the wallet app in a browser.
     Bench {
+        /// What to measure.
+        #[arg(value_enum, default_value = "server")]
+        what: Measured,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
         /// Seconds for each flow.
         #[arg(long, default_value_t = 10)]
         seconds: u64,
+        /// How many times each thing of the wallet app is timed.
+        #[arg(long, default_value_t = 9)]
+        runs: u32,
     },
     /// Build the installable wallet app, which demo and interop do by themselves.
     Wasm,
@@ -57,13 +63,23 @@ enum Command {
     Screenshots,
 }
 
+/// What can be measured.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Measured {
+    /// The hot paths and the flows.
+    Server,
+    /// The wallet app.
+    Wallet,
+}
+
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Demo { arguments } => demo(&arguments),
         Command::Test { filter } => testing::run(filter.as_deref()),
         Command::Interop { judges, all } => interop::run(&judges, all),
-        Command::Bench { json, seconds } => bench::run(json, seconds),
+        Command::Bench { what: Measured::Server, json, seconds, .. } => bench::run(json, seconds),
+        Command::Bench { what: Measured::Wallet, json, runs, .. } => bench::wallet::run(json, runs),
         Command::Wasm => tools::build_wallet_app(),
         Command::Lint => lint::run(),
         Command::Screenshots => interop::screenshots(),

@@ -41,6 +41,9 @@ enum Command {
     /// Text messages: send one through the configured provider, tell how they stand.
     #[command(subcommand)]
     Message(mapae::notification::cli::Command),
+    /// Badges: suspend, resume, revoke.
+    #[command(subcommand)]
+    Badge(mapae::lifecycle::cli::Command),
     /// Wallet accounts: suspend, resume, unlock.
     #[command(subcommand)]
     Account(mapae::account::cli::Command),
@@ -114,6 +117,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Personnel(command) => mapae::personnel::cli::run(command, config).await,
         Command::Scim(command) => mapae::scim::cli::run(command, config).await,
         Command::Message(command) => mapae::notification::cli::run(command, config).await,
+        Command::Badge(command) => mapae::lifecycle::cli::run(command, config).await,
         Command::Account(command) => mapae::account::cli::run(command, config).await,
         Command::RelyingParty(command) => mapae::verification::cli::run(command, config).await,
         Command::Audit(command) => mapae::audit::cli::run(command, config).await,

@@ -14,7 +14,7 @@ use crate::dom::prelude::*;
 use crate::fault::{Fault, Trouble};
 use crate::place::Place;
 use crate::ports::{BrowserShell, WebClock, WebStorage};
-use crate::screens::Screen;
+use crate::screens::{self, Rest, Screen};
 use crate::settings::Settings;
 use crate::texts::{self, Language};
 use crate::vault_key::{Kind, Lock, keep_locked_phone};
@@ -41,6 +41,8 @@ pub struct App {
     /// What is on show.
     pub screen: Local<Screen>,
     before: Local<Vec<Screen>>,
+    /// The second part of the app, once it is loaded.
+    pub rest: Local<Option<&'static Rest>>,
     /// What the open wallet remembers.
     pub state: Local<Option<Rc<State>>>,
     /// A step is under way.
@@ -87,6 +89,7 @@ impl App {
             inner: StoredValue::new_local(Rc::new(inner)),
             screen: RwSignal::new_local(Screen::Opening),
             before: RwSignal::new_local(Vec::new()),
+            rest: RwSignal::new_local(None),
             state: RwSignal::new_local(None),
             busy: RwSignal::new(false),
             fault: RwSignal::new(None),
@@ -181,6 +184,19 @@ impl App {
 
     // ---- Steps ----
 
+    /// The second part of the app; loaded when it is first asked for.
+    pub async fn rest(self) -> Result<&'static Rest, Trouble> {
+        if let Some(rest) = self.rest.get_untracked() {
+            return Ok(rest);
+        }
+        let rest = screens::load().await?;
+        // Whoever else waited for it may have been first; the screen must not be made twice.
+        if self.rest.with_untracked(Option::is_none) {
+            self.rest.set(Some(rest));
+        }
+        Ok(rest)
+    }
+
     /// Runs a step; the screen is busy meanwhile, and what goes wrong is told on it.
     pub fn run(self, step: impl Future<Output = Result<(), Trouble>> + 'static) {
         if self.busy.get_untracked() {
@@ -259,7 +275,7 @@ impl App {
 
     /// Opens the vault that is there; the person confirms where there is a passkey.
     pub async fn unlock(self, lock: &Lock) -> Result<(), Trouble> {
-        let key = lock.open(&self.shell()).await?;
+        let key = lock.open(self).await?;
         let opened = Wallet::open(self.shell(), key).await?;
         self.take(opened, lock.kind).await;
         Ok(())

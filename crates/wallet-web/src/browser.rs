@@ -116,6 +116,8 @@ extern "C" {
     pub fn save(name: &str, kind: &str, text: &str);
     #[wasm_bindgen(js_namespace = mapae, js_name = after, catch)]
     async fn after_ms(milliseconds: f64) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = mapae, js_name = idle, catch)]
+    async fn idle_moment() -> Result<JsValue, JsValue>;
 
     type HttpValue;
     #[wasm_bindgen(method, getter)]
@@ -359,6 +361,11 @@ pub async fn from_clipboard() -> Result<String, Failure> {
 pub async fn wait(milliseconds: u32) {
     // A timer that the browser refuses is no reason not to go on.
     let _ = after_ms(milliseconds.into()).await;
+}
+
+/// Waits until the browser has nothing better to do.
+pub async fn until_idle() {
+    let _ = idle_moment().await;
 }
 
 /// Subscribes to notices; `key` is the server's (base64url). The subscription as JSON.

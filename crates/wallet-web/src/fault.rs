@@ -83,7 +83,13 @@ impl Trouble {
     pub fn is_network(&self) -> bool {
         matches!(
             self.code().as_str(),
-            "unreachable" | "answer_lost" | "fetch_lost" | "answer_unknown" | "http" | "http_client"
+            "unreachable"
+                | "answer_lost"
+                | "fetch_lost"
+                | "answer_unknown"
+                | "http"
+                | "http_client"
+                | "rest_missing"
         )
     }
 

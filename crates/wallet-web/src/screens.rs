@@ -1,5 +1,6 @@
 //! The screens, and which one comes next.
 
+mod activation;
 mod card;
 mod closed;
 mod consent;
@@ -10,12 +11,11 @@ mod install;
 mod notices;
 mod pin_change;
 mod recover;
+mod rest;
 mod scan;
 mod settings;
 mod showing;
 
-use wallet::account::messages::{AccountState, OnboardingStep};
-use wallet::issue::Renewal;
 use wallet::state::State;
 
 use crate::app::App;
@@ -27,6 +27,7 @@ use crate::vault_key::Kind;
 
 pub use enrol::{PinPurpose, Proof};
 pub use notices::heard;
+pub use rest::{Rest, load};
 
 /// What is on show.
 #[derive(Clone)]
@@ -138,46 +139,20 @@ pub fn view(app: App) -> El {
     ))
 }
 
+/// The screens of the first part; the rest stands behind [`Rest`].
 fn one(app: App, screen: Screen) -> El {
     match screen {
         Screen::Opening => closed::opening(app),
         Screen::Install => install::view(app),
         Screen::OtherTab => closed::other_tab(app),
         Screen::Unlock => closed::unlock(app),
-        Screen::Activation => enrol::activation(app),
-        Screen::Identity(proof) => enrol::identity(app, proof),
-        Screen::Otp(proof, phone) => enrol::otp(app, proof, phone),
-        Screen::Recover => recover::begin(app),
-        Screen::RecoverPin => recover::pin(app),
-        Screen::Notices => notices::view(app),
-        Screen::CheckPin => notices::check_pin(app),
-        Screen::PinRests => pin_change::rests(app),
-        Screen::NewPin(purpose) => enrol::new_pin(app, purpose),
-        Screen::Issuing => enrol::issuing(app),
+        Screen::Activation => activation::view(app),
         Screen::Home => home::view(app),
-        Screen::Details => home::details(app),
-        Screen::Passkey => enrol::passkey(app),
-        Screen::Protect => enrol::protect(app),
-        Screen::Showing => showing::view(app),
-        Screen::History => history::view(app),
-        Screen::Scan => scan::view(app),
-        Screen::Paste => scan::paste(app),
-        Screen::Consent(request) => consent::view(app, request),
-        Screen::Number(request) => consent::number(app, request),
-        Screen::ConsentPin(request) => consent::pin(app, request),
-        Screen::Result(told) => consent::result(app, told),
-        Screen::NumberWrong => consent::number_wrong(app),
-        Screen::Settings => settings::view(app),
-        Screen::AutoLock => settings::auto_lock(app),
-        Screen::Security => settings::security(app),
-        Screen::Loss => settings::loss(app),
-        Screen::DeviceChange => settings::device_change(app),
-        Screen::OldPin => pin_change::old(app),
-        Screen::PinChangePending => pin_change::pending(app),
-        Screen::Locked => closed::locked(app),
-        Screen::NewPinCode => closed::new_pin_code(app),
-        Screen::Suspended => closed::suspended(app),
         Screen::Wiped => closed::wiped(app),
+        other => match app.rest.get() {
+            Some(rest) => (rest.screen)(app, other),
+            None => closed::on_its_way(app),
+        },
     }
 }
 
@@ -236,7 +211,7 @@ pub async fn arrive(app: App) -> Result<(), Trouble> {
         return Ok(());
     };
     if state.account.is_none() {
-        return resume_enrolment(app, &state).await;
+        return (app.rest().await?.resume)(app, state).await;
     }
     if has_passkey(&state) && app.lock.get_untracked() == Some(Kind::Local) {
         app.show(Screen::Protect);
@@ -249,7 +224,7 @@ pub async fn arrive(app: App) -> Result<(), Trouble> {
     app.show(Screen::Home);
     if let Some(link) = app.waiting_request.get_untracked() {
         app.waiting_request.set(None);
-        app.run(scan::follow(app, link));
+        app.run(async move { (app.rest().await?.follow)(app, link).await });
     }
     app.spawn(async move {
         let _ = synchronize(app).await;
@@ -265,86 +240,13 @@ fn has_passkey(state: &State) -> bool {
         .unwrap_or(false)
 }
 
-async fn resume_enrolment(app: App, state: &State) -> Result<(), Trouble> {
-    if state.recovery.is_some() {
-        // The passkey's secret is not kept: a recovery that was interrupted begins with the passkey again.
-        app.with(async |wallet| wallet.drop_recovery().await).await??;
-        app.show(Screen::Recover);
-        return Ok(());
-    }
-    if state.onboarding.is_none() {
-        app.show(Screen::Activation);
-        return Ok(());
-    }
-    match app.with(async |wallet| wallet.onboarding_status().await).await? {
-        Ok(status) => app.show(match status.step {
-            OnboardingStep::Activated => Screen::Identity(Proof::Enrolment),
-            OnboardingStep::OtpSent => Screen::Otp(Proof::Enrolment, String::new()),
-            // Registering again after a lost reply is the same registration.
-            OnboardingStep::Proofed | OnboardingStep::Registered => match has_passkey(state) {
-                true => Screen::NewPin(PinPurpose::First),
-                false => Screen::Passkey,
-            },
-        }),
-        Err(error) => {
-            app.show(Screen::Activation);
-            app.tell(&error.into());
-        }
-    }
-    Ok(())
-}
-
 /// Asks the server how the account stands and goes where that leads.
 pub async fn synchronize(app: App) -> Result<(), Trouble> {
-    let asked = app
-        .with(async |wallet| {
-            wallet.resume().await?;
-            wallet.sync().await
-        })
-        .await?;
-    match asked {
-        Ok(status) => {
-            app.reached();
-            if status.wipe {
-                return app.wipe().await;
-            }
-            match status.state {
-                AccountState::Suspended => app.show(Screen::Suspended),
-                AccountState::Locked => app.show(Screen::Locked),
-                AccountState::NewPinNeeded => app.show(Screen::NewPinCode),
-                AccountState::Closed => app.wipe().await?,
-                AccountState::Pending | AccountState::Active => {
-                    if status.pin_change {
-                        app.show(Screen::PinChangePending);
-                    }
-                    renew(app);
-                }
-            }
-            Ok(())
-        }
-        Err(error) => {
-            let trouble = Trouble::from(error);
-            if trouble.is_network() {
-                app.offline.set(true);
-                return Err(trouble);
-            }
-            app.tell(&trouble);
+    match app.rest().await {
+        Ok(rest) => (rest.synchronize)(app).await,
+        Err(trouble) => {
+            app.offline.set(true);
             Err(trouble)
         }
     }
-}
-
-/// The next batch of copies comes silently while the PIN was used lately; else it is asked for.
-pub fn renew(app: App) {
-    app.spawn(async move {
-        match app.with(async |wallet| wallet.needs_renewal()).await? {
-            Renewal::NotNeeded => app.pin_wanted.set(false),
-            Renewal::PinFirst => app.pin_wanted.set(true),
-            Renewal::Silent => {
-                app.with(async |wallet| wallet.renew().await).await??;
-                app.reached();
-            }
-        }
-        Ok(())
-    });
 }

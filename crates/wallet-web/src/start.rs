@@ -55,6 +55,12 @@ async fn begin(app: App) {
         Ok(())
     });
     app.spawn(learn(app));
+    app.spawn(async move {
+        // Before anybody asks for it, and not before there is time.
+        browser::until_idle().await;
+        app.rest().await?;
+        Ok(())
+    });
     crate::idle::watch(app);
     browser::on_notice(move |kind| screens::heard(app, kind));
     if let Err(trouble) = screens::start(app, false).await {

@@ -17,9 +17,9 @@ use wallet::account::passkey::LockedPhone;
 use wallet::vault::VaultKey;
 use zeroize::Zeroizing;
 
+use crate::app::App;
 use crate::browser::{self, Secret32};
 use crate::fault::Trouble;
-use crate::ports::BrowserShell;
 
 /// Name of the browser profile's key.
 const LOCAL_KEY: &str = "vault-local";
@@ -109,7 +109,7 @@ impl Lock {
     }
 
     /// The vault's key; the person confirms with fingerprint, face or device code where there is a passkey.
-    pub async fn open(&self, shell: &BrowserShell) -> Result<VaultKey, Trouble> {
+    pub async fn open(&self, app: App) -> Result<VaultKey, Trouble> {
         match self.kind {
             Kind::Local => Ok(VaultKey::from_bytes(*self.opened_here().await?)),
             Kind::Prf => {
@@ -118,10 +118,7 @@ impl Lock {
                 Ok(VaultKey::from_prf(&secret))
             }
             Kind::Share => {
-                let phone = locked_phone().await?.ok_or(Trouble::Own("vault_key_missing"))?;
-                let options = phone.share_options(shell).await?;
-                let used = browser::use_passkey(&options.options).await?;
-                let share = phone.share(shell, &used.credential).await?;
+                let share = (app.rest().await?.share)(app).await?;
                 Ok(VaultKey::from_halves(&*self.opened_here().await?, &share))
             }
         }

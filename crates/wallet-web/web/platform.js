@@ -1,4 +1,5 @@
-// What only a browser can do, and nothing more: storage, keys, fetch, passkey, camera, service worker, notices.
+// What only a browser can do, and nothing more: storage, keys, fetch, passkey, camera, service worker, notices, and the
+// second part of the app.
 // The bundle puts this before the generated bindings, in the same module; Rust calls it as `mapae.…`.
 
 const BASE = new URL('/wallet/', location.origin).href;
@@ -53,6 +54,34 @@ async function localKey(name) {
   await transact('keys', 'readwrite', (keys) => keys.put(made, name));
   return made;
 }
+
+// ---- The second part of the app, in the memory of the first -------------------------------------------------------
+
+let rest;
+
+/** Fetches and links it once; a load that failed is forgotten, so that the next one begins anew. */
+function loadRest() {
+  rest ??= (async () => {
+    const module = await WebAssembly.compileStreaming(fetch(REST_WASM, { integrity: REST_INTEGRITY }));
+    // It brings no memory, table or stack of its own: each of its imports is an export of the first part.
+    const imports = {};
+    for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = wasm[name];
+    await WebAssembly.instantiate(module, imports);
+  })();
+  rest.catch(() => { rest = undefined; });
+  return rest;
+}
+
+/** What the first part imports under this name: Rust gives a function of the table and its argument, to be called with the outcome. */
+const restLoader = {
+  async __wasm_split_load_rest(told, argument) {
+    const loaded = await loadRest().then(() => true, (error) => {
+      console.warn(`the second part was not loaded: ${error}`);
+      return false;
+    });
+    wasm.__indirect_function_table.get(told)(argument, loaded);
+  },
+};
 
 // ---- The lazily loaded reader of QR codes ------------------------------------------------------------------------
 
@@ -301,6 +330,7 @@ const mapae = {
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   },
   after: (milliseconds) => new Promise((done) => setTimeout(done, milliseconds)),
+  idle: () => new Promise((done) => (globalThis.requestIdleCallback ? requestIdleCallback(done, { timeout: 2000 }) : setTimeout(done, 200))),
 };
 
 addEventListener('beforeinstallprompt', (event) => {

@@ -1,7 +1,7 @@
 //! `mapae account`: what the loss desk and the HR desk need until their pages are there.
 //!
-//! Whoever runs these commands operates the server; the persons named by `--by` and `--second` answer for the act, in
-//! a duty that they hold over the holder's agency, and stand in the audit log.
+//! Whoever runs these commands operates the server; the persons named by `--by` and `--second` answer for the act
+//! ([`crate::staff::order`]).
 
 use std::sync::Arc;
 
@@ -11,8 +11,9 @@ use super::standing::{Standing, of_employee};
 use crate::lifecycle::{self, Badge, By, ChangeError, Reason};
 use crate::operations::store::StoreError;
 use crate::operations::{Config, Platform, SystemClock};
-use crate::personnel::{self, Employee};
-use crate::staff::{self, Duty, Login};
+use crate::personnel::Employee;
+use crate::staff::Duty;
+use crate::staff::order::{Holder, person};
 use crate::{account, operations::store::Tx};
 
 /// What can be asked for.
@@ -66,20 +67,6 @@ pub enum Command {
     },
 }
 
-/// Whose account.
-#[derive(Debug, clap::Args)]
-pub struct Holder {
-    /// The official's agency (행정표준코드).
-    #[arg(long)]
-    agency: String,
-    /// The official's number.
-    #[arg(long)]
-    number: String,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-}
-
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs a command.
@@ -99,27 +86,27 @@ pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
 async fn perform(platform: &Arc<Platform>, command: Command) -> Result<(bool, Value, String), AnyError> {
     match command {
         Command::Status { holder } => {
-            let employee = employee(platform, &holder).await?;
+            let employee = holder.find(platform).await?;
             let standing = of_employee(&platform.store, &employee.id).await?;
             let text = standing.as_ref().map_or_else(|| "no account".to_owned(), line);
             Ok((holder.json, standing.as_ref().map_or(Value::Null, object), text))
         }
         Command::Suspend { holder, by, stolen } => {
-            let employee = employee(platform, &holder).await?;
+            let employee = holder.find(platform).await?;
             let by = ordered_by(platform, &by, &employee).await?;
             let reason = if stolen { Reason::Theft } else { Reason::Loss };
             change(platform, &employee, by, reason, true).await?;
             after(platform, holder.json, &employee, "suspended").await
         }
         Command::Resume { holder, by, mistake } => {
-            let employee = employee(platform, &holder).await?;
+            let employee = holder.find(platform).await?;
             let by = ordered_by(platform, &by, &employee).await?;
             let reason = if mistake { Reason::Mistake } else { Reason::Found };
             change(platform, &employee, by, reason, false).await?;
             after(platform, holder.json, &employee, "resumed").await
         }
         Command::Wipe { holder, by } => {
-            let employee = employee(platform, &holder).await?;
+            let employee = holder.find(platform).await?;
             let by = ordered_by(platform, &by, &employee).await?;
             let account = of_employee(&platform.store, &employee.id).await?.ok_or("there is no account")?;
             account::wipe(platform, &account.id, &by.actor, &by.duty).await?;
@@ -127,7 +114,7 @@ async fn perform(platform: &Arc<Platform>, command: Command) -> Result<(bool, Va
                 .await
         }
         Command::Unlock { holder, by, second } => {
-            let employee = employee(platform, &holder).await?;
+            let employee = holder.find(platform).await?;
             let first = person(platform, &by, &employee, &[Duty::HrManager]).await?.0;
             let second = person(platform, &second, &employee, &[Duty::HrManager]).await?.0;
             let account = of_employee(&platform.store, &employee.id).await?.ok_or("there is no account")?;
@@ -166,40 +153,10 @@ fn object(standing: &Standing) -> Value {
     })
 }
 
-async fn employee(platform: &Platform, holder: &Holder) -> Result<Employee, AnyError> {
-    let employee = personnel::employee_by_number(platform, &holder.agency, &holder.number).await?;
-    Ok(employee.ok_or("there is no official with this number in this agency")?)
-}
-
 async fn ordered_by(platform: &Platform, login: &str, holder: &Employee) -> Result<By, AnyError> {
     let duties = [Duty::SecurityOfficer, Duty::HrManager];
     let (actor, duty) = person(platform, login, holder, &duties).await?;
     Ok(By { actor, duty: duty.as_str().to_owned() })
-}
-
-/// The person behind a staff id, if it is not the holder and holds one of the duties over the holder's agency.
-async fn person(
-    platform: &Platform,
-    login: &str,
-    holder: &Employee,
-    duties: &[Duty],
-) -> Result<(String, Duty), AnyError> {
-    let employee_id = staff::employee_of(platform, &Login::new(login)?)
-        .await?
-        .ok_or_else(|| format!("there is no staff account {login}"))?;
-    if employee_id == holder.id {
-        return Err("nobody decides about their own account".into());
-    }
-    for held in staff::duties_of(platform, &employee_id).await? {
-        if duties.contains(&held.duty)
-            && personnel::is_under(platform, &holder.agency.code, std::slice::from_ref(&held.agency_code))
-                .await?
-        {
-            return Ok((employee_id, held.duty));
-        }
-    }
-    let wanted: Vec<&str> = duties.iter().map(|duty| duty.as_str()).collect();
-    Err(format!("{login} does not hold the duty {} over this agency", wanted.join(" or ")).into())
 }
 
 /// Suspends or resumes the live badge with everything that hangs on it; an account that holds none yet is changed

@@ -13,6 +13,7 @@ mod instruct;
 mod offer;
 mod onboarding;
 mod passkey;
+mod portal;
 mod proof;
 mod push;
 mod record;
@@ -30,9 +31,10 @@ pub use approval::{ApprovalRecord, approval};
 pub use error::{DeviceRefusal, OnboardingError};
 pub use passkey::PasskeyRefusal;
 pub use standing::{
-    Standing, WipeError, badge_issued, end, of_employee, order_wipe, resume, standing, suspend, wipe,
+    Standing, WipeError, badge_issued, end, of_employee, order_wipe, resume, standing, suspend, suspend_all,
+    wipe,
 };
-pub use unlock::{UnlockCode, UnlockError, unlock};
+pub use unlock::{Locked, UnlockCode, UnlockError, ask_unlock, confirm_unlock, locked, unlock};
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -103,7 +105,7 @@ pub struct Local {
 
 /// Routes of the public listener.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    routes::routes()
+    routes::routes().merge(portal::routes())
 }
 
 /// Routes of the console listener.
@@ -122,6 +124,7 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
                     approval::sweep(tx, now_ms).await?;
                     passkey::sweep(tx, now_ms).await?;
                     proof::sweep(tx, now_ms).await?;
+                    unlock::sweep(tx, now_ms).await?;
                     onboarding::sweep(tx, now_ms).await
                 })
             });

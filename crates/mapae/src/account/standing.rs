@@ -22,6 +22,8 @@ pub struct Standing {
     pub tries_left: u32,
     /// When the PIN was last right, or set (ms).
     pub pin_right_at: i64,
+    /// When the PIN was set (ms).
+    pub pin_set_at: i64,
     /// When a forgotten PIN was replaced (ms).
     pub pin_reset_at: Option<i64>,
     /// Thumbprint (RFC 7638) of the device key.
@@ -46,6 +48,7 @@ pub async fn standing(store: &Store, account_id: &str) -> Result<Option<Standing
         id: account.id,
         employee_id: account.employee_id,
         pin_right_at: account.pin_right_at,
+        pin_set_at: account.pin_set_at,
         device: account.device_thumbprint,
     }))
 }
@@ -79,6 +82,20 @@ pub async fn suspend(tx: &mut Tx, account_id: &str) -> Result<(), StoreError> {
         notification::tell(tx, account_id, PushKind::Suspended).await?;
     }
     tx.execute("DELETE FROM account_approval WHERE account_id = $1", params![account_id]).await?;
+    Ok(())
+}
+
+/// Suspends every account of an employee that is not closed: the one with the badge, and a phone that waits for one.
+pub async fn suspend_all(tx: &mut Tx, employee_id: &str) -> Result<(), StoreError> {
+    let rows = tx
+        .fetch_all(
+            "SELECT id FROM account WHERE employee_id = $1 AND state <> 'closed' ORDER BY id LIMIT 8",
+            params![employee_id],
+        )
+        .await?;
+    for row in rows {
+        suspend(tx, &row.text("id")?).await?;
+    }
     Ok(())
 }
 

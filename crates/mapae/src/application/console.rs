@@ -37,18 +37,18 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/delegations/{id}/end", post(take_back))
 }
 
-fn told<'p, E: Into<Problem>>(page: &'p Page) -> impl Fn(E) -> Fault + 'p {
+pub(super) fn told<'p, E: Into<Problem>>(page: &'p Page) -> impl Fn(E) -> Fault + 'p {
     move |error| Fault::told(page, error)
 }
 
 /// One line of a list.
-struct Line {
-    application: Application,
-    name: String,
-    unit: String,
-    kind: &'static str,
-    state: (&'static str, &'static str),
-    age: &'static str,
+pub(super) struct Line {
+    pub(super) application: Application,
+    pub(super) name: String,
+    pub(super) unit: String,
+    pub(super) kind: &'static str,
+    pub(super) state: (&'static str, &'static str),
+    pub(super) age: &'static str,
 }
 
 fn age(now: i64, since: i64) -> &'static str {
@@ -59,7 +59,7 @@ fn age(now: i64, since: i64) -> &'static str {
     }
 }
 
-async fn lines(
+pub(super) async fn lines(
     page: &Page,
     platform: &Platform,
     names: &mut Names,
@@ -93,6 +93,8 @@ async fn lines(
 /// What waits for somebody in one step.
 struct Tray {
     title: &'static str,
+    /// Its lines may be chosen and decided together.
+    bulk: bool,
     lines: Vec<Line>,
     more: Option<String>,
     step: &'static str,
@@ -106,6 +108,7 @@ struct Desk {
     stuck: Vec<Line>,
     duties: Vec<&'static str>,
     nothing: bool,
+    csrf: String,
 }
 
 #[derive(Deserialize)]
@@ -136,7 +139,8 @@ async fn desk(
         if !listing.applications.is_empty() {
             let lines =
                 lines(&page, &platform, &mut names, listing.applications).await.map_err(told(&page))?;
-            trays.push(Tray { title, lines, more: listing.next, step: step.as_str() });
+            let bulk = super::bulk::BULK.contains(&step);
+            trays.push(Tray { title, bulk, lines, more: listing.next, step: step.as_str() });
         }
     }
     let stuck = queue::stuck(&platform, &who).await.map_err(told(&page))?;
@@ -151,7 +155,8 @@ async fn desk(
         }
     }
     let nothing = trays.is_empty() && stuck.is_empty();
-    Ok(render(&Desk { page, trays, stuck, duties, nothing }))
+    let csrf = who.session.csrf.clone();
+    Ok(render(&Desk { page, trays, stuck, duties, nothing, csrf }))
 }
 
 #[derive(Template)]
@@ -401,6 +406,12 @@ async fn invite_again(
     Posted(who, Nothing {}): Posted<Actor, Nothing>,
 ) -> PageResult {
     let page = page.signed_in(Area::Console, who.who());
+    let application = record::find(&platform.store, &id).await.map_err(told(&page))?;
+    let Some(application) = application else { return Err(Fault::told(&page, DecideError::Unknown)) };
+    // Another agency's application is as unknown as none.
+    if !may_see(&platform, &who, &application).await.map_err(told(&page))? {
+        return Err(Fault::told(&page, DecideError::Unknown));
+    }
     decide::invite_again(&platform, &who, &id).await.map_err(told(&page))?;
     Ok(Redirect::to(&format!("/applications/{id}")).into_response())
 }
@@ -487,20 +498,13 @@ struct LendForm {
     until: String,
 }
 
-/// The first millisecond of a day in Korea; `until` is taken to its end by asking for the next day.
-fn day(text: &str) -> Option<i64> {
-    let format = time::macros::format_description!("[year]-[month]-[day]");
-    let date = time::Date::parse(text, format).ok()?;
-    Some((date.midnight().assume_utc().unix_timestamp() - 9 * 3_600) * 1_000)
-}
-
 async fn lend(
     page: Page,
     Shared(platform): Shared<Arc<Platform>>,
     Posted(who, form): Posted<Actor, LendForm>,
 ) -> PageResult {
     let page = page.signed_in(Area::Console, who.who());
-    let (Some(from_at), Some(until)) = (day(&form.from), day(&form.until)) else {
+    let (Some(from_at), Some(until)) = (crate::pages::day(&form.from), crate::pages::day(&form.until)) else {
         let problem = Problem::from(delegation::DelegateError::Period);
         return show_delegations(page, &who, &platform, Some(problem)).await;
     };

@@ -5,10 +5,12 @@
 
 mod api;
 mod apply;
+mod bulk;
 mod console;
 mod decide;
 mod delegation;
 mod employment;
+pub mod figures;
 mod invitation;
 mod people;
 mod portal;
@@ -38,6 +40,7 @@ pub use invitation::{
 pub(crate) use people::record_digest;
 pub use record::{Application, By, Event, events, find, of_employee};
 pub use state::{Act, Kind, State, Step};
+pub(crate) use view::{kind_key, state_words};
 pub use wallet_offer::{WalletOfferError, offer_to_other_wallet};
 
 use crate::operations::config::Section;
@@ -69,7 +72,7 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 
 /// The desks of the duties.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    console::routes().merge(api::console_routes())
+    console::routes().merge(bulk::routes()).merge(api::console_routes())
 }
 
 /// Starts the workers of this folder: what nobody moves expires.

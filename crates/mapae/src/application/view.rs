@@ -72,7 +72,7 @@ const fn behind(state: State) -> Option<usize> {
 }
 
 /// The key of a state's name, and the tone it is shown in.
-pub(super) fn state_words(state: State) -> (&'static str, &'static str) {
+pub(crate) fn state_words(state: State) -> (&'static str, &'static str) {
     match state {
         State::Draft => ("application.state.draft", "wait"),
         State::Submitted => ("application.state.submitted", "wait"),
@@ -88,7 +88,7 @@ pub(super) fn state_words(state: State) -> (&'static str, &'static str) {
 }
 
 /// The key of a kind's name.
-pub(super) fn kind_key(kind: super::state::Kind) -> &'static str {
+pub(crate) fn kind_key(kind: super::state::Kind) -> &'static str {
     use super::state::Kind;
     match kind {
         Kind::First => "application.kind.first",

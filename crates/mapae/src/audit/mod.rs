@@ -20,6 +20,7 @@ pub mod cli;
 mod copy;
 mod leaf;
 mod retention;
+mod search;
 mod sequencer;
 mod tiles;
 mod tree;
@@ -31,6 +32,8 @@ use http::StatusCode;
 use keys::ed25519::Ed25519Key;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use self::search::{Filter, Head, Listed, head, search};
+
 use self::checkpoint::LogKey;
 use self::leaf::{Leaf, commitment};
 use crate::operations::config::Section;
@@ -41,6 +44,12 @@ use crate::operations::{Platform, Problem, Sealer, id};
 
 #[cfg(test)]
 mod tests;
+
+/// Numbers what is committed, as the sequencer does a moment later.
+#[cfg(test)]
+pub(crate) async fn number_all_for_tests(platform: &Platform) {
+    sequencer::number_all(platform).await.expect("numbered");
+}
 
 /// Why the log could not be read, numbered or copied.
 #[derive(Debug, thiserror::Error)]

@@ -86,6 +86,7 @@ const BY_ID: &str = select_badge!("id = $1");
 const LIVE_OF_EMPLOYEE: &str = select_badge!("employee_id = $1 AND state IN ('active', 'suspended')");
 const LIVE_OF_ACCOUNT: &str = select_badge!("account_id = $1 AND state IN ('active', 'suspended')");
 const LAST_OF_ACCOUNT: &str = select_badge!("account_id = $1 ORDER BY issued_at DESC, slot DESC LIMIT 1");
+const OF_EMPLOYEE: &str = select_badge!("employee_id = $1 ORDER BY issued_at DESC, slot DESC LIMIT 20");
 const BY_SLOT: &str = select_badge!("issuing_did = $1 AND slot = $2");
 const DUE: &str =
     select_badge!("state IN ('active', 'suspended') AND valid_until <= $1 ORDER BY valid_until, id LIMIT $2");
@@ -152,6 +153,11 @@ impl Badge {
     /// The live badge held by a wallet account, as the transaction sees it.
     pub async fn live_of_account_in(tx: &mut Tx, account_id: &str) -> Result<Option<Self>, StoreError> {
         tx.fetch_optional(LIVE_OF_ACCOUNT, params![account_id]).await?.as_ref().map(Self::read).transpose()
+    }
+
+    /// The badges an employee has and had, newest first.
+    pub async fn of_employee(store: &Store, employee_id: &str) -> Result<Vec<Self>, StoreError> {
+        store.fetch_all(OF_EMPLOYEE, params![employee_id]).await?.iter().map(Self::read).collect()
     }
 
     /// The badge in a slot of an issuing DID.

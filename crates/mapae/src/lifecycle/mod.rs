@@ -12,6 +12,7 @@
 
 mod badge;
 mod change;
+pub mod cli;
 mod expiry;
 mod followers;
 mod party;
@@ -19,7 +20,7 @@ mod routes;
 mod state;
 pub(crate) mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trust;
 
 use std::sync::Arc;

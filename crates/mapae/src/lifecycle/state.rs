@@ -57,6 +57,17 @@ impl BadgeState {
         )
     }
 
+    /// The tone it is shown in and the key of its name in the catalogue.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Active => ("good", "badge.state.active"),
+            Self::Suspended => ("wait", "badge.state.suspended"),
+            Self::Revoked => ("bad", "badge.state.revoked"),
+            Self::Expired => ("done", "badge.state.expired"),
+            Self::Replaced => ("done", "badge.state.replaced"),
+        }
+    }
+
     /// What the status lists say of it (Token Status List §7.1).
     pub const fn status(self) -> Status {
         match self {
@@ -138,6 +149,25 @@ impl Reason {
             Self::Order => "order",
             Self::Replaced => "replaced",
             Self::Expired => "expired",
+        }
+    }
+
+    /// The key of its name in the catalogue.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Issued => "badge.reason.issued",
+            Self::Loss => "badge.reason.loss",
+            Self::Theft => "badge.reason.theft",
+            Self::Found => "badge.reason.found",
+            Self::Mistake => "badge.reason.mistake",
+            Self::Leave => "badge.reason.leave",
+            Self::Returned => "badge.reason.returned",
+            Self::EmploymentEnded => "badge.reason.employment_ended",
+            Self::Excluded => "badge.reason.excluded",
+            Self::Compromised => "badge.reason.compromised",
+            Self::Order => "badge.reason.order",
+            Self::Replaced => "badge.reason.replaced",
+            Self::Expired => "badge.reason.expired",
         }
     }
 

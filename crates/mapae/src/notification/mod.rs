@@ -5,6 +5,7 @@
 pub mod cli;
 mod console;
 mod count;
+mod depth;
 mod gateway;
 mod outbox;
 mod pages;
@@ -29,6 +30,7 @@ pub(crate) use gateway::received;
 pub use gateway::{
     Asked, DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Received, Sms, SmsGateway, Taken,
 };
+pub use depth::{Depth, depth};
 pub use outbox::{Fate, Message, Subscriber, Topic, enqueue, fate};
 pub use provider::{Provider, Providers};
 pub use push::{PushRefusal, key as push_key, subscribe, tell, unsubscribe};

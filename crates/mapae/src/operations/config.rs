@@ -83,6 +83,8 @@ sections! {
     verification: crate::verification::Settings, "Verifying presentations.";
     login: crate::login::Settings, "The OpenID Connect provider.";
     audit: crate::audit::Settings, "The audit log.";
+    loss: crate::loss::Settings, "Reports of lost phones.";
+    desk: crate::desk::Settings, "The console's desks.";
 }
 
 /// `[public]`

@@ -232,6 +232,24 @@ limits! {
         PIN_REST = 24 * HOUR, Milliseconds, "A PIN that replaced a forgotten one approves, signs and moves nothing so long.";
         ACCOUNT_SWEEP = MINUTE, Milliseconds, "How often ended enrolments and approvals are removed.";
     }
+    "loss" {
+        LOSS_CODE = 64, Bytes, "A loss code as it is typed.";
+        LOSS_TRIES = 10, Count, "Wrong loss codes from one address (IPv6: one /64) in a window.";
+        LOSS_WINDOW = HOUR, Milliseconds, "After this time wrong loss codes are forgotten.";
+        LOSS_SWEEP = 10 * MINUTE, Milliseconds, "How often those counters are removed.";
+        LOSS_PAGE = 50, Count, "Reports on one page of the loss desk.";
+    }
+    "desk" {
+        DESK_PEOPLE = 25, Count, "People found on one page.";
+        DESK_SEARCH = 40, Count, "Letters of a search for people.";
+        DESK_UNLOCK = 10 * MINUTE, Milliseconds, "How long the second of two persons has to confirm an unlock.";
+        DESK_LOCKED = 200, Count, "Locked accounts that the unlock desk looks through.";
+        DESK_BULK = 100, Count, "Applications decided together.";
+        DESK_STATISTICS = MINUTE, Milliseconds, "Statistics are counted at most so often; the page says when.";
+        DESK_DURATIONS = 20_000, Count, "Newest steps of applications whose durations are counted.";
+        DESK_AUDIT = 50, Count, "Audit records on one page.";
+        DESK_AUDIT_SCAN = 1_000, Count, "Audit records looked through for one page that only its reach may see.";
+    }
     "verification" {
         VERIFICATION_REQUEST = 5 * MINUTE, Milliseconds, "How long a relying party's verification waits for a wallet.";
         VERIFICATION_ANSWER = 5 * MINUTE, Milliseconds, "How long a wallet has to answer after it fetched the request: reading, consenting, PIN.";

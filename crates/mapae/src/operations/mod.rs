@@ -56,7 +56,21 @@ macro_rules! local {
     };
 }
 
-local!(personnel, employment, staff, application, notification, account, issuance, lifecycle, verification, login, audit);
+local!(
+    personnel,
+    employment,
+    staff,
+    application,
+    notification,
+    account,
+    issuance,
+    lifecycle,
+    verification,
+    login,
+    audit,
+    loss,
+    desk
+);
 
 /// Why the platform could not start, and what to mend.
 #[derive(Debug, thiserror::Error)]

@@ -31,6 +31,8 @@ macro_rules! merge {
             .merge(crate::verification::$routes())
             .merge(crate::login::$routes())
             .merge(crate::audit::$routes())
+            .merge(crate::loss::$routes())
+            .merge(crate::desk::$routes())
             .merge(crate::wallet_app::$routes())
             .merge(crate::pages::routes().into())
     };
@@ -208,6 +210,8 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     crate::verification::start(platform, tasks);
     crate::login::start(platform, tasks);
     crate::audit::start(platform, tasks);
+    crate::loss::start(platform, tasks);
+    crate::desk::start(platform, tasks);
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use http::{HeaderValue, StatusCode, header};
 pub use crate::operations::language::Language;
 pub use assets::{STYLESHEET, routes};
 pub use fault::{Fault, PageResult};
-pub use when::{ago, date, full, iso, lasting};
+pub use when::{ago, date, day, full, iso, lasting};
 
 use crate::operations::Platform;
 use crate::operations::language;
@@ -50,10 +50,18 @@ pub struct Link {
 const PORTAL_LINKS: &[Link] = &[
     Link { href: "/portal", key: "portal.nav.badge" },
     Link { href: "/portal/apply", key: "portal.nav.apply" },
+    Link { href: "/portal/devices", key: "portal.nav.devices" },
+    Link { href: "/portal/loss", key: "portal.nav.loss" },
 ];
 const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/", key: "console.nav.queue" },
     Link { href: "/applications", key: "console.nav.all" },
+    Link { href: "/people", key: "desk.nav.people" },
+    Link { href: "/loss", key: "desk.nav.loss" },
+    Link { href: "/unlock", key: "desk.nav.unlock" },
+    Link { href: "/statistics", key: "desk.nav.statistics" },
+    Link { href: "/audit-log", key: "desk.nav.audit" },
+    Link { href: "/system", key: "desk.nav.system" },
     Link { href: "/delegations", key: "console.nav.delegations" },
     Link { href: "/personnel", key: "employment.title" },
 ];
@@ -281,6 +289,18 @@ pub fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+/// A cell of a CSV file (RFC 4180) that a spreadsheet shows and never runs: what would begin a formula gets an apostrophe.
+pub fn csv_cell(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let quote = formula || text.contains([',', '"', '\r', '\n', ';', '\t']);
+    let text = text.replace('"', "\"\"");
+    match (formula, quote) {
+        (true, _) => format!("\"'{text}\""),
+        (false, true) => format!("\"{text}\""),
+        (false, false) => text,
+    }
 }
 
 /// `010-0000-0000`, as people read a number aloud.

@@ -70,3 +70,10 @@ pub fn lasting(lang: Language, length_ms: i64) -> String {
         Language::En => format!("{count} {en}{}", if count == 1 { "" } else { "s" }),
     }
 }
+
+/// The first millisecond of a day in Korea, from `2026-11-23` as a date field sends it.
+pub fn day(text: &str) -> Option<i64> {
+    let format = time::macros::format_description!("[year]-[month]-[day]");
+    let date = time::Date::parse(text, format).ok()?;
+    Some((date.midnight().assume_utc().unix_timestamp() - i64::from(KOREA_SECONDS)) * 1_000)
+}

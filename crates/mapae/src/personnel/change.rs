@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::import::department::Departments;
 use super::import::held::HeldLine;
-use super::import::save::{self, Departments};
+use super::import::save;
 use super::import::{EmployeeLine, Saved, Target, Told};
 use super::{PersonnelError, records};
 use crate::employment;

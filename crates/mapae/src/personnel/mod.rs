@@ -12,6 +12,7 @@ pub mod directory;
 pub mod identity;
 pub mod import;
 mod moment;
+mod population;
 mod portrait;
 mod reach;
 mod records;
@@ -33,6 +34,7 @@ pub use change::{employees_of, line_of, write_line, write_released};
 pub use identity::Rrn;
 pub use import::{EmployeeLine, Role, RrnSaid, Saved, Target, Told, phone};
 pub use moment::calendar_date_text as calendar_date;
+pub use population::{Population, population};
 pub use portrait::{portrait, set_portrait};
 pub use reach::{agencies_under, deciding_department, departments_decided_by, is_under};
 pub use records::{

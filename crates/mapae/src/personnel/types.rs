@@ -80,6 +80,17 @@ words! {
 }
 
 impl EmployeeStatus {
+    /// The key of its name in the catalogue.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Serving => "personnel.status.serving",
+            Self::Leave => "personnel.status.leave",
+            Self::Dispatched => "personnel.status.dispatched",
+            Self::Retired => "personnel.status.retired",
+            Self::Dead => "personnel.status.dead",
+        }
+    }
+
     /// Whether the official may act as one now.
     pub const fn is_serving(self) -> bool {
         matches!(self, Self::Serving | Self::Dispatched)

@@ -1,7 +1,8 @@
 //! Departments as an HR system keeps them: made, renamed, given a head, removed when empty.
 
 use super::PersonnelError;
-use super::import::save::{department_of, take_turn};
+use super::import::department::department_of;
+use super::import::save::take_turn;
 use super::types::{InstCode, Named};
 use crate::operations::store::{Tx, params};
 

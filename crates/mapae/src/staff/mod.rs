@@ -10,6 +10,7 @@ pub mod cli;
 pub mod demo;
 mod duty;
 mod extract;
+pub mod order;
 mod pages;
 mod password;
 mod session;

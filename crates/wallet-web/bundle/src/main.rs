@@ -5,7 +5,8 @@
 //!
 //! OUT/index.html            names the files below with their integrity (SRI)
 //! OUT/app-<hash>.js         platform.js ‖ generated bindings ‖ the call that starts
-//! OUT/app-<hash>.wasm       the app
+//! OUT/app-<hash>.wasm       the app up to the card
+//! OUT/rest-<hash>.wasm      the rest of the app, linked into the memory of the first when it is idle or asked for more
 //! OUT/app-<hash>.css        the house's tokens and parts ‖ the app's own
 //! OUT/scan-<hash>.{js,wasm} the QR reader, loaded when the camera is opened and the browser has none
 //! OUT/sw.js                 the service worker with the version and the list of all of it
@@ -28,11 +29,11 @@ use wasm_bindgen_cli_support::Bindgen;
 
 type AnyError = Box<dyn std::error::Error>;
 
-/// What the first screen should load at most (wasm, JavaScript), gzip, in bytes: docs/wallet-app.md.
-const GOAL: usize = 250 * 1024;
+/// What the first screen may load at most (wasm, JavaScript), gzip, in bytes: docs/wallet-app.md.
+const LIMIT: usize = 250 * 1024;
 
-/// What it may load at most: the app is above its goal, and must not grow unnoticed.
-const LIMIT: usize = 640 * 1024;
+/// What the app may load at most with all its screens, so that it does not grow unnoticed.
+const LIMIT_WHOLE: usize = 680 * 1024;
 
 fn main() -> ExitCode {
     match run() {
@@ -53,15 +54,20 @@ fn run() -> Result<(), AnyError> {
     let (web, pages) = (here.join("web"), here.join("../mapae/src/pages"));
     let mut bundle = Bundle::default();
 
-    let (scan_js, scan_wasm) = bindings(&scan)?;
+    let (scan_js, scan_wasm) = bindings(&scan, &std::fs::read(&scan)?)?;
     let scan_wasm = bundle.hashed("scan", "wasm", scan_wasm);
     let scan_js = bundle.hashed("scan", "js", scan_js.into_bytes());
-    let (bound, wasm) = bindings(&app)?;
+    let (first, rest) = split(&app)?;
+    let (bound, wasm) = bindings(&app, &first)?;
+    let bound = with_loader(&bound)?;
     let wasm = bundle.hashed("app", "wasm", wasm);
+    let rest = bundle.hashed("rest", "wasm", rest);
     let script = [
         format!("const SCAN_MODULE = '/wallet/{}';", scan_js.path),
         format!("const SCAN_WASM = '/wallet/{}';", scan_wasm.path),
         format!("const SCAN_INTEGRITY = '{}';", scan_wasm.integrity),
+        format!("const REST_WASM = '/wallet/{}';", rest.path),
+        format!("const REST_INTEGRITY = '{}';", rest.integrity),
         read(&web.join("platform.js"))?,
         bound,
         format!(
@@ -92,16 +98,22 @@ fn run() -> Result<(), AnyError> {
     bundle.write(&out)?;
 
     let first = bundle.compressed(&wasm.path) + bundle.compressed(&script.path);
+    let whole = first + bundle.compressed(&rest.path);
+    let scan = bundle.compressed(&scan_wasm.path) + bundle.compressed(&scan_js.path);
+    let kib = |bytes: usize| bytes as f64 / 1024.0;
     println!(
-        "wallet-bundle: first screen {:.1} KiB gzip (wasm and JavaScript; goal {} KiB, limit {} KiB), QR reader {:.1} KiB, in {}",
-        first as f64 / 1024.0,
-        GOAL / 1024,
+        "wallet-bundle: first screen {:.1} KiB gzip (wasm and JavaScript; limit {}), whole app {:.1} KiB (limit {}), QR reader {:.1} KiB, in {}",
+        kib(first),
         LIMIT / 1024,
-        bundle.compressed(&scan_wasm.path) as f64 / 1024.0,
+        kib(whole),
+        LIMIT_WHOLE / 1024,
+        kib(scan),
         out.display()
     );
-    if first > LIMIT {
-        return Err(format!("the first screen loads {first} bytes; the limit is {LIMIT}").into());
+    for (what, bytes, limit) in [("first screen", first, LIMIT), ("whole app", whole, LIMIT_WHOLE)] {
+        if bytes > limit {
+            return Err(format!("the {what} loads {bytes} bytes; the limit is {limit}").into());
+        }
     }
     Ok(())
 }
@@ -110,26 +122,115 @@ fn read(path: &Path) -> Result<String, AnyError> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-/// JavaScript and WASM that fit each other.
-fn bindings(wasm: &Path) -> Result<(String, Vec<u8>), AnyError> {
-    let folder = std::env::temp_dir().join(format!("wallet-bundle-{}", std::process::id()));
-    let generated = Bindgen::new()
-        .input_path(wasm)
+/// A folder for what other tools write, gone when the value is dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Result<Scratch, AnyError> {
+        let folder = std::env::temp_dir().join(format!("wallet-bundle-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder)?;
+        Ok(Scratch(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The name under which the first part imports what loads the second.
+const LOADER: &str = "./rest.js";
+
+/// Cuts the module at `screens::rest::table`: what leads to the card, and what only the rest needs.
+fn split(app: &Path) -> Result<(Vec<u8>, Vec<u8>), AnyError> {
+    let folder = Scratch::new("split")?;
+    let first = folder.0.join("first.wasm");
+    let input = std::fs::read(app).map_err(|error| format!("{}: {error}", app.display()))?;
+    let mut options = wasm_split_cli_support::Options::new(&input);
+    options.output_dir = &folder.0;
+    options.main_out_path = &first;
+    options.link_name = LOADER;
+    let made = wasm_split_cli_support::transform(options)
+        .map_err(|error| format!("{}: {error:#}", app.display()))?;
+    let [rest] = made.split_modules.as_slice() else {
+        return Err(format!("the app falls into {} parts, not into two", made.split_modules.len() + 1).into());
+    };
+    Ok((std::fs::read(&first)?, without_names(&std::fs::read(rest)?)?))
+}
+
+/// The module without its custom sections (WebAssembly Core 2.0 §5.5.3): names and notes of tools, which nothing runs.
+fn without_names(module: &[u8]) -> Result<Vec<u8>, AnyError> {
+    let broken = || AnyError::from("the second part is no WebAssembly module");
+    let (head, mut left) = module.split_at_checked(8).ok_or_else(broken)?;
+    let mut kept = head.to_vec();
+    while let [id, after @ ..] = left {
+        let (length, prefix) = leb128(after).ok_or_else(broken)?;
+        let (section, next) = left.split_at_checked(1 + prefix + length).ok_or_else(broken)?;
+        if *id != 0 {
+            kept.extend_from_slice(section);
+        }
+        left = next;
+    }
+    Ok(kept)
+}
+
+/// An unsigned LEB128 number of at most 32 bits, and how many bytes it took.
+fn leb128(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut value = 0_u64;
+    for (at, byte) in bytes.iter().take(5).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((usize::try_from(value).ok()?, at + 1));
+        }
+    }
+    None
+}
+
+/// The bindings import what loads the second part from a file; here it stands before them in the same one.
+fn with_loader(bound: &str) -> Result<String, AnyError> {
+    let mut out = String::with_capacity(bound.len());
+    let mut found = 0;
+    for line in bound.lines() {
+        let name = line
+            .strip_prefix("import * as ")
+            .and_then(|rest| rest.split_once(" from "))
+            .filter(|(_, from)| from.contains(LOADER));
+        match name {
+            Some((name, _)) => {
+                found += 1;
+                let _ = writeln!(out, "const {name} = restLoader;");
+            }
+            None => {
+                let _ = writeln!(out, "{line}");
+            }
+        }
+    }
+    if found == 1 {
+        Ok(out)
+    } else {
+        Err(format!("the bindings import {LOADER} {found} times, not once").into())
+    }
+}
+
+/// JavaScript and WASM that fit each other; `path` names the module.
+fn bindings(path: &Path, wasm: &[u8]) -> Result<(String, Vec<u8>), AnyError> {
+    let folder = Scratch::new("bound")?;
+    Bindgen::new()
+        .input_bytes("bound", wasm.to_vec())
         .web(true)?
         .typescript(false)
         .remove_name_section(true)
         .remove_producers_section(true)
+        // The second part finds memory, stack and table among them.
+        .keep_lld_exports(true)
         .omit_default_module_path(true)
         .out_name("bound")
-        .generate(&folder)
-        .map_err(|error| format!("{}: {error:#}", wasm.display()));
-    let files = generated.and_then(|()| {
-        let js = std::fs::read_to_string(folder.join("bound.js")).map_err(|error| error.to_string())?;
-        let bound = std::fs::read(folder.join("bound_bg.wasm")).map_err(|error| error.to_string())?;
-        Ok((js, bound))
-    });
-    let _ = std::fs::remove_dir_all(&folder);
-    Ok(files?)
+        .generate(&folder.0)
+        .map_err(|error| format!("{}: {error:#}", path.display()))?;
+    let js = std::fs::read_to_string(folder.0.join("bound.js"))?;
+    Ok((js, std::fs::read(folder.0.join("bound_bg.wasm"))?))
 }
 
 /// A file of the bundle.
@@ -235,4 +336,30 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     // Writing into memory does not fail.
     let _ = encoder.write_all(content);
     encoder.finish().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_notes_are_dropped_and_nothing_else() {
+        let head = b"\0asm\x01\0\0\0";
+        let types = [1, 4, 1, 0x60, 0, 0];
+        // A length may be written longer than it has to be.
+        let note = [0, 0x83, 0x00, 1, b'n', 7];
+        let module = [head.as_slice(), &note, &types, &note].concat();
+        assert_eq!(without_names(&module).unwrap(), [head.as_slice(), &types].concat());
+        for cut in [4, module.len() - 1] {
+            assert!(without_names(module.get(..cut).unwrap()).is_err(), "cut at {cut}");
+        }
+        assert!(without_names(&[head.as_slice(), &[0, 0xff, 0xff, 0xff, 0xff, 0xff, 1]].concat()).is_err());
+    }
+
+    #[test]
+    fn the_bindings_find_the_loader_in_their_own_file() {
+        let bound = "import * as import1 from \"./rest.js\"\nlet wasm;\n";
+        assert_eq!(with_loader(bound).unwrap(), "const import1 = restLoader;\nlet wasm;\n");
+        assert!(with_loader("let wasm;\n").is_err(), "nothing would load the second part");
+    }
 }

@@ -4,8 +4,9 @@ use super::{PinPurpose, Screen, enter, start, synchronize};
 use crate::app::App;
 use crate::dom::prelude::*;
 use crate::fault::Trouble;
-use crate::parts::{Typed, Way, facts, field, frame, notice, plain, primary, secondary, skeleton, small};
-use crate::vault_key::locked_phone;
+use crate::parts::{
+    Typed, Way, facts, field, frame, notice, plain, primary, secondary, skeleton, small, trouble,
+};
 use crate::{texts, when};
 
 /// Nothing is known yet.
@@ -15,6 +16,35 @@ pub fn opening(app: App) -> El {
         html::div().class("card waiting").child(skeleton(3)),
         skeleton(4),
     )))
+}
+
+/// The second part of the app is being loaded; a tap that asked for it waits here and is not lost.
+pub fn on_its_way(app: App) -> El {
+    let failed = RwSignal::new(false);
+    // Not a step of its own: the one that led here may still be under way.
+    let load = move || {
+        failed.set(false);
+        app.spawn(async move {
+            if let Err(trouble) = app.rest().await {
+                // Whoever went elsewhere meanwhile is not told.
+                if failed.try_set(true).is_none() {
+                    app.tell(&trouble);
+                }
+            }
+            Ok(())
+        });
+    };
+    load();
+    let again = move || failed.get().then(|| primary(app, app.t("app.again"), load));
+    html::div().class("screen").child((
+        html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
+        html::main().class("screen-main").attr("aria-busy", move || (!failed.get()).to_string()).child((
+            html::h1().class("sr-only").child(app.t("opening.title")),
+            trouble(app),
+            move || (!failed.get()).then(|| skeleton(4)),
+        )),
+        html::div().class("screen-actions").child(again),
+    ))
 }
 
 /// Another tab holds the wallet.
@@ -46,9 +76,8 @@ pub async fn open(app: App) -> Result<(), Trouble> {
     let lock = app.vault_lock().await?.ok_or(Trouble::Own("vault_missing"))?;
     if let Err(trouble) = app.unlock(&lock).await {
         // An order to wipe reaches a phone whose holder can't open it any more.
-        if let Some(phone) = locked_phone().await?
-            && let Ok(status) = phone.status(&app.shell()).await
-            && status.wipe
+        if let Ok(rest) = app.rest().await
+            && let Ok(true) = (rest.to_be_wiped)(app).await
         {
             return app.wipe().await;
         }

@@ -10,7 +10,8 @@ use wallet::pin::{DIGITS, Pin};
 use wallet::present::{Answered, Asked, AskedClaim, Choice, Policy, PresentError};
 
 use super::card::shown;
-use super::{Screen, renew, synchronize};
+use super::rest::renew;
+use super::{Screen, synchronize};
 use crate::app::App;
 use crate::dom::prelude::*;
 use crate::fault::Trouble;

@@ -31,12 +31,14 @@ pub fn view(app: App) -> El {
     look();
     on_cleanup(browser::camera_stop);
     let again = move || app.fault.get().is_some().then(|| plain(app.t("scan.again"), look.clone()));
+    // A camera that can't be had leaves its place to what to do instead.
+    let dark = move || !seen.get() && app.fault.get().is_some();
     html::div().class("screen").child((
         html::header().class("bar").child(html::span().class("bar-brand").child(app.t("app.brand"))),
         html::main().id("main").class("screen-main").child((
             heading(app.t("scan.title")),
             html::p().class("lead").child(app.t("scan.lead")),
-            html::div().class("finder").child((
+            html::div().class("finder").attr("hidden", dark).child((
                 video,
                 html::span().class("finder-frame").attr("aria-hidden", "true"),
                 move || {

@@ -1,7 +1,7 @@
 //! A small town of fictional officials, and the stories played in it. On SQLite, and on PostgreSQL where one is given.
 
 mod delegations;
-mod doors;
+pub(crate) mod doors;
 mod hands;
 mod phones;
 mod races;
@@ -26,13 +26,16 @@ pub(crate) const OFFICIAL: u64 = 760;
 pub(crate) const COLLEAGUE: u64 = 761;
 pub(crate) const HR_ONE: u64 = 380;
 pub(crate) const HR_TWO: u64 = 381;
+pub(crate) const SECURITY: u64 = 382;
 pub(crate) const AUDITOR: u64 = 383;
+pub(crate) const OPERATOR: u64 = 384;
 pub(crate) const EXCLUDED: u64 = 155;
 /// 예시인사처: another agency, with an HR manager of its own.
 pub(crate) const STRANGER: u64 = 30;
 
-const PEOPLE: [u64; 11] =
-    [TOP_HEAD, 375, HEAD, DEPUTY, OFFICIAL, COLLEAGUE, HR_ONE, HR_TWO, AUDITOR, EXCLUDED, STRANGER];
+const PEOPLE: [u64; 13] = [
+    TOP_HEAD, 375, HEAD, DEPUTY, OFFICIAL, COLLEAGUE, HR_ONE, HR_TWO, SECURITY, AUDITOR, OPERATOR, EXCLUDED, STRANGER,
+];
 
 pub(crate) struct Town {
     pub(crate) platform: TestPlatform,
@@ -61,7 +64,9 @@ pub(crate) async fn town_with(change: impl FnOnce(&mut Config)) -> Town {
     for (n, duty) in [
         (HR_ONE, Duty::HrManager),
         (HR_TWO, Duty::HrManager),
+        (SECURITY, Duty::SecurityOfficer),
         (AUDITOR, Duty::Auditor),
+        (OPERATOR, Duty::Operator),
         (STRANGER, Duty::HrManager),
     ] {
         town.give(n, duty).await;

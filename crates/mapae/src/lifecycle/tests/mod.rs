@@ -2,6 +2,7 @@
 
 mod changes;
 mod lists;
+mod orders;
 mod trust;
 
 use credential::status_list::week::Week;
@@ -54,7 +55,7 @@ async fn enter(platform: &Platform, new: NewBadge) -> Result<Badge, ChangeError>
         .await
 }
 
-async fn badge(platform: &Platform, employee_id: &str) -> Badge {
+pub(crate) async fn badge(platform: &Platform, employee_id: &str) -> Badge {
     let new = new_badge(platform, employee_id, 20, None).await;
     enter(platform, new).await.unwrap()
 }

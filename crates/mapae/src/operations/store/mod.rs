@@ -27,7 +27,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlSafeStr};
+use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
+use tokio::time::Instant;
 
 use readers::Readers;
 pub use tx::Tx;
@@ -279,11 +280,28 @@ async fn open_sqlite(
         .pragma("mmap_size", "134217728")
         .pragma("journal_size_limit", "67108864")
         .disable_statement_logging();
-    let mut connection = options.connect().await?;
-    migrate::sqlite(&mut connection).await?;
+    let connection = connect_and_migrate(&options).await?;
     let writer = writer::start(options.clone().pragma("cache_size", "-16000"), connection, counters, clock);
     let read = Readers::open(options.read_only(true).create_if_missing(false)).await?;
     Ok(Db::Sqlite { read: Box::new(read), writer })
+}
+
+/// SQLite does not wait when it is busy turning a new file to WAL, so processes that start together ask again here.
+async fn connect_and_migrate(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    let begun = Instant::now();
+    loop {
+        let done = async {
+            let mut connection = options.connect().await?;
+            migrate::sqlite(&mut connection).await?;
+            Ok(connection)
+        };
+        match done.await {
+            Err(error) if StoreError::is_busy(&error) && begun.elapsed() < limits::STORE_BUSY.duration() => {
+                tokio::time::sleep(writer::ASK_AGAIN).await;
+            }
+            done => return done,
+        }
+    }
 }
 
 async fn open_postgres(url: &str) -> Result<Db, StoreError> {

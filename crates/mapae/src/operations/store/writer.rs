@@ -32,7 +32,7 @@ use crate::operations::limits;
 
 /// How often the write lock is asked for while another process holds it. SQLite's own wait sleeps up to 100 ms at a
 /// time, and would miss gap after gap that an import leaves.
-const ASK_AGAIN: Duration = Duration::from_millis(1);
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(1);
 /// Turns SQLite's own wait off.
 const NO_WAIT: &str = "PRAGMA busy_timeout = 0";
 

@@ -1,0 +1,2 @@
+-- Statistics count without opening anything: how many serve in each agency.
+CREATE INDEX employee_statistics ON employee (agency_code, status);

@@ -1,0 +1,60 @@
+//! The console's desks over badges that exist: find a person, stop, resume, revoke; unlock by two; figures; the audit
+//! log; the state of the system.
+//!
+//! Nothing is owned here: a desk asks who may (`reach`), calls the folder that owns the table, and shows what came back.
+
+mod audit_log;
+mod people;
+mod reach;
+mod statistics;
+mod system;
+#[cfg(test)]
+mod tests;
+mod unlock;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::operations::Platform;
+use crate::operations::config::Section;
+use crate::operations::problem::Problem;
+use crate::operations::tasks::Tasks;
+use crate::pages::{Fault, Page};
+
+/// The `[desk]` section of the configuration.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {}
+
+impl Section for Settings {
+    const NOTES: &'static [(&'static str, &'static str)] = &[];
+}
+
+/// What this process remembers for speed; nothing another replica would miss.
+#[derive(Debug, Default)]
+pub struct Local {
+    statistics: statistics::Memory,
+}
+
+/// Routes of the public listener.
+pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
+    OpenApiRouter::new()
+}
+
+/// The desks.
+pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
+    people::routes()
+        .merge(unlock::routes())
+        .merge(statistics::routes())
+        .merge(audit_log::routes())
+        .merge(system::routes())
+}
+
+/// Starts the workers of this folder.
+pub fn start(_platform: &Arc<Platform>, _tasks: &mut Tasks) {}
+
+/// A problem told on this page.
+fn told<'p, E: Into<Problem>>(page: &'p Page) -> impl Fn(E) -> Fault + 'p {
+    move |error| Fault::told(page, error)
+}

@@ -1,0 +1,173 @@
+//! Who may open which door of the console: every route, tried by every duty and by another agency, against one table.
+//!
+//! The table is complete by construction: a route in the source that is not in it fails the test, and so does one in
+//! `docs/console-access.md` that differs.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::badges::locked_account;
+use super::*;
+use crate::application::tests::{
+    AUDITOR, HEAD, HR_ONE, OFFICIAL, OPERATOR, SECURITY, STRANGER, TOP_HEAD, town,
+};
+use crate::lifecycle::tests::badge;
+
+/// Who tries, in the order of the letters below. `other` is an HR manager of another agency, `nobody` has no session.
+const WHO: [&str; 8] = ["nobody", "official", "head", "hr", "security", "auditor", "operator", "other"];
+
+/// `+` let in, `-` forbidden (403), `0` hidden (404), `d` sent to the door, `s` let in and shown nothing that is not theirs.
+const ACCESS: &[(&str, &str, &str)] = &[
+    ("GET", "/", "dsssssss"),
+    ("GET", "/applications", "dsssssss"),
+    ("GET", "/applications/{id}", "d0++++00"),
+    ("POST", "/applications/{id}/decision", "d0-+--00"),
+    ("POST", "/applications/{id}/invitation", "d0-+--00"),
+    ("GET", "/audit-log", "d----+--"),
+    ("GET", "/audit-log.csv", "d----+--"),
+    ("POST", "/decisions", "dsssssss"),
+    ("POST", "/decisions/approve", "dsssssss"),
+    ("GET", "/delegations", "dsssssss"),
+    ("POST", "/delegations", "dsssssss"),
+    ("POST", "/delegations/{id}/end", "d0000000"),
+    ("GET", "/loss", "d--+++-+"),
+    ("GET", "/messages", "d----++-"),
+    ("GET", "/people", "d--+++-+"),
+    ("GET", "/people/{id}", "d00+++00"),
+    ("POST", "/people/{id}/loss", "d00++000"),
+    ("POST", "/people/{id}/resume", "d00++000"),
+    ("POST", "/people/{id}/revoke", "d00++000"),
+    ("POST", "/people/{id}/wipe", "d00++000"),
+    ("GET", "/personnel", "dsssssss"),
+    ("POST", "/personnel/change", "d--+---+"),
+    ("POST", "/personnel/held", "d--+---+"),
+    ("GET", "/statistics", "d--+++++"),
+    ("GET", "/statistics.csv", "d--+++++"),
+    ("GET", "/system", "d----++-"),
+    ("GET", "/unlock", "d--+---+"),
+    ("POST", "/unlock/{account}/ask", "d00+0000"),
+    ("POST", "/unlock/{account}/confirm", "d00+0000"),
+];
+
+/// Doors that are open before anybody signed in, or lead out.
+const OPEN: &[&str] = &["/sign-in", "/sign-out"];
+
+/// Every page route of the console, as the source declares it.
+fn declared() -> BTreeSet<(String, String)> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = [
+        "application/console.rs", "application/bulk.rs", "desk/people.rs", "desk/unlock.rs", "desk/statistics.rs",
+        "desk/audit_log.rs", "desk/system.rs", "loss/desk.rs", "staff/pages.rs", "employment/console.rs",
+        "notification/console.rs",
+    ];
+    let mut routes = BTreeSet::new();
+    for file in files {
+        let text = std::fs::read_to_string(source.join(file)).unwrap();
+        for part in text.split(".route(\"").skip(1) {
+            let (path, rest) = part.split_once('"').unwrap();
+            let handlers = rest.split([';', '\n']).next().unwrap().split(".route").next().unwrap();
+            for (word, method) in [("get(", "GET"), ("post(", "POST")] {
+                if handlers.contains(word) && !path.starts_with("/portal") && !OPEN.contains(&path) {
+                    routes.insert((method.to_owned(), path.to_owned()));
+                }
+            }
+        }
+    }
+    routes
+}
+
+fn document() -> String {
+    let mut text = String::from(
+        "# Who may open which door of the console\n\n\
+         Made from the table that the test `every_door_opens_to_whom_the_table_says_and_to_nobody_else` tries, each route by each duty and\n\
+         by an HR manager of another agency: `+` let in, `-` forbidden (403), `0` hidden (404), `d` sent to the sign-in page,\n\
+         `s` let in and shown only what is theirs. Nobody decides about themselves, whatever their duty.\n\n| |",
+    );
+    for who in WHO {
+        let _ = write!(text, " {who} |");
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"---|".repeat(WHO.len()));
+    for (method, path, letters) in ACCESS {
+        let _ = write!(text, "\n| `{method} {path}` |");
+        for letter in letters.chars() {
+            let _ = write!(text, " {letter} |");
+        }
+    }
+    text.push('\n');
+    text
+}
+
+#[test]
+fn the_table_names_every_page_of_the_console_and_the_documentation_says_the_same() {
+    let known: BTreeSet<(String, String)> =
+        ACCESS.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(declared(), known);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/console-access.md");
+    if std::env::var_os("MAPAE_WRITE_DOCS").is_some() {
+        std::fs::write(path, document()).unwrap();
+    }
+    let written = std::fs::read_to_string(path).expect("docs/console-access.md");
+    assert_eq!(written, document(), "run the test with MAPAE_WRITE_DOCS=1");
+}
+
+fn letter(status: StatusCode, to: Option<&str>) -> char {
+    match status {
+        StatusCode::FORBIDDEN => '-',
+        StatusCode::NOT_FOUND => '0',
+        StatusCode::SEE_OTHER if to.is_some_and(|to| to.ends_with("/sign-in")) => 'd',
+        status if status.is_server_error() => '!',
+        _ => '+',
+    }
+}
+
+#[tokio::test]
+async fn every_door_opens_to_whom_the_table_says_and_to_nobody_else() {
+    let town = town().await;
+    for (n, login) in [(OFFICIAL, "person760"), (HEAD, "person750"), (TOP_HEAD, "person0")] {
+        town.account(login, n).await;
+    }
+    let application = town.applied(OFFICIAL).await;
+    badge(&town, &application.employee_id).await;
+    let account = locked_account(&town, OFFICIAL).await;
+    let desks = [
+        None,
+        // Another official than the one it is about would be hidden too; the one it is about must not decide.
+        Some(Desk::of(&town, OFFICIAL).await),
+        Some(Desk::of(&town, HEAD).await),
+        Some(Desk::of(&town, HR_ONE).await),
+        Some(Desk::of(&town, SECURITY).await),
+        Some(Desk::of(&town, AUDITOR).await),
+        Some(Desk::of(&town, OPERATOR).await),
+        Some(Desk::of(&town, STRANGER).await),
+    ];
+    let mut faults = String::new();
+    for (method, path, letters) in ACCESS {
+        for ((who, desk), expected) in WHO.iter().zip(&desks).zip(letters.chars()) {
+            let id = if path.starts_with("/applications") { &application.id } else { &application.employee_id };
+            let path = path.replace("{id}", id).replace("{account}", &account);
+            let visit = match (desk, *method) {
+                (None, "GET") => send(&town, true, get(&path, "")).await,
+                (None, _) => send(&town, true, form(&path, "", "csrf=x")).await,
+                (Some(desk), "GET") => desk.get(&path).await,
+                (Some(desk), _) => {
+                    // Enough for every form; what would change more than once is refused for want of a reason.
+                    let body = "step=identity_check&decision=reject&cause=loss&way=desk&code=found&reason=&name=";
+                    desk.post(&path, body).await
+                }
+            };
+            let to = visit.headers.get(http::header::LOCATION).and_then(|to| to.to_str().ok());
+            let got = letter(visit.status, to);
+            let shows_another = visit.body.contains(&application.id) && *who == "other";
+            let fits = match expected {
+                's' => got == '+' && !shows_another,
+                expected => got == expected,
+            };
+            if !fits {
+                let _ = writeln!(faults, "{method} {path} by {who}: {got} ({}), not {expected}", visit.status);
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{faults}");
+}
