@@ -33,9 +33,7 @@ pub(super) fn run(mapae: &Path) -> Outcome {
 /// Messages to two servers of npm smpp, the first of them killed in the middle.
 fn messages(mapae: &Path) -> Outcome {
     let folder = tools::node_folder()?;
-    process::run(
-        Command::new("node").args(["--test", "smpp.mjs"]).current_dir(folder).env("MAPAE", mapae),
-    )
+    process::run(Command::new("node").args(["--test", "smpp.mjs"]).current_dir(folder).env("MAPAE", mapae))
 }
 
 /// A server of our own with agencies, one HR manager and nobody else.

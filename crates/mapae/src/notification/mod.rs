@@ -25,12 +25,12 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 
+pub use depth::{Depth, depth};
 #[cfg(test)]
 pub(crate) use gateway::received;
 pub use gateway::{
     Asked, DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Received, Sms, SmsGateway, Taken,
 };
-pub use depth::{Depth, depth};
 pub use outbox::{Fate, Message, Subscriber, Topic, enqueue, fate};
 pub use provider::{Provider, Providers};
 pub use push::{PushRefusal, key as push_key, subscribe, tell, unsubscribe};

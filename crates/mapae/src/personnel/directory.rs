@@ -178,36 +178,24 @@ impl Statement {
 
     fn comparison(&mut self, column: Column, operator: Operator, value: Value) {
         let column = column.sql(self.of);
+        self.params.push(value);
+        let value = format!("${}", self.params.len());
+        // Parts of texts are compared letter by letter: LIKE means something else on each engine.
+        let comparison = match operator {
+            Operator::Equal => format!("{column} = {value}"),
+            Operator::Contains => format!("({value} = '' OR replace({column}, {value}, '') <> {column})"),
+            Operator::Begins => format!("substr({column}, 1, length({value})) = {value}"),
+            Operator::Ends => format!(
+                "length({column}) >= length({value}) \
+                 AND substr({column}, length({column}) - length({value}) + 1) = {value}"
+            ),
+            Operator::Greater => format!("{column} > {value}"),
+            Operator::AtLeast => format!("{column} >= {value}"),
+            Operator::Less => format!("{column} < {value}"),
+            Operator::AtMost => format!("{column} <= {value}"),
+        };
         // A missing value compares to nothing; NOT must then say yes, so NULL is never the answer.
-        self.sql.push_str(&format!("({column} IS NOT NULL AND {column} "));
-        let like = |text: String, before: &str, after: &str| {
-            let escaped: String = text
-                .chars()
-                .flat_map(|letter| {
-                    let escape = matches!(letter, '%' | '_' | '\\').then_some('\\');
-                    escape.into_iter().chain(std::iter::once(letter))
-                })
-                .collect();
-            format!("{before}{escaped}{after}")
-        };
-        let (word, value) = match (operator, value) {
-            (Operator::Contains, Value::Text(Some(text))) => {
-                ("LIKE ", Value::Text(Some(like(text, "%", "%"))))
-            }
-            (Operator::Begins, Value::Text(Some(text))) => ("LIKE ", Value::Text(Some(like(text, "", "%")))),
-            (Operator::Ends, Value::Text(Some(text))) => ("LIKE ", Value::Text(Some(like(text, "%", "")))),
-            (Operator::Greater, value) => ("> ", value),
-            (Operator::AtLeast, value) => (">= ", value),
-            (Operator::Less, value) => ("< ", value),
-            (Operator::AtMost, value) => ("<= ", value),
-            (_, value) => ("= ", value),
-        };
-        self.sql.push_str(word);
-        self.place(value);
-        if word == "LIKE " {
-            self.sql.push_str(" ESCAPE '\\'");
-        }
-        self.sql.push(')');
+        self.sql.push_str(&format!("({column} IS NOT NULL AND {comparison})"));
     }
 
     fn agencies(&mut self, agencies: &[String]) {

@@ -439,3 +439,61 @@ async fn every_call_is_in_the_audit_log_and_names_nobody() {
     }
     assert!(Arc::strong_count(&platform.platform) >= 1);
 }
+
+#[tokio::test]
+async fn a_push_that_would_retire_an_agency_is_told_to_wait() {
+    let (platform, hr) = world().await;
+    let mut ids = Vec::new();
+    for n in 0..8 {
+        let made = hr.post("/Users", person(&format!("W{n}"), "9000003")).await;
+        ids.push(made.body["id"].as_str().unwrap().to_owned());
+    }
+    crate::employment::tests::badges(&platform, &ids).await;
+    let retire =
+        json!([{ "op": "replace", "path": format!("{OFFICIAL}:employmentStatus"), "value": "retired" }]);
+    for id in &ids[..5] {
+        assert_eq!(hr.patch(id, retire.clone()).await.status, StatusCode::OK);
+    }
+    let held = hr.patch(&ids[5], retire.clone()).await;
+    assert_eq!(held.status, StatusCode::ACCEPTED, "{}", held.body);
+    assert_eq!(held.body[OFFICIAL]["employmentStatus"], "serving", "as it stands");
+    let pending = held.body[OFFICIAL]["pending"].clone();
+    assert!(pending.is_string());
+    let again = hr.patch(&ids[5], retire.clone()).await;
+    assert_eq!((again.status, &again.body[OFFICIAL]["pending"]), (StatusCode::ACCEPTED, &pending), "once");
+    let removed = hr.send(Method::DELETE, &format!("/Users/{}", ids[6]), None, Value::Null).await;
+    assert_eq!(removed.status, StatusCode::ACCEPTED);
+    assert_eq!(hr.get(&format!("/Users/{}", ids[6])).await.status, StatusCode::OK, "still there");
+    let shown = hr.get(&format!("/Users/{}?attributes={OFFICIAL}:pending", ids[5])).await;
+    assert_eq!(shown.body[OFFICIAL], json!({ "pending": pending }));
+    let waiting = crate::employment::waiting(&platform, &["9000003".to_owned()]).await.unwrap();
+    assert_eq!(waiting.len(), 2);
+}
+
+#[tokio::test]
+async fn parts_of_texts_are_compared_letter_by_letter_on_both_stores() {
+    let (_platform, hr) = world().await;
+    for code in ["D1", "d1", "x%y", "xay", "예시-과"] {
+        let group = json!({ "displayName": code, DEPARTMENT: { "agency": "9000003", "code": code } });
+        assert_eq!(hr.post("/Groups", group).await.status, StatusCode::CREATED, "{code}");
+    }
+    for (filter, wanted) in [
+        (r#"displayName sw "D""#, vec!["D1"]),
+        (r#"displayName co "%""#, vec!["x%y"]),
+        (r#"displayName ew "1""#, vec!["D1", "d1"]),
+        (r#"displayName co "시-""#, vec!["예시-과"]),
+        (r#"displayName ew "y" and not (displayName co "a")"#, vec!["x%y"]),
+        (r#"displayName sw "nothing""#, vec![]),
+    ] {
+        let asked = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect::<String>();
+        let answer = hr.get(&format!("/Groups?filter={asked}")).await;
+        let mut names: Vec<&str> = answer.body["Resources"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|group| group["displayName"].as_str().unwrap())
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, wanted, "{filter}");
+    }
+}
