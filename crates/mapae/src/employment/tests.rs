@@ -14,7 +14,7 @@ use crate::staff::{self, Duty};
 use crate::testing::{TestPlatform, platform};
 
 /// Gives these employees a badge each.
-async fn badges(platform: &TestPlatform, employee_ids: &[String]) {
+pub(crate) async fn badges(platform: &TestPlatform, employee_ids: &[String]) {
     let did = crate::issuance::desk(platform).unwrap().did().to_owned();
     for employee_id in employee_ids {
         let (did, employee_id, now) = (did.clone(), employee_id.clone(), platform.now_ms());

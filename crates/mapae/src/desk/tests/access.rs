@@ -32,6 +32,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/delegations", "dsssssss"),
     ("POST", "/delegations/{id}/end", "d0000000"),
     ("GET", "/loss", "d--+++-+"),
+    ("GET", "/messages", "d----++-"),
     ("GET", "/people", "d--+++-+"),
     ("GET", "/people/{id}", "d00+++00"),
     ("POST", "/people/{id}/loss", "d00++000"),
@@ -40,7 +41,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/people/{id}/wipe", "d00++000"),
     ("GET", "/personnel", "dsssssss"),
     ("POST", "/personnel/change", "d--+---0"),
-    ("POST", "/personnel/held", "d--+---+"),
+    ("POST", "/personnel/held", "d--0---0"),
     ("GET", "/statistics", "d--+++++"),
     ("GET", "/statistics.csv", "d--+++++"),
     ("GET", "/system", "d----++-"),
@@ -57,8 +58,8 @@ fn declared() -> BTreeSet<(String, String)> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let files = [
         "application/console.rs", "application/bulk.rs", "desk/people.rs", "desk/unlock.rs", "desk/statistics.rs",
-        "desk/audit_log.rs", "desk/system.rs", "loss/desk.rs", "staff/pages.rs",
-        "employment/console.rs",
+        "desk/audit_log.rs", "desk/system.rs", "loss/desk.rs", "staff/pages.rs", "employment/console.rs",
+        "notification/console.rs",
     ];
     let mut routes = BTreeSet::new();
     for file in files {
@@ -158,6 +159,12 @@ async fn every_door_opens_to_whom_the_table_says_and_to_nobody_else() {
                          &agency={}&number={}",
                         person.agency, person.number
                     );
+                    let with_reason = body.replace("reason=&", "reason=x&").replace("ids=&", &format!("ids={account}&"));
+                    let body = if path.starts_with("/personnel") {
+                        with_reason.replace("decision=reject", "decision=drop")
+                    } else {
+                        body
+                    };
                     desk.post(&path, &body).await
                 }
             };
