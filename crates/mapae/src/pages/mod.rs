@@ -52,6 +52,7 @@ const PORTAL_LINKS: &[Link] = &[
     Link { href: "/portal/apply", key: "portal.nav.apply" },
     Link { href: "/portal/devices", key: "portal.nav.devices" },
     Link { href: "/portal/loss", key: "portal.nav.loss" },
+    Link { href: "/portal/my-data", key: "portal.nav.my_data" },
 ];
 const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/", key: "console.nav.queue" },
@@ -114,6 +115,11 @@ impl Page {
     /// The text of `key` in the language of the page.
     pub fn t<'k>(&self, key: &'k str) -> &'k str {
         language::text(self.lang, key)
+    }
+
+    /// The text of `prefix.row.part`: a table whose rows are named in the template.
+    pub fn tk(&self, prefix: &str, row: &str, part: &str) -> String {
+        self.t(&format!("{prefix}.{row}.{part}")).to_owned()
     }
 
     /// The text of `key` with the blank `{name}` filled.
