@@ -64,6 +64,7 @@ const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/system", key: "desk.nav.system" },
     Link { href: "/delegations", key: "console.nav.delegations" },
     Link { href: "/personnel", key: "employment.title" },
+    Link { href: "/messages", key: "notification.console.title" },
 ];
 
 /// Who is signed in, as the head of the page tells it.
