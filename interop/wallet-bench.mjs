@@ -2,7 +2,6 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { PIN, Phone, applicant, browser, loginPage } from './app.mjs';
 
 const runs = Number(process.env.RUNS);
@@ -16,9 +15,10 @@ function bytes(prefix, extension) {
 }
 
 const sorted = (times) => times.toSorted((a, b) => a - b);
-const figure = (times) => ({ min_ms: sorted(times)[0], p50_ms: sorted(times)[Math.floor(times.length / 2)], max_ms: sorted(times).at(-1), runs: times.length });
+const rounded = (milliseconds) => Math.round(milliseconds * 10) / 10;
+const figure = (times) => ({ min_ms: rounded(sorted(times)[0]), p50_ms: rounded(sorted(times)[Math.floor(times.length / 2)]), max_ms: rounded(sorted(times).at(-1)), runs: times.length });
 
-/** The page's own clock: when the card stood in the page and was painted, in milliseconds after the navigation began. */
+/** In the page: `cardAt`, when the card was painted, in milliseconds after the navigation began; `act`, a press and when its screen stood there. */
 const watch = () => {
   const seen = () => {
     if (!document.querySelector('.face') || globalThis.cardAt) return;
@@ -26,35 +26,59 @@ const watch = () => {
     requestAnimationFrame(() => setTimeout(() => { globalThis.cardAt = performance.now(); }));
   };
   new MutationObserver(seen).observe(document, { childList: true, subtree: true });
+  globalThis.act = async (selector, text, title) => {
+    const begun = performance.now();
+    const ended = await new Promise((done) => {
+      const observer = new MutationObserver(() => {
+        if (![...document.querySelectorAll('h1')].some((heading) => heading.textContent.includes(title))) return;
+        observer.disconnect();
+        done(performance.now());
+      });
+      observer.observe(document.body, { childList: true, subtree: true });
+      [...document.querySelectorAll(selector)].find((found) => found.textContent.trim().startsWith(text)).click();
+    });
+    // Painted as well; and the browser notes a request a moment after its answer was read.
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 300)));
+    return { begun, ended };
+  };
 };
 
-/** Milliseconds from `act` until `done`, without those in which a request was under way. */
-async function withoutServer(page, act, done) {
+/** Presses what `text` stands on, without a tool that looks on meanwhile, until the screen `title` stands there. */
+const act = (page, selector, text, title) => page.evaluate(([selector, text, title]) => globalThis.act(selector, text, title), [selector, text, title]);
+
+/** The same in milliseconds, without those in which a request was under way. */
+async function withoutServer(page, ...press) {
   await page.evaluate(() => performance.clearResourceTimings());
-  const begun = await page.evaluate(() => performance.now());
-  await act();
-  await done();
-  return page.evaluate((begun) => {
-    const ended = performance.now();
-    const spans = performance.getEntriesByType('resource').map((entry) => [entry.startTime, entry.responseEnd]).sort(([a], [b]) => a - b);
-    let waited = 0;
-    let until = begun;
-    for (const [from, to] of spans) {
-      waited += Math.max(0, to - Math.max(from, until));
-      until = Math.max(until, to);
-    }
-    return { all: ended - begun, without: ended - begun - waited, requests: spans.length };
-  }, begun);
+  const { begun, ended } = await act(page, ...press);
+  const spans = await page.evaluate(() => performance.getEntriesByType('resource').map((entry) => [entry.startTime, entry.responseEnd]));
+  const within = spans.filter(([from, to]) => from >= begun && to <= ended).sort(([a], [b]) => a - b);
+  if (within.length === 0) throw new Error('no request was seen: nothing was asked of the server');
+  let waited = 0;
+  let until = begun;
+  for (const [from, to] of within) {
+    waited += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return ended - begun - waited;
 }
 
-/** Seconds of work of the page's main thread so far: script, style, layout, painting. */
+/** CPU milliseconds of the page's main thread so far: of script (WASM and JavaScript), and of everything (style, layout, painting as well). */
 async function worked(cdp) {
   const { metrics } = await cdp.send('Performance.getMetrics');
-  return metrics.find((metric) => metric.name === 'TaskDuration').value * 1000;
+  const of = (name) => metrics.find((metric) => metric.name === name).value * 1000;
+  return { script: of('ScriptDuration'), all: of('TaskDuration') };
 }
 
-/** A digit is pressed in the page itself, so that the tool's own way there is not measured. */
-const press = (page, digit) => page.evaluate((digit) => [...document.querySelectorAll('.pad-key')].find((key) => key.textContent.trim() === digit).click(), digit);
+/** The same in CPU milliseconds of the main thread. */
+async function cpu(page, cdp, ...press) {
+  const before = await worked(cdp);
+  await act(page, ...press);
+  const after = await worked(cdp);
+  return { script: after.script - before.script, all: after.all - before.all };
+}
+
+/** How the script's part spreads, and the median of everything. */
+const cpuFigure = (spent) => ({ ...figure(spent.map(({ script }) => script)), all_p50_ms: figure(spent.map(({ all }) => all)).p50_ms });
 
 const first = { wasm: bytes('app-', '.wasm'), script: bytes('app-', '.js') };
 const report = {
@@ -70,7 +94,7 @@ try {
   await phone.context.addInitScript(watch);
   await phone.setUp(applicant());
   const { page, cdp } = phone;
-  await cdp.send('Performance.enable');
+  await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
   // The service worker is there and keeps the files, as on a phone that was set up.
   await phone.worker();
   await phone.unlock('내 공무원증');
@@ -92,14 +116,13 @@ try {
     await phone.press('설정');
     await phone.press('PIN 바꾸기');
     await phone.at('PIN 바꾸기');
-    for (const digit of PIN.slice(0, -1)) await press(page, digit);
-    const asked = await withoutServer(page, () => press(page, PIN.at(-1)), () => page.waitForFunction(() => [...document.querySelectorAll('h1')].some((title) => title.textContent.includes('PIN 정하기')), undefined, { polling: 'mutation' }));
-    unlocks.push(asked.without);
+    await phone.type(PIN.slice(0, -1));
+    unlocks.push(await withoutServer(page, '.pad-key', PIN.at(-1), 'PIN 정하기'));
     await phone.unlock('내 공무원증');
   }
   report.wallet_pin_check = figure(unlocks);
 
-  const presented = [];
+  const [asked, answered] = [[], []];
   for (let turn = 0; turn < runs; turn += 1) {
     const site = await loginPage(chromium);
     await phone.home();
@@ -107,20 +130,18 @@ try {
     await phone.press('링크 붙여 넣기');
     await phone.at('링크 붙여 넣기');
     await page.fill('#link', site.link);
-    const before = await worked(cdp);
-    await phone.press('다음');
-    await phone.at(/로그인$/);
+    asked.push(await cpu(page, cdp, '.button.primary', '다음', '로그인'));
     await phone.press('동의하고 계속');
     await phone.at('번호 확인');
-    for (const digit of site.number) await press(page, digit);
-    await phone.at('로그인했습니다');
-    presented.push(await worked(cdp) - before);
+    await phone.type(site.number[0]);
+    answered.push(await cpu(page, cdp, '.pad-key', site.number[1], '로그인했습니다'));
     await site.close();
   }
-  report.wallet_present_cpu = figure(presented);
+  report.wallet_asked_cpu = cpuFigure(asked);
+  report.wallet_present_cpu = cpuFigure(answered);
   await phone.close();
 } finally {
   await chromium.close();
   rmSync(folder, { recursive: true, force: true });
 }
-console.log(JSON.stringify({ ...report, conditions: { cpu_throttle: THROTTLE, runs, page_gzip_bytes: gzipSync(readFileSync(join(process.env.WALLET_APP, 'index.html'))).length } }));
+console.log(JSON.stringify({ ...report, conditions: { cpu_throttle: THROTTLE } }));

@@ -2,6 +2,7 @@
 
 mod hr;
 mod mdoc;
+mod status;
 mod uniffi;
 
 use crate::process::{self, Background, Outcome};
@@ -36,6 +37,11 @@ const JUDGES: &[Judge] = &[
         what: "headless Chromium sets the wallet app up, logs in, loses and finds it again; axe-core finds no violation",
         run: wallet,
     },
+    Judge {
+        name: "console",
+        what: "headless Chromium walks through each duty's day; axe-core finds no violation",
+        run: console,
+    },
     Judge { name: "api", what: "PyPI schemathesis finds no 5xx and no schema violation", run: api },
     Judge {
         name: "audit",
@@ -51,6 +57,11 @@ const JUDGES: &[Judge] = &[
         name: "mdoc",
         what: "npm @auth0/mdl and PyPI pymdoccbor read our mobile documents, and we read theirs",
         run: mdoc::run,
+    },
+    Judge {
+        name: "status",
+        what: "npm @owf/token-status-list reads our status lists as JWT and as CWT and agrees on every entry",
+        run: status::run,
     },
     Judge {
         name: "hr",
@@ -211,6 +222,29 @@ fn wallet(mapae: &Path) -> Outcome {
     )?;
     println!("interop wallet: pictures and reports are in {}", screens.display());
     Ok(())
+}
+
+/// Pictures stay in `<target>/desk-screens`, as output.
+fn console(mapae: &Path) -> Outcome {
+    let chromium = tools::program(
+        &["chromium", "chromium-browser", "google-chrome"],
+        "install Chromium (Debian: apt-get install chromium)",
+    )?;
+    let screens = tools::target().join("desk-screens");
+    let _ = std::fs::remove_dir_all(&screens);
+    std::fs::create_dir_all(&screens)
+        .map_err(|error| format!("cannot make {}: {error}", screens.display()))?;
+    let demo = Demo::with_applicants(mapae, "console", 1)?;
+    let folder = tools::node_folder()?;
+    process::run(
+        Command::new("node")
+            .args(["--test", "--test-concurrency=1", "console.mjs"])
+            .current_dir(folder)
+            .env("MAPAE", mapae)
+            .env("MAPAE_DEMO", &demo.description)
+            .env("CHROMIUM", chromium)
+            .env("SCREENSHOTS", &screens),
+    )
 }
 
 fn api(mapae: &Path) -> Outcome {

@@ -156,10 +156,14 @@ fn one(app: App, screen: Screen) -> El {
     }
 }
 
-/// From a cold start to the screen that fits.
-pub async fn start(app: App, steal: bool) -> Result<(), Trouble> {
-    let lost = move || app.show(Screen::OtherTab);
-    if !browser::hold_alone(steal, lost).await {
+/// Takes the wallet for this tab; whether it was to be had.
+pub async fn hold(app: App, steal: bool) -> bool {
+    browser::hold_alone(steal, move || app.show(Screen::OtherTab)).await
+}
+
+/// From a cold start to the screen that fits, once it is known whether this tab holds the wallet.
+pub async fn start(app: App, held: bool) -> Result<(), Trouble> {
+    if !held {
         app.show(Screen::OtherTab);
         return Ok(());
     }

@@ -1,5 +1,7 @@
 //! The first call.
 
+use reactive_graph::effect::RenderEffect;
+use reactive_graph::graph::untrack;
 use reactive_graph::owner::Owner;
 use serde::Deserialize;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -19,15 +21,31 @@ pub fn start() {
     let Some(root) = document().get_element_by_id("app") else { return };
     // Only a second start of the same page could find one that was set before.
     let _ = any_spawner::Executor::init_wasm_bindgen();
-    root.set_text_content(None);
     // The root of every signal; it lives as long as the page.
     let owner = Owner::new();
     owner.with(|| {
         let app = App::new();
-        screens::view(app).put(&root, None);
+        mount(app, root);
         wasm_bindgen_futures::spawn_local(begin(app));
     });
     core::mem::forget(owner);
+}
+
+/// Puts the app in place of the page's own picture as soon as there is something to show; a slow phone draws a screen
+/// less.
+fn mount(app: App, root: web_sys::Element) {
+    let Some(owner) = Owner::current() else { return };
+    let mounted = StoredValue::new(false);
+    let effect = RenderEffect::new(move |_: Option<()>| {
+        if app.screen.with(|screen| matches!(screen, Screen::Opening)) || mounted.get_value() {
+            return;
+        }
+        mounted.set_value(true);
+        root.set_text_content(None);
+        // The screens belong to the page and not to this effect, which ends with them standing.
+        owner.with(|| untrack(|| screens::view(app).put(&root, None)));
+    });
+    StoredValue::new_local(effect);
 }
 
 /// A fault of ours: the vault is written whole at each step, so starting again loses nothing.
@@ -42,7 +60,8 @@ fn stopped(_: &std::panic::PanicHookInfo<'_>) {
 }
 
 async fn begin(app: App) {
-    let settings = Settings::load().await;
+    // Both are asked of another process: one way there is enough.
+    let (settings, held) = futures::join!(Settings::load(), screens::hold(app, false));
     if let Some(language) = settings.language {
         app.speak(language);
     } else {
@@ -51,19 +70,19 @@ async fn begin(app: App) {
     app.reached_at.set(settings.reached_at);
     app.settings.set(settings);
     app.spawn(async move {
-        browser::serve_offline(move || app.newer.set(true)).await?;
-        Ok(())
-    });
-    app.spawn(learn(app));
-    app.spawn(async move {
         // Before anybody asks for it, and not before there is time.
         browser::until_idle().await;
+        app.spawn(learn(app));
+        app.spawn(async move {
+            browser::serve_offline(move || app.newer.set(true)).await?;
+            Ok(())
+        });
         app.rest().await?;
         Ok(())
     });
     crate::idle::watch(app);
     browser::on_notice(move |kind| screens::heard(app, kind));
-    if let Err(trouble) = screens::start(app, false).await {
+    if let Err(trouble) = screens::start(app, held).await {
         app.show(Screen::Unlock);
         app.tell(&trouble);
     }

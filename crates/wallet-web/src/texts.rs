@@ -52,7 +52,9 @@ type Catalogue = HashMap<String, String>;
 const KO: &str = include_str!("../locales/ko.json");
 const EN: &str = include_str!("../locales/en.json");
 
-static MESSAGES: LazyLock<[Catalogue; 2]> = LazyLock::new(|| [KO, EN].map(read));
+// Each is read when it is first spoken: few people speak both.
+static KOREAN: LazyLock<Catalogue> = LazyLock::new(|| read(KO));
+static ENGLISH: LazyLock<Catalogue> = LazyLock::new(|| read(EN));
 
 fn read(text: &str) -> Catalogue {
     // A broken file is found by the test below; the app then shows keys instead of texts, and goes on.
@@ -61,10 +63,9 @@ fn read(text: &str) -> Catalogue {
 
 /// The text of `key`, or `None` if the catalogue has none.
 pub fn find(language: Language, key: &str) -> Option<&'static str> {
-    let [ko, en] = &*MESSAGES;
     let catalogue = match language {
-        Language::Ko => ko,
-        Language::En => en,
+        Language::Ko => &*KOREAN,
+        Language::En => &*ENGLISH,
     };
     catalogue.get(key).map(String::as_str)
 }

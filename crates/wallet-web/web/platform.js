@@ -31,6 +31,9 @@ function database() {
   return opened;
 }
 
+// It is opened while the WASM is still on its way; a failure is told to whoever asks for it.
+database().catch(() => undefined);
+
 /** One transaction; resolves only when it is on disk. */
 async function transact(store, mode, work) {
   const db = await database();

@@ -145,6 +145,7 @@ limits! {
         TRUST_LIST_REFRESH = 5 * MINUTE, Milliseconds, "How often the trust list is signed anew.";
         TRUST_LIST_LIFE = 48 * HOUR, Milliseconds, "A trust list is good so long.";
         EXPIRY_SWEEP = MINUTE, Milliseconds, "How often badges whose validity has run out are looked for.";
+        REMINDER_SWEEP = 10 * MINUTE, Milliseconds, "How often badges are looked for whose holders are to be told that they end.";
         EXPIRY_SWEEP_ROWS = 200, Count, "Badges expired before the next are looked for.";
     }
     "staff" {

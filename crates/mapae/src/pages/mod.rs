@@ -52,6 +52,7 @@ const PORTAL_LINKS: &[Link] = &[
     Link { href: "/portal/apply", key: "portal.nav.apply" },
     Link { href: "/portal/devices", key: "portal.nav.devices" },
     Link { href: "/portal/loss", key: "portal.nav.loss" },
+    Link { href: "/portal/my-data", key: "portal.nav.my_data" },
 ];
 const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/", key: "console.nav.queue" },
@@ -67,6 +68,9 @@ const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/messages", key: "notification.console.title" },
 ];
 
+/// Pages of the console that need no duty: what they show is one's own, or a rule for all.
+const EVERYBODYS: [&str; 3] = ["/", "/delegations", "/personnel"];
+
 /// Who is signed in, as the head of the page tells it.
 #[derive(Clone, Debug)]
 pub struct Who {
@@ -74,6 +78,14 @@ pub struct Who {
     /// Agency and department.
     pub unit: Named,
     pub csrf: String,
+    /// Addresses of desks that their duties open; the console's navigation shows these and what is everybody's.
+    pub desks: Vec<&'static str>,
+}
+
+impl Who {
+    fn opens(&self, href: &str) -> bool {
+        EVERYBODYS.contains(&href) || self.desks.contains(&href)
+    }
 }
 
 /// What `base.html` needs, made from the request.
@@ -104,6 +116,11 @@ impl Page {
     /// The text of `key` in the language of the page.
     pub fn t<'k>(&self, key: &'k str) -> &'k str {
         language::text(self.lang, key)
+    }
+
+    /// The text of `prefix.row.part`: a table whose rows are named in the template.
+    pub fn tk(&self, prefix: &str, row: &str, part: &str) -> String {
+        self.t(&format!("{prefix}.{row}.{part}")).to_owned()
     }
 
     /// The text of `key` with the blank `{name}` filled.
@@ -201,11 +218,13 @@ impl Page {
     }
 
     /// The navigation, for somebody signed in.
-    pub fn links(&self) -> &'static [Link] {
+    pub fn links(&self) -> Vec<Link> {
         match (self.area, &self.who) {
-            (Area::Portal, Some(_)) => PORTAL_LINKS,
-            (Area::Console, Some(_)) => CONSOLE_LINKS,
-            _ => &[],
+            (Area::Portal, Some(_)) => PORTAL_LINKS.to_vec(),
+            (Area::Console, Some(who)) => {
+                CONSOLE_LINKS.iter().copied().filter(|link| who.opens(link.href)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -63,6 +63,17 @@ impl Duty {
         )
     }
 
+    /// The addresses of the desks it opens, for the navigation; each page judges for itself.
+    pub const fn desks(self) -> &'static [&'static str] {
+        match self {
+            Self::HrManager => &["/applications", "/people", "/loss", "/unlock", "/statistics"],
+            Self::SecurityOfficer => &["/applications", "/people", "/loss", "/statistics"],
+            Self::Auditor => &["/applications", "/people", "/loss", "/statistics", "/audit-log", "/system"],
+            Self::Operator => &["/statistics", "/system"],
+            Self::Applicant | Self::DepartmentHead => &[],
+        }
+    }
+
     /// The key of its name in the catalogue.
     pub const fn key(self) -> &'static str {
         match self {

@@ -47,7 +47,12 @@ pub struct Actor {
 impl Applicant {
     /// What the head of a page says about them.
     pub fn who(&self) -> Who {
-        Who { name: self.name.clone(), unit: self.unit.clone(), csrf: self.session.csrf.clone() }
+        Who {
+            name: self.name.clone(),
+            unit: self.unit.clone(),
+            csrf: self.session.csrf.clone(),
+            desks: Vec::new(),
+        }
     }
 }
 
@@ -63,7 +68,12 @@ impl Actor {
 
     /// What the head of a page says about them.
     pub fn who(&self) -> Who {
-        Who { name: self.name.clone(), unit: self.unit.clone(), csrf: self.session.csrf.clone() }
+        Who {
+            name: self.name.clone(),
+            unit: self.unit.clone(),
+            csrf: self.session.csrf.clone(),
+            desks: self.duties.iter().flat_map(|held| held.duty.desks()).copied().collect(),
+        }
     }
 
     /// Whether they hold a duty anywhere.

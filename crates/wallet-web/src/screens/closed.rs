@@ -1,6 +1,6 @@
 //! Screens while the wallet is closed, locked, suspended or gone: why, and what leads on.
 
-use super::{PinPurpose, Screen, enter, start, synchronize};
+use super::{PinPurpose, Screen, enter, hold, start, synchronize};
 use crate::app::App;
 use crate::dom::prelude::*;
 use crate::fault::Trouble;
@@ -55,7 +55,9 @@ pub fn other_tab(app: App) -> El {
         app.t("other_tab.title"),
         Some(app.t("other_tab.lead")),
         (),
-        primary(app, app.t("other_tab.here"), move || app.run(start(app, true))),
+        primary(app, app.t("other_tab.here"), move || {
+            app.run(async move { start(app, hold(app, true).await).await })
+        }),
     )
 }
 
