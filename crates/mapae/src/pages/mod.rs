@@ -65,6 +65,7 @@ const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/system", key: "desk.nav.system" },
     Link { href: "/delegations", key: "console.nav.delegations" },
     Link { href: "/personnel", key: "employment.title" },
+    Link { href: "/messages", key: "notification.console.title" },
 ];
 
 /// Pages of the console that need no duty: what they show is one's own, or a rule for all.
