@@ -15,14 +15,7 @@ pub(super) fn run(mapae: &Path) -> Outcome {
 }
 
 fn judge(mapae: &Path, folder: &Path) -> Outcome {
-    process::run(tools::cargo().args([
-        "build",
-        "--locked",
-        "--package",
-        "credential",
-        "--example",
-        "status_list_vectors",
-    ]))?;
+    process::run(tools::cargo().args(["build", "--locked", "--workspace", "--example", "status_list_vectors"]))?;
     let now = process::output(Command::new("date").arg("+%s"))?;
     let vectors = tools::target().join("debug/examples/status_list_vectors");
     process::run(Command::new(vectors).arg(folder).arg(now.trim()))?;
