@@ -102,8 +102,18 @@ pub(crate) fn run(names: &[String], all: bool) -> Outcome {
 pub(crate) fn screenshots() -> Outcome {
     let mapae = tools::build_mapae(false)?;
     let folder = tools::root().join("docs/screenshots");
-    browser(&mapae, &folder)
+    browser(&mapae, &folder)?;
+    console(&mapae)?;
+    for name in DESKS_SHOWN {
+        let from = tools::target().join("desk-screens").join(name);
+        std::fs::copy(&from, folder.join(name)).map_err(|error| format!("{}: {error}", from.display()))?;
+    }
+    Ok(())
 }
+
+/// Those of the console's pictures that the documents show.
+const DESKS_SHOWN: &[&str] =
+    &["desk-person-suspended-wide.png", "desk-statistics-wide.png", "desk-public-loss-done-phone.png"];
 
 /// A demo of our own on free ports: the walk is played, the server stays, and its one line of JSON names everything.
 pub(crate) struct Demo {

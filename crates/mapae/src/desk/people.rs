@@ -293,6 +293,8 @@ async fn resume(
         _ => Reason::Found,
     };
     let done = match written(&form.reason) {
+        // A leave stopped it: the return makes it good again, by the rule table and not by a desk.
+        Ok(_) if !employee.status.is_serving() => Err(DeskError::NotServing.into()),
         Ok(reason) => {
             let asked = Asked { employee: &employee, duty, act: "desk.resumed", reason };
             change(&platform, &who, asked, BadgeState::Active, code).await

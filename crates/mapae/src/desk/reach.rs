@@ -26,6 +26,8 @@ pub(super) enum DeskError {
     Own,
     #[error("a reason is needed")]
     NoReason,
+    #[error("the person is on leave or no longer serves")]
+    NotServing,
     #[error("the name that was typed is not this person's")]
     NotTheName,
     #[error(transparent)]
@@ -41,6 +43,7 @@ impl From<DeskError> for Problem {
             DeskError::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden"),
             DeskError::Own => Self::new(StatusCode::FORBIDDEN, "desk_own"),
             DeskError::NoReason => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "application_no_reason"),
+            DeskError::NotServing => Self::new(StatusCode::CONFLICT, "desk_not_serving"),
             DeskError::NotTheName => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "desk_not_the_name"),
             DeskError::Personnel(error) => error.into(),
             DeskError::Store(error) => error.into(),

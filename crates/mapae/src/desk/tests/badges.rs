@@ -66,6 +66,23 @@ async fn a_stopped_badge_is_resumed_with_a_reason_and_never_by_its_holder() {
 }
 
 #[tokio::test]
+async fn a_desk_does_not_bring_back_what_a_leave_has_stopped() {
+    let town = town().await;
+    let badge = badge(&town, &town.id(OFFICIAL).await).await;
+    let desk = Desk::of(&town, HR_ONE).await;
+    let person = crate::personnel::demo_data::person(OFFICIAL);
+    let told =
+        |status: &str| format!("agency={}&number={}&status={status}&reason=x", person.agency, person.number);
+    let leave = desk.post("/personnel/change", &told("leave")).await;
+    assert!(leave.status.is_success() || leave.status.is_redirection(), "{}", leave.body);
+    assert_eq!(state(&town, &badge).await, (BadgeState::Suspended, Reason::Leave));
+    let refused = desk.post(&format!("/people/{}/resume", badge.employee_id), "code=found&reason=x").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.body);
+    desk.post("/personnel/change", &told("serving")).await;
+    assert_eq!(state(&town, &badge).await, (BadgeState::Active, Reason::Returned));
+}
+
+#[tokio::test]
 async fn revoking_needs_the_name_typed_and_is_for_good() {
     let town = town().await;
     let badge = badge(&town, &town.id(OFFICIAL).await).await;
