@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use sqlx::AssertSqlSafe;
 
 use super::held::HeldLine;
-use super::line::{AgencyLine, EmployeeLine, Role, RrnSaid};
+use super::content::{Content, rrn_tag};
+use super::line::{AgencyLine, EmployeeLine, Role};
 use crate::employment::{self, Event, Facts, Happened, Held};
 use crate::lifecycle::By;
 use crate::operations::store::{Row, StoreError, Tx, Value, params};
-use crate::operations::{Platform, SecretName, id};
+use crate::operations::{Platform, id};
 use crate::personnel::PersonnelError;
 use crate::personnel::types::{EmployeeStatus, Personal};
 
@@ -255,18 +256,7 @@ pub(in crate::personnel) async fn employee(
     };
     let sealer = &platform.sealer;
     let number_index = sealer.blind_index("employee-number", &line.number);
-    let personal = Personal {
-        name: line.name.clone(),
-        number: line.number.clone(),
-        birth_date: line.birth_date.clone(),
-        phone: line.phone.clone(),
-        position: line.position.clone(),
-        rank: line.rank.clone(),
-    };
-    let plain = keys::Zeroizing::new(serde_json::to_vec(&personal).map_err(|_| PersonnelError::Damaged)?);
-    let text = std::str::from_utf8(&plain).map_err(|_| PersonnelError::Damaged)?;
-    let content = format!("{text}\0{department_id}\0{}\0{:?}", line.status.as_str(), line.role);
-    let content_tag = sealer.blind_index("employee-content", &content);
+    let Content { personal, plain, tag: content_tag } = Content::of(platform, line, &department_id)?;
 
     let found = match find(platform, tx, line, told, &number_index).await? {
         Ok(found) => found,
@@ -469,31 +459,8 @@ async fn leave_posts(
     Ok(())
 }
 
-/// The sealed tag of the line's number: the stored one when it says the same under the active key, else a new one.
-/// A file without the column leaves the stored one alone.
-fn rrn_tag(
-    platform: &Platform,
-    employee_id: &str,
-    line: &EmployeeLine,
-    stored: Option<&[u8]>,
-) -> Result<Option<Vec<u8>>, PersonnelError> {
-    let rrn = match &line.rrn {
-        RrnSaid::Number(rrn) => rrn,
-        RrnSaid::Unsaid => return Ok(stored.map(<[u8]>::to_vec)),
-        RrnSaid::Nothing => return Ok(None),
-    };
-    let key = platform.keys.secret(SecretName::Identity).map_err(|_| PersonnelError::Damaged)?;
-    let tag = rrn.tag(key);
-    if let Some(stored) = stored
-        && platform.sealer.open("employee", "rrn_tag", employee_id, stored)?.as_slice() == tag
-    {
-        return Ok(Some(stored.to_vec()));
-    }
-    Ok(Some(platform.sealer.seal("employee", "rrn_tag", employee_id, &tag)))
-}
-
 /// The id of the line's department, made or renamed if needed; `None` when the agency is unknown.
-async fn department(
+pub(super) async fn department(
     tx: &mut Tx,
     departments: &mut Departments,
     line: &EmployeeLine,
@@ -567,7 +534,7 @@ pub fn department_id(agency: &str, code: &str) -> String {
 }
 
 /// Head and deputies, by effective time.
-async fn role(
+pub(super) async fn role(
     tx: &mut Tx,
     department_id: &str,
     employee_id: &str,
