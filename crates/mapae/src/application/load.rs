@@ -59,7 +59,14 @@ impl Rows {
         for (act, state, actor, step) in way {
             let none: Option<Vec<u8>> = None;
             events.push(params![
-                id::new(), id.as_str(), act.as_str(), state.as_str(), actor.map(str::to_owned), None::<String>, none, at
+                id::new(),
+                id.as_str(),
+                act.as_str(),
+                state.as_str(),
+                actor.map(str::to_owned),
+                None::<String>,
+                none,
+                at
             ]);
             if let (Some(actor), Some(step)) = (actor, step) {
                 hands.push(params![id.as_str(), actor, step.as_str()]);

@@ -53,6 +53,10 @@ pub async fn search(
         format!("${}", params.len())
     };
     if let Some(act) = &filter.act {
+        // A whole act has the index's order; a part of one does not, and is found by the log's.
+        if act.contains('.') {
+            let _ = write!(sql, " AND act = {}", place(act.as_str().into()));
+        }
         // `badge` finds `badge.suspended`: all that sorts between "badge." and "badge/".
         let (exact, low, high) =
             (place(act.as_str().into()), place(format!("{act}.").into()), place(format!("{act}/").into()));

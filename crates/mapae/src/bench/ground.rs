@@ -151,20 +151,14 @@ async fn approved(
 ) -> Result<(Vec<(u64, String)>, Arc<Inbox>), AnyError> {
     let desks = Desks::sign_in(platform).await?;
     let inbox = Arc::new(Inbox::default());
-    let approved = stream::iter(which)
-        .map(|n| desks.approved(platform, n))
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
+    let approved =
+        stream::iter(which).map(|n| desks.approved(platform, n)).buffered(AT_ONCE).try_collect().await?;
     let worker = Worker::new(Arc::clone(platform), Arc::<Inbox>::clone(&inbox));
     while worker.round().await? > 0 {}
     Ok((approved, inbox))
 }
 
-async fn all_offered(
-    platform: &Arc<Platform>,
-    approved: &[(u64, String)],
-) -> Result<Vec<Offered>, AnyError> {
+async fn all_offered(platform: &Arc<Platform>, approved: &[(u64, String)]) -> Result<Vec<Offered>, AnyError> {
     stream::iter(approved)
         .map(|(_, employee)| offered(platform, employee))
         .buffered(AT_ONCE)

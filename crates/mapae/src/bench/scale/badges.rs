@@ -41,8 +41,7 @@ pub(super) async fn make_lists(platform: &Platform, did: &str, last: &Loaded) ->
 
 /// Reports a loss at the desk; the badge is suspended when this returns.
 pub(super) async fn lose(platform: &Platform, employee_id: &str) -> Result<(), AnyError> {
-    let report =
-        Report { employee_id: employee_id.to_owned(), cause: Cause::Loss, way: Way::Call, by: None };
+    let report = Report { employee_id: employee_id.to_owned(), cause: Cause::Loss, way: Way::Call, by: None };
     let receipt = loss::report(platform, report).await?;
     match receipt.badge {
         Some(badge) if badge.state == BadgeState::Suspended => Ok(()),

@@ -10,8 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::super::AnyError;
 use crate::account::load::{self as phones, NewPhone};
-use crate::application::load::{self as applications, Rows, Walked};
 use crate::application::State;
+use crate::application::load::{self as applications, Rows, Walked};
 use crate::lifecycle::{self, By, NewBadge};
 use crate::operations::{Platform, id};
 use crate::personnel::import::{self, NewPerson};
@@ -85,7 +85,9 @@ pub(super) async fn load(
     });
     // Hidden by itself where standard error is no terminal.
     let bar = ProgressBar::new(which.end.saturating_sub(which.start));
-    bar.set_style(ProgressStyle::with_template("{bar:40} {percent:>3} %  {pos} people  {elapsed} (left {eta})")?);
+    bar.set_style(ProgressStyle::with_template(
+        "{bar:40} {percent:>3} %  {pos} people  {elapsed} (left {eta})",
+    )?);
     let groups = (which.start..which.end).step_by(usize::try_from(GROUP)?).map(|from| {
         let to = which.end.min(from + GROUP);
         let common = Arc::clone(&common);
@@ -122,8 +124,7 @@ impl Common {
                 heads.insert(person.department_id.clone(), person.id.clone());
             }
         }
-        let above: Vec<&String> =
-            people.iter().filter_map(|person| person.decided_in.as_ref()).collect();
+        let above: Vec<&String> = people.iter().filter_map(|person| person.decided_in.as_ref()).collect();
         for department in above {
             if !heads.contains_key(department)
                 && let Some(head) = self.head(department).await?
@@ -156,7 +157,8 @@ impl Common {
             let Some(head) = heads.get(decided_in) else { continue };
             let (state, badge_id) = (state_of(n), id::new());
             // Sent on some day of the last nine months.
-            let sent_at = now_ms - i64::try_from(n.wrapping_mul(7_919) % 270).unwrap_or(0) * DAY_MS - 3 * DAY_MS;
+            let sent_at =
+                now_ms - i64::try_from(n.wrapping_mul(7_919) % 270).unwrap_or(0) * DAY_MS - 3 * DAY_MS;
             let issued = state == State::Issued;
             let rows = Rows::of(
                 &self.platform,

@@ -123,10 +123,8 @@ pub(super) async fn measure(
 
     let mut figures = vec![
         hr.measure("scale_page_queue", at("/"), |_, page| page.contains("/applications/")).await?,
-        hr.measure("scale_page_applications", at("/applications"), |_, page| {
-            page.contains("/applications/")
-        })
-        .await?,
+        hr.measure("scale_page_applications", at("/applications"), |_, page| page.contains("/applications/"))
+            .await?,
         hr.measure("scale_page_applications_by_state", at("/applications?state=submitted"), |_, page| {
             page.contains("/applications/")
         })

@@ -84,12 +84,16 @@ async fn badge_application_phone_and_status_list_agree_and_nobody_else_has_a_bad
     badges::make_lists(&town, &did, loaded.last().unwrap()).await.unwrap();
     let week = Week::of(town.now_ms().div_euclid(1000));
     for (place, loaded) in loaded.iter().enumerate().step_by(29) {
-        let badge = Badge::live_of_employee(&town.store, &loaded.employee_id).await.unwrap().expect("a badge");
+        let badge =
+            Badge::live_of_employee(&town.store, &loaded.employee_id).await.unwrap().expect("a badge");
         assert_eq!((&badge.id, badge.slot, badge.state), (&loaded.badge_id, loaded.slot, BadgeState::Active));
         let phone = account::of_employee(&town.store, &loaded.employee_id).await.unwrap().expect("a phone");
         assert_eq!(badge.account_id.as_deref(), Some(&phone.id[..]));
         let application = application::find(&town.store, &loaded.application_id).await.unwrap().unwrap();
-        assert_eq!((application.state, application.badge_id.as_ref()), (State::Issued, Some(&loaded.badge_id)));
+        assert_eq!(
+            (application.state, application.badge_id.as_ref()),
+            (State::Issued, Some(&loaded.badge_id))
+        );
         assert_eq!(application.frozen_phone(&town.sealer), Some(demo_data::person(loaded.n).phone));
         let events = application::events(&town, &application.id).await.unwrap();
         assert_eq!((events.len(), events.last().map(|last| last.state)), (6, Some(State::Issued)));

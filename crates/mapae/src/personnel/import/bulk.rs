@@ -94,7 +94,9 @@ pub async fn load(tx: &mut Tx, people: &[NewPerson]) -> Result<(), PersonnelErro
     save::take_turn(tx).await?;
     let mut departments = Departments::new();
     for person in people {
-        save::department(tx, &mut departments, &person.line, SOURCE).await?.ok_or(PersonnelError::NotFound)?;
+        save::department(tx, &mut departments, &person.line, SOURCE)
+            .await?
+            .ok_or(PersonnelError::NotFound)?;
     }
     for some in people.chunks(ROWS) {
         let sql = format!(

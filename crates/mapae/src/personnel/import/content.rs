@@ -28,8 +28,7 @@ impl Content {
             position: line.position.clone(),
             rank: line.rank.clone(),
         };
-        let plain =
-            keys::Zeroizing::new(serde_json::to_vec(&personal).map_err(|_| PersonnelError::Damaged)?);
+        let plain = keys::Zeroizing::new(serde_json::to_vec(&personal).map_err(|_| PersonnelError::Damaged)?);
         let text = std::str::from_utf8(&plain).map_err(|_| PersonnelError::Damaged)?;
         let content = format!("{text}\0{department_id}\0{}\0{:?}", line.status.as_str(), line.role);
         let tag = platform.sealer.blind_index("employee-content", &content);

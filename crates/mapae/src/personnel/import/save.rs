@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use sqlx::AssertSqlSafe;
 
-use super::held::HeldLine;
 use super::content::{Content, rrn_tag};
+use super::held::HeldLine;
 use super::line::{AgencyLine, EmployeeLine, Role};
 use crate::employment::{self, Event, Facts, Happened, Held};
 use crate::lifecycle::By;
