@@ -108,6 +108,32 @@ test('an official of an excluded agency reads why', async () => {
   await context.close();
 });
 
+test('personnel changes by hand, and how messages stand', async () => {
+  const desk = await person();
+  await signIn(desk.page, demo.urls.console, '/sign-in', 'yesi.insa');
+  await desk.page.goto(new URL('/personnel', demo.urls.console).href);
+  await look(desk.page, 'console-personnel');
+  for (const status of ['leave', 'serving']) {
+    await desk.page.fill('#agency', '9000001');
+    await desk.page.fill('#number', 'EX00000385');
+    await desk.page.selectOption('#status', status);
+    await desk.page.fill('#reason', '예시 사유');
+    await desk.page.click('form[action="/personnel/change"] button');
+    await desk.page.waitForSelector('[role=status]');
+    assert.match(await desk.page.innerText('[role=status]'), /반영했습니다/);
+  }
+  await look(desk.page, 'console-personnel-changed');
+  assert.deepEqual(desk.complaints, []);
+  await desk.context.close();
+  const operator = await person();
+  await signIn(operator.page, demo.urls.console, '/sign-in', 'yesi.unyeong');
+  await operator.page.goto(new URL('/messages', demo.urls.console).href);
+  assert.match(await operator.page.innerText('main'), /demo/);
+  await look(operator.page, 'console-messages');
+  assert.deepEqual(operator.complaints, []);
+  await operator.context.close();
+});
+
 test('nothing is lost without JavaScript, and English is complete', async () => {
   const { page, context } = await person({ javaScriptEnabled: false, locale: 'en-GB' });
   await signIn(page, demo.urls.public, '/portal/sign-in', 'yesi.gong2');

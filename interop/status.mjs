@@ -41,6 +41,9 @@ test('the list that the running server serves: both forms agree, and the demo ba
   };
   const jwt = getListFromStatusListJWT((await get('application/statuslist+jwt')).toString());
   const cwt = StatusListCwt.fromToken(await get('application/statuslist+cwt')).payload.statusList;
+  // Token Status List §9: whoever verifies offline fetches all lists ahead.
+  const { status_lists: all } = await (await fetch(jwt.aggregationUri ?? new URL('/status', demo.urls.public))).json();
+  assert.ok(all.includes(uri), `${uri} among ${all}`);
   assert.ok(jwt.statusList.length >= 2 ** 17, `${jwt.statusList.length} entries`);
   assert.deepEqual(differences(jwt.statusList, cwt.statusList), []);
   assert.equal(jwt.getStatus(index), 0);

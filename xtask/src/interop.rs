@@ -1,5 +1,6 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
+mod hr;
 mod mdoc;
 mod status;
 mod uniffi;
@@ -61,6 +62,11 @@ const JUDGES: &[Judge] = &[
         name: "status",
         what: "npm @owf/token-status-list reads our status lists as JWT and as CWT and agrees on every entry",
         run: status::run,
+    },
+    Judge {
+        name: "hr",
+        what: "PyPI scim2-tester finds only SUCCESS; PyPI scim2-client pushes 1,000 people through kills; npm smpp, killed too, loses no message",
+        run: hr::run,
     },
     Judge { name: "postgres", what: "the walk and the invariants on PostgreSQL 15", run: postgres },
 ];

@@ -56,6 +56,22 @@ impl Background {
         Ok((background, line))
     }
 
+    /// Kills the program at once, as a power cut would.
+    pub(crate) fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits for the program to end by itself; anything but exit code 0 is an error.
+    pub(crate) fn wait(mut self) -> Outcome {
+        let status = self.child.wait().map_err(|error| format!("a program cannot be waited for: {error}"))?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("a program in the background ended with {status}"))
+        }
+    }
+
     /// Something to do when the program is stopped, for example a shutdown command and the removal of its folder.
     pub(crate) fn on_stop(mut self, stop: impl FnOnce() + 'static) -> Self {
         self.stop = Some(Box::new(stop));
@@ -65,7 +81,9 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        }
         for _ in 0..50 {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
                 break;

@@ -58,10 +58,10 @@ pub(crate) fn build_wallet_app() -> Outcome {
 pub(crate) fn build_mapae(release: bool) -> Outcome<PathBuf> {
     build_wallet_app()?;
     let mut command = cargo();
-    command.args(["build", "--package", "mapae", "--bin", "mapae", "--locked"]);
-    if release {
-        command.arg("--release");
-    }
+    // A debug build takes the features of the whole workspace, as the tests do: what they built is used again. A release
+    // takes what the server alone asks for.
+    let features: &[&str] = if release { &["--package", "mapae", "--release"] } else { &["--workspace"] };
+    command.args(["build", "--bin", "mapae", "--locked"]).args(features);
     process::run(&mut command)?;
     Ok(target().join(if release { "release" } else { "debug" }).join("mapae"))
 }

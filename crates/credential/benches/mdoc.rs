@@ -61,6 +61,7 @@ impl World {
             issued_at: NOW - 5,
             expires_at: Some(NOW + 100_000),
             ttl: Some(60),
+            aggregation_uri: None,
         };
         let list = VerifiedList { claims, list: StatusList::new(1 << 20).expect("list"), fetched_at: NOW };
         let name = Bilingual { ko: "예시부".into(), en: "Ministry of Examples".into() };

@@ -35,7 +35,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         truth.push(word);
     }
     let key = SecretKey::generate();
-    let claims = ListClaims { uri: URI.to_owned(), issued_at: now, expires_at: Some(now + 172_800), ttl: Some(60) };
+    let claims = ListClaims {
+        uri: URI.to_owned(),
+        issued_at: now,
+        expires_at: Some(now + 172_800),
+        ttl: Some(60),
+        aggregation_uri: Some("https://badge.example/status".to_owned()),
+    };
     std::fs::write(folder.join("list.jwt"), sign_jwt(&claims, &list, Some("judged"), &[], &key)?)?;
     std::fs::write(folder.join("list.cwt"), sign_cwt(&claims, &list, Some("judged"), &[], &key)?)?;
     std::fs::write(folder.join("truth.bin"), truth)?;

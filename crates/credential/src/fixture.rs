@@ -105,6 +105,7 @@ impl World {
             issued_at,
             expires_at: Some(issued_at + 172_800),
             ttl: Some(60),
+            aggregation_uri: None,
         };
         let list = VerifiedList { claims, list, fetched_at: issued_at };
         self.lists.0.insert(LIST.to_owned(), StatusAnswer::List(Arc::new(list)));

@@ -41,6 +41,8 @@ pub struct ListClaims {
     pub expires_at: Option<i64>,
     /// Seconds after which a consumer fetches anew.
     pub ttl: Option<u64>,
+    /// Where every list of this issuer is named (§9), for those who fetch ahead.
+    pub aggregation_uri: Option<String>,
 }
 
 /// A list whose signature, times and name were checked.

@@ -16,6 +16,7 @@ pub mod login;
 pub mod loss;
 pub mod notification;
 pub mod personnel;
+pub mod scim;
 pub mod staff;
 pub mod verification;
 pub mod wallet_app;

@@ -35,6 +35,12 @@ enum Command {
     /// HR data: import, demo data.
     #[command(subcommand)]
     Personnel(mapae::personnel::cli::Command),
+    /// HR systems that push over SCIM: tokens.
+    #[command(subcommand)]
+    Scim(mapae::scim::cli::Command),
+    /// Text messages: send one through the configured provider, tell how they stand.
+    #[command(subcommand)]
+    Message(mapae::notification::cli::Command),
     /// Badges: suspend, resume, revoke.
     #[command(subcommand)]
     Badge(mapae::lifecycle::cli::Command),
@@ -109,6 +115,8 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Staff(command) => mapae::staff::cli::run(command, config).await,
         Command::Keys(command) => mapae::operations::cli::keys(command, config).await,
         Command::Personnel(command) => mapae::personnel::cli::run(command, config).await,
+        Command::Scim(command) => mapae::scim::cli::run(command, config).await,
+        Command::Message(command) => mapae::notification::cli::run(command, config).await,
         Command::Badge(command) => mapae::lifecycle::cli::run(command, config).await,
         Command::Account(command) => mapae::account::cli::run(command, config).await,
         Command::RelyingParty(command) => mapae::verification::cli::run(command, config).await,

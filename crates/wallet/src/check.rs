@@ -39,6 +39,13 @@ pub enum OwnStatus {
     Absent,
 }
 
+/// An entry of a status list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListEntry {
+    pub uri: String,
+    pub index: u64,
+}
+
 /// A credential looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Checked {
@@ -50,6 +57,8 @@ pub struct Checked {
     pub status: OwnStatus,
     /// Age of the status list in seconds.
     pub status_age_s: Option<i64>,
+    /// Which entry of which list that is.
+    pub status_list: Option<ListEntry>,
     /// Why it would be refused, as a stable code.
     pub refusal: Option<&'static str>,
 }
@@ -74,7 +83,8 @@ impl<S: Shell> Wallet<S> {
         let presentation = bound.finish(&signature);
 
         let anchors = self.anchors();
-        let list = match status_claim(token.dangerous_claims()) {
+        let entry = status_claim(token.dangerous_claims());
+        let list = match &entry {
             Some(claim) => self.status_list(&claim.uri, &anchors, now).await,
             None => StatusAnswer::Unavailable,
         };
@@ -97,17 +107,26 @@ impl<S: Shell> Wallet<S> {
             transaction_data_hashes: &[],
         };
         let verified = verify(&input, &policy, &trust, &OneList(list), &ChainCache::new(0), now);
-        Some(match verified {
+        let checked = match verified {
             Ok(verified) => {
                 let (status, status_age_s) = match verified.freshness.status {
                     StatusVerdict::Valid { age } => (OwnStatus::Valid, Some(age)),
                     StatusVerdict::Absent => (OwnStatus::Absent, None),
                     StatusVerdict::Unknown | StatusVerdict::NotChecked => (OwnStatus::Unknown, None),
                 };
-                Checked { issuer_signature: true, key_binding: true, status, status_age_s, refusal: None }
+                Checked {
+                    issuer_signature: true,
+                    key_binding: true,
+                    status,
+                    status_age_s,
+                    status_list: None,
+                    refusal: None,
+                }
             }
             Err(refusal) => refused(&refusal),
-        })
+        };
+        let status_list = entry.map(|claim| ListEntry { uri: claim.uri, index: claim.index });
+        Some(Checked { status_list, ..checked })
     }
 
     async fn status_list(&self, uri: &str, anchors: &[keys::x509::Certificate], now: i64) -> StatusAnswer {
@@ -138,6 +157,7 @@ fn refused(refusal: &Refusal) -> Checked {
         key_binding: holds,
         status,
         status_age_s: None,
+        status_list: None,
         refusal: Some(refusal.code()),
     }
 }

@@ -17,14 +17,7 @@ pub(super) fn run(_mapae: &Path) -> Outcome {
 }
 
 fn judge(folder: &Path) -> Outcome {
-    process::run(tools::cargo().args([
-        "build",
-        "--locked",
-        "--package",
-        "credential",
-        "--example",
-        "mdoc_vectors",
-    ]))?;
+    process::run(tools::cargo().args(["build", "--locked", "--workspace", "--example", "mdoc_vectors"]))?;
     let vectors = tools::target().join("debug/examples/mdoc_vectors");
     let now = process::output(Command::new("date").arg("+%s"))?;
     process::run(Command::new(&vectors).arg("write").arg(folder).arg(now.trim()))?;

@@ -8,7 +8,7 @@ use crate::process::{self, Outcome};
 use crate::tools;
 
 pub(super) fn run(mapae: &Path) -> Outcome {
-    let folder = tools::scratch("status")?;
+    let folder = tools::scratch("status-vectors")?;
     let outcome = judge(mapae, &folder);
     let _ = std::fs::remove_dir_all(&folder);
     outcome
@@ -18,8 +18,7 @@ fn judge(mapae: &Path, folder: &Path) -> Outcome {
     process::run(tools::cargo().args([
         "build",
         "--locked",
-        "--package",
-        "credential",
+        "--workspace",
         "--example",
         "status_list_vectors",
     ]))?;

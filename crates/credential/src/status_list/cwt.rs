@@ -25,10 +25,13 @@ pub fn sign_cwt(
     chain: &[Vec<u8>],
     signer: &dyn Signer,
 ) -> Result<Vec<u8>, StatusError> {
-    let status_list = Value::Map(vec![
+    let mut status_list = vec![
         (Value::from("bits"), Value::from(list.bits().get())),
         (Value::from("lst"), Value::Bytes(list.pack())),
-    ]);
+    ];
+    let aggregation = claims.aggregation_uri.as_deref();
+    status_list.extend(aggregation.map(|uri| (Value::from("aggregation_uri"), Value::from(uri))));
+    let status_list = Value::Map(status_list);
     let mut payload = vec![(Value::from(SUB), Value::from(claims.uri.as_str()))];
     payload.push((Value::from(IAT), Value::from(claims.issued_at)));
     payload.extend(claims.expires_at.map(|exp| (Value::from(EXP), Value::from(exp))));
@@ -87,6 +90,7 @@ pub fn verify_cwt(
 struct Packed {
     bits: Bits,
     lst: Vec<u8>,
+    aggregation_uri: Option<String>,
 }
 
 impl Packed {
@@ -124,29 +128,33 @@ fn read_payload(bytes: &[u8]) -> Result<(ListClaims, Packed), StatusError> {
             return Err(StatusError::Malformed);
         }
     }
+    let mut packed: Packed = packed.ok_or(StatusError::Malformed)?;
     let claims = ListClaims {
         uri: uri.ok_or(StatusError::Malformed)?,
         issued_at: issued_at.ok_or(StatusError::Malformed)?,
         expires_at,
         ttl,
+        aggregation_uri: packed.aggregation_uri.take(),
     };
-    Ok((claims, packed.ok_or(StatusError::Malformed)?))
+    Ok((claims, packed))
 }
 
 fn read_list(value: Value) -> Result<Packed, StatusError> {
     let mut bits = None;
     let mut lst = None;
+    let mut aggregation_uri = None;
     for (name, value) in value.into_map().map_err(|_| StatusError::Malformed)? {
         match name.as_text() {
             Some("bits") => {
                 bits = integer(&value).ok().and_then(|n| u8::try_from(n).ok()).and_then(Bits::new);
             }
             Some("lst") => lst = value.into_bytes().ok(),
+            Some("aggregation_uri") => aggregation_uri = value.into_text().ok(),
             _ => {}
         }
     }
     match (bits, lst) {
-        (Some(bits), Some(lst)) => Ok(Packed { bits, lst }),
+        (Some(bits), Some(lst)) => Ok(Packed { bits, lst, aggregation_uri }),
         _ => Err(StatusError::Malformed),
     }
 }

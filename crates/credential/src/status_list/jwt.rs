@@ -21,6 +21,8 @@ struct Payload {
 
 #[derive(Serialize, Deserialize)]
 struct Packed {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aggregation_uri: Option<String>,
     bits: u8,
     lst: String,
 }
@@ -39,7 +41,11 @@ pub fn sign_jwt(
     let payload = Payload {
         exp: claims.expires_at,
         iat: claims.issued_at,
-        status_list: Packed { bits: list.bits().get(), lst: list.to_lst() },
+        status_list: Packed {
+            aggregation_uri: claims.aggregation_uri.clone(),
+            bits: list.bits().get(),
+            lst: list.to_lst(),
+        },
         sub: claims.uri.clone(),
         ttl: claims.ttl,
     };
@@ -63,8 +69,13 @@ pub fn verify_jwt(token: &str, uri: &str, anchor: Anchor<'_>, now: i64) -> Resul
         _ => StatusError::Signature,
     })?;
     let payload: Payload = verified.claims().map_err(|_| StatusError::Malformed)?;
-    let claims =
-        ListClaims { uri: payload.sub, issued_at: payload.iat, expires_at: payload.exp, ttl: payload.ttl };
+    let claims = ListClaims {
+        uri: payload.sub,
+        issued_at: payload.iat,
+        expires_at: payload.exp,
+        ttl: payload.ttl,
+        aggregation_uri: payload.status_list.aggregation_uri,
+    };
     claims.check(uri, now)?;
     let bits = Bits::new(payload.status_list.bits).ok_or(StatusError::Malformed)?;
     let list = StatusList::from_lst(bits, &payload.status_list.lst)?;

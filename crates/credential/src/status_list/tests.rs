@@ -143,7 +143,13 @@ fn the_cwt_of_the_draft_verifies() {
 }
 
 fn claims() -> ListClaims {
-    ListClaims { uri: LIST.to_owned(), issued_at: NOW, expires_at: Some(NOW + 172_800), ttl: Some(60) }
+    ListClaims {
+        uri: LIST.to_owned(),
+        issued_at: NOW,
+        expires_at: Some(NOW + 172_800),
+        ttl: Some(60),
+        aggregation_uri: Some("https://badge.example/status".to_owned()),
+    }
 }
 
 #[test]

@@ -69,7 +69,12 @@ async fn of_employee(platform: &Platform, employee_id: &str) -> Result<Vec<Devic
             Some(_) => "account.devices.passkey",
             None => "account.devices.no_passkey",
         };
-        devices.push(Device { standing, made_at: row.int("created_at")?, closed_at: row.opt_int("closed_at")?, passkey });
+        devices.push(Device {
+            standing,
+            made_at: row.int("created_at")?,
+            closed_at: row.opt_int("closed_at")?,
+            passkey,
+        });
     }
     Ok(devices)
 }

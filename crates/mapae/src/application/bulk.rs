@@ -67,9 +67,15 @@ async fn mine(
             continue;
         }
         if let Some(authority) = decide::authority(platform, who, &application, step).await?
-            && decide::hindrance(platform, &application, step, &who.employee_id, authority.behalf_of.as_deref())
-                .await?
-                .is_none()
+            && decide::hindrance(
+                platform,
+                &application,
+                step,
+                &who.employee_id,
+                authority.behalf_of.as_deref(),
+            )
+            .await?
+            .is_none()
         {
             mine.push(application);
         }
@@ -134,8 +140,7 @@ async fn approve(
             Err(DecideError::Store(error)) => return Err(Fault::told(&page, error)),
             Err(error) => Some(Problem::from(error).detail(page.lang)),
         };
-        let Some(application) =
-            record::find(&platform.store, &application_id).await.map_err(told(&page))?
+        let Some(application) = record::find(&platform.store, &application_id).await.map_err(told(&page))?
         else {
             continue;
         };

@@ -68,6 +68,12 @@ impl Home {
         self.application.as_ref().is_some_and(|application| application.state.is_open())
     }
 
+    /// Whether it is time to renew, and nothing is under way yet.
+    fn ends_soon(&self) -> bool {
+        let begun = |badge: &Badge| crate::lifecycle::renewal_begins(badge) <= self.page.now_ms;
+        self.badge.as_ref().is_some_and(begun) && !self.is_open()
+    }
+
     /// Which face the card wears.
     fn card(&self) -> &'static str {
         match self.badge.as_ref().map(|badge| badge.state) {

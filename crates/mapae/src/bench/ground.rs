@@ -16,7 +16,7 @@ use url::Url;
 
 use super::AnyError;
 use crate::application::{self, Decision, Kind, Request, Step};
-use crate::notification::{GatewayError, Sms, SmsGateway, Worker};
+use crate::notification::{GatewayError, Sms, SmsGateway, Taken, Worker};
 use crate::operations::{Config, Platform, SystemClock};
 use crate::personnel::demo_data::{self, DemoPerson};
 use crate::personnel::{self, cli::write_demo_files, import};
@@ -332,10 +332,10 @@ impl Inbox {
 }
 
 impl SmsGateway for Inbox {
-    fn send<'a>(&'a self, sms: Sms<'a>) -> BoxFuture<'a, Result<(), GatewayError>> {
+    fn send<'a>(&'a self, sms: Sms<'a>) -> BoxFuture<'a, Result<Taken, GatewayError>> {
         let mut messages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         messages.insert(digits(sms.to), sms.text.to_owned());
-        Box::pin(async { Ok(()) })
+        Box::pin(async { Ok(Taken::default()) })
     }
 }
 

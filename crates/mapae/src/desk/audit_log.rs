@@ -206,7 +206,9 @@ async fn list(
         let actor = names.get(&record.actor).cloned().unwrap_or_else(|| record.actor.clone());
         let subject_link = if record.act.starts_with("application.") && id::is_id(&record.subject) {
             Some(format!("/applications/{}", record.subject))
-        } else if (record.act.starts_with("personnel.") || record.act.starts_with("loss."))
+        } else if ["personnel.", "loss.", "employment.changed", "scim.user"]
+            .iter()
+            .any(|act| record.act.starts_with(act))
             && id::is_id(&record.subject)
         {
             Some(format!("/people/{}", record.subject))

@@ -4,6 +4,7 @@
 //! Nothing is owned here: a desk asks who may (`reach`), calls the folder that owns the table, and shows what came back.
 
 mod audit_log;
+mod my_data;
 mod people;
 mod reach;
 mod statistics;
@@ -39,7 +40,7 @@ pub struct Local {
 
 /// Routes of the public listener.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    my_data::routes()
 }
 
 /// The desks.

@@ -86,12 +86,7 @@ async fn find(
 }
 
 /// What was looked for may be a name: it stands in the personal part.
-async fn note_search(
-    platform: &Arc<Platform>,
-    who: &Actor,
-    q: &str,
-    found: usize,
-) -> Result<(), StoreError> {
+async fn note_search(platform: &Arc<Platform>, who: &Actor, q: &str, found: usize) -> Result<(), StoreError> {
     let (inner, actor, q) = (Arc::clone(platform), who.employee_id.clone(), q.to_owned());
     platform
         .store
@@ -203,11 +198,14 @@ async fn show(
     let portrait = personnel::portrait(platform, &employee.id).await.map_err(told(&page))?;
     let view = Person {
         status: employee.status.key(),
-        portrait: portrait.map(|(kind, image)| format!("data:{kind};base64,{}", keys::encoding::b64_encode(&image))),
+        portrait: portrait
+            .map(|(kind, image)| format!("data:{kind};base64,{}", keys::encoding::b64_encode(&image))),
         badges: Badge::of_employee(&platform.store, &employee.id).await.map_err(told(&page))?,
         account_state: account.as_ref().map_or("", |account| account_key(account.state)),
         account,
-        applications: application::of_employee(&platform.store, &employee.id, 10).await.map_err(told(&page))?,
+        applications: application::of_employee(&platform.store, &employee.id, 10)
+            .await
+            .map_err(told(&page))?,
         reports: loss::of_employee(&platform.store, &employee.id).await.map_err(told(&page))?,
         may_stop,
         may_unlock,
@@ -245,7 +243,8 @@ async fn change(
         .store
         .write::<_, ChangeError, _>(move |tx| {
             Box::pin(async move {
-                let badge = Badge::live_of_employee_in(tx, &employee_id).await?.ok_or(ChangeError::Unknown)?;
+                let badge =
+                    Badge::live_of_employee_in(tx, &employee_id).await?.ok_or(ChangeError::Unknown)?;
                 match to {
                     BadgeState::Active => lifecycle::resume(tx, &badge.id, &by, code).await?,
                     _ => lifecycle::revoke(tx, &badge.id, &by, code).await?,

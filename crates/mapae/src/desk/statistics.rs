@@ -121,8 +121,12 @@ struct View {
     curve: Vec<(i64, i64)>,
 }
 
-const STEP_KEYS: [&str; 4] =
-    ["desk.statistics.step.head", "desk.statistics.step.identity", "desk.statistics.step.approval", "desk.statistics.step.phone"];
+const STEP_KEYS: [&str; 4] = [
+    "desk.statistics.step.head",
+    "desk.statistics.step.identity",
+    "desk.statistics.step.approval",
+    "desk.statistics.step.phone",
+];
 
 fn percentile(sorted: &[i64], percent: usize) -> i64 {
     let place = (sorted.len().saturating_mul(percent)).div_ceil(100).saturating_sub(1);
@@ -173,7 +177,13 @@ fn view(count: &Count, reach: &[String], page: &Page) -> View {
             sorted.sort_unstable();
             let (median, ninety) = (percentile(&sorted, 50), percentile(&sorted, 90));
             let words = |ms: i64| crate::pages::lasting(page.lang, ms);
-            Duration { key, count: sorted.len(), median: words(median), ninety: words(ninety), ninety_ms: ninety }
+            Duration {
+                key,
+                count: sorted.len(),
+                median: words(median),
+                ninety: words(ninety),
+                ninety_ms: ninety,
+            }
         })
         .collect();
     let mut by_week: BTreeMap<i64, i64> = BTreeMap::new();

@@ -11,10 +11,10 @@ use super::reach;
 use super::told;
 use crate::audit;
 use crate::notification;
+use crate::operations::Platform;
 use crate::operations::problem::Problem;
 use crate::operations::server_keys::{self, ListedKey};
 use crate::operations::store::Engine;
-use crate::operations::Platform;
 use crate::pages::{Area, Fault, Page, PageResult, render};
 use crate::staff::{Actor, Duty};
 

@@ -344,16 +344,20 @@ async fn show(
     Ok(render_with(status, &view))
 }
 
+fn managers_only(who: &Actor) -> Result<(), Problem> {
+    if who.holds(Duty::HrManager) { Ok(()) } else { Err(Problem::new(StatusCode::FORBIDDEN, "forbidden")) }
+}
+
 async fn page(page: Page, who: Actor, Shared(platform): Shared<Arc<Platform>>) -> PageResult {
     show(page.signed_in(Area::Console, who.who()), &who, &platform, None, None).await
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct ChangeForm {
     agency: String,
     number: String,
     status: String,
-    #[serde(default)]
     reason: String,
 }
 
@@ -363,6 +367,7 @@ async fn change_form(
     Posted(who, form): Posted<Actor, ChangeForm>,
 ) -> PageResult {
     let page = page.signed_in(Area::Console, who.who());
+    managers_only(&who).map_err(told(&page))?;
     let Some(status) = EmployeeStatus::parse(&form.status) else {
         return Err(Fault::told(&page, Problem::of_status(StatusCode::BAD_REQUEST)));
     };
@@ -381,12 +386,12 @@ async fn change_form(
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct HeldForm {
     /// One id, or all that were shown, separated by commas.
     ids: String,
     decision: String,
-    #[serde(default)]
     reason: String,
 }
 
@@ -396,6 +401,7 @@ async fn held_form(
     Posted(who, form): Posted<Actor, HeldForm>,
 ) -> PageResult {
     let page = page.signed_in(Area::Console, who.who());
+    managers_only(&who).map_err(told(&page))?;
     let decision = match form.decision.as_str() {
         "release" => Decision::Release,
         "drop" => Decision::Drop,

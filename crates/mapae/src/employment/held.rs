@@ -1,5 +1,6 @@
 //! Changes that wait for a person: held, released by two, dropped by one, or superseded by newer word from the source.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -8,7 +9,7 @@ use super::rules::Event;
 use crate::audit;
 use crate::lifecycle::By;
 use crate::operations::problem::Problem;
-use crate::operations::store::{StoreError, Tx, Value, params};
+use crate::operations::store::{Store, StoreError, Tx, Value, params};
 use crate::operations::{Platform, id, limits};
 use crate::personnel::{self, PersonnelError};
 use crate::staff::{Actor, Duty};
@@ -133,6 +134,22 @@ pub async fn waiting(platform: &Platform, agencies: &[String]) -> Result<Vec<Wai
             })
         })
         .collect()
+}
+
+/// The changes that wait for these subjects, by subject.
+pub async fn pending(store: &Store, subjects: &[&str]) -> Result<HashMap<String, String>, StoreError> {
+    if subjects.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let places: Vec<String> = (1..=subjects.len()).map(|place| format!("${place}")).collect();
+    let sql = format!(
+        "SELECT id, subject FROM employment_held WHERE state = 'waiting' AND subject IN ({})",
+        places.join(", ")
+    );
+    // Only placeholders go into the text.
+    let subjects = subjects.iter().map(|subject| Value::from(*subject)).collect();
+    let rows = store.fetch_all(sqlx::AssertSqlSafe(sql), subjects).await?;
+    rows.iter().map(|row| Ok((row.text("subject")?, row.text("id")?))).collect()
 }
 
 /// What somebody decides on a held change.

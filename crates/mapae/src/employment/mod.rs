@@ -18,7 +18,7 @@ mod rules;
 mod window;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use carry_out::{Happened, carry_out, outdated_since};
 pub(crate) use exclusion::{exclude, include};
-pub use held::{Decided, Decision, DecisionError, Held, Waiting, decide, hold, supersede, waiting};
+pub use held::{Decided, Decision, DecisionError, Held, Waiting, decide, hold, pending, supersede, waiting};
 pub use rules::{Event, Facts, ForApplication, ForBadge, RULES, Rule, events};
 pub use window::{admit, admit_exclusion, count};
 

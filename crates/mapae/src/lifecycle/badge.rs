@@ -86,6 +86,10 @@ const BY_ID: &str = select_badge!("id = $1");
 const LIVE_OF_EMPLOYEE: &str = select_badge!("employee_id = $1 AND state IN ('active', 'suspended')");
 const LIVE_OF_ACCOUNT: &str = select_badge!("account_id = $1 AND state IN ('active', 'suspended')");
 const LAST_OF_ACCOUNT: &str = select_badge!("account_id = $1 ORDER BY issued_at DESC, slot DESC LIMIT 1");
+const ENDING: &str = select_badge!(
+    "state = 'active' AND valid_until > $1 AND valid_until <= $2 AND NOT EXISTS \
+     (SELECT 1 FROM badge_reminder r WHERE r.badge_id = badge.id AND r.days <= $3) ORDER BY valid_until, id LIMIT $4"
+);
 const OF_EMPLOYEE: &str = select_badge!("employee_id = $1 ORDER BY issued_at DESC, slot DESC LIMIT 20");
 const BY_SLOT: &str = select_badge!("issuing_did = $1 AND slot = $2");
 const DUE: &str =
@@ -168,6 +172,17 @@ impl Badge {
     /// Live badges whose validity has run out, oldest first.
     pub(super) async fn due(store: &Store, now_ms: i64, limit: i64) -> Result<Vec<Self>, StoreError> {
         store.fetch_all(DUE, params![now_ms, limit]).await?.iter().map(Self::read).collect()
+    }
+
+    /// Active badges that end within `days`, and whose holder was not told so yet, nor of a nearer end.
+    pub(super) async fn ending(
+        store: &Store,
+        now_ms: i64,
+        days: i64,
+        limit: i64,
+    ) -> Result<Vec<Self>, StoreError> {
+        let until = now_ms.saturating_add(days.saturating_mul(86_400_000));
+        store.fetch_all(ENDING, params![now_ms, until, days, limit]).await?.iter().map(Self::read).collect()
     }
 
     /// The number shown on the badge and carried as its `badge_number`.

@@ -16,6 +16,7 @@ pub mod cli;
 mod expiry;
 mod followers;
 mod party;
+mod reminder;
 mod routes;
 mod state;
 pub(crate) mod status;
@@ -32,6 +33,7 @@ pub use change::{
     By, ChangeError, create, resume, resume_after_leave, revoke, revoke_employee, suspend, suspend_employee,
 };
 pub use party::reserve_slot;
+pub use reminder::renewal_begins;
 pub use state::{BadgeState, Reason};
 pub use status::{LocalStatus, badge_of};
 pub use trust::{TrustError, local_trust, retire_key, revoke_key};
@@ -69,4 +71,5 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
 /// Starts the workers of this folder.
 pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     expiry::start(platform, tasks);
+    reminder::start(platform, tasks);
 }

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -14,6 +17,7 @@ use crate::operations::{Platform, Problem};
 
 pub(super) fn public() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
+        .routes(routes!(status_lists))
         .routes(routes!(status_list))
         .routes(routes!(trust_list))
         .routes(routes!(root_certificate))
@@ -24,6 +28,29 @@ const STATUS_CWT: &str = "application/statuslist+cwt";
 const TRUST_JWT: &str = "application/mapae-trust-list+jwt";
 /// A cache in between may serve a list this long; consumers keep it for its `ttl`.
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=5, must-revalidate");
+
+/// The addresses of all status lists (Token Status List §9.3).
+#[derive(Serialize, ToSchema)]
+struct StatusLists {
+    status_lists: Vec<String>,
+}
+
+/// Where every status list is that is served now (Token Status List §9): for verifiers that fetch ahead of use offline.
+#[utoipa::path(
+    get,
+    path = "/status",
+    operation_id = "status_lists",
+    tag = "lists",
+    responses((status = 200, body = StatusLists))
+)]
+async fn status_lists(State(platform): State<Arc<Platform>>) -> Result<Response, Problem> {
+    let status_lists = status::all_uris(&platform).await?;
+    let headers = [
+        (header::CACHE_CONTROL, CACHED),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+    ];
+    Ok((headers, Json(StatusLists { status_lists })).into_response())
+}
 
 /// A status list (Token Status List §8): as JWT, or as CWT where `Accept` prefers that.
 #[utoipa::path(

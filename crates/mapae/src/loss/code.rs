@@ -65,8 +65,13 @@ pub(super) async fn make(platform: &Platform, employee_id: &str) -> Result<Strin
                 .await?;
                 let detail = serde_json::json!({});
                 let act = "loss.code_made";
-                let record =
-                    audit::Record { actor: &employee_id, duty: "applicant", act, subject: &employee_id, detail };
+                let record = audit::Record {
+                    actor: &employee_id,
+                    duty: "applicant",
+                    act,
+                    subject: &employee_id,
+                    detail,
+                };
                 audit::record(tx, record).await
             })
         })
@@ -142,9 +147,18 @@ mod tests {
         assert_eq!(code.len(), 19, "{code}");
         let plain = code.replace('-', "");
         assert_eq!(typed(&code).as_deref(), Some(plain.as_str()));
-        assert_eq!(typed(&format!(" {} ", code.to_lowercase().replace('-', " "))).as_deref(), Some(plain.as_str()));
+        assert_eq!(
+            typed(&format!(" {} ", code.to_lowercase().replace('-', " "))).as_deref(),
+            Some(plain.as_str())
+        );
         assert_eq!(typed("O0I1-LLLL-0000-1111").as_deref(), Some("0011111100001111"));
-        for bad in ["", "0000-0000-0000-000", "0000-0000-0000-00000", "UUUU-0000-0000-0000", "가나다라-0000-0000-0000"] {
+        for bad in [
+            "",
+            "0000-0000-0000-000",
+            "0000-0000-0000-00000",
+            "UUUU-0000-0000-0000",
+            "가나다라-0000-0000-0000",
+        ] {
             assert_eq!(typed(bad), None, "{bad}");
         }
         assert_eq!(typed(&"0".repeat(10_000)), None);

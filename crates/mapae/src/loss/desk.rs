@@ -15,9 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::LossError;
 use super::report::{self, Cause, Noted, Report, Way, select_report};
+use crate::audit;
 use crate::lifecycle::{Badge, By};
 use crate::operations::problem::Problem;
-use crate::audit;
 use crate::operations::store::{StoreError, Value, params};
 use crate::operations::{Platform, limits};
 use crate::pages::{Area, Fault, Page, PageResult, render};

@@ -8,8 +8,8 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::report::{self, Cause, Receipt, Report, Way};
 use super::code;
+use super::report::{self, Cause, Receipt, Report, Way};
 use crate::lifecycle::{Badge, BadgeState, By};
 use crate::operations::Platform;
 use crate::operations::problem::Problem;
@@ -64,12 +64,8 @@ async fn stop(
 ) -> PageResult {
     let page = page.signed_in(Area::Portal, who.who());
     let by = By { actor: who.employee_id.clone(), duty: "applicant".to_owned() };
-    let reported = Report {
-        employee_id: who.employee_id.clone(),
-        cause: form.cause,
-        way: Way::Portal,
-        by: Some(by),
-    };
+    let reported =
+        Report { employee_id: who.employee_id.clone(), cause: form.cause, way: Way::Portal, by: Some(by) };
     let receipt = report::report(&platform, reported).await.map_err(told(&page))?;
     show(page, &who, &platform, Some(receipt)).await
 }

@@ -7,16 +7,40 @@ use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue, Method};
 use url::Url;
 
-use super::Settings;
 use super::outbox::Payload;
+use super::provider::Provider;
+use super::smpp::{self, Length, MessageState, Receipt};
 use crate::operations::store::{StoreError, params};
 use crate::operations::{Platform, limits};
 
 /// One text message. The id stays the same over all tries.
+#[derive(Clone, Copy)]
 pub struct Sms<'a> {
     pub id: &'a str,
     pub to: &'a str,
     pub text: &'a str,
+    /// How long it is still worth something (ms).
+    pub life_ms: i64,
+}
+
+/// A message that a gateway has taken charge of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Which provider: `first` or `second`.
+    pub provider: &'static str,
+    /// The provider's own id, by which a receipt names it.
+    pub remote_id: Option<String>,
+    /// What it counts as; `None` where nothing is billed.
+    pub length: Option<Length>,
+}
+
+/// What a gateway says of a message whose fate is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Taken(Taken),
+    NotTaken,
+    /// It has no way to be asked, or does not answer.
+    CannotTell,
 }
 
 impl Debug for Sms<'_> {
@@ -34,12 +58,34 @@ pub enum GatewayError {
     /// The gateway understood and refused: no further try helps.
     #[error("{0}")]
     Never(&'static str),
+    /// It may have been taken or not: ask before another try.
+    #[error("{0}")]
+    Unknown(&'static str),
 }
 
 /// Something that brings text messages to phones.
 pub trait SmsGateway: Debug + Send + Sync {
     /// Hands one message over; `Ok` means that the gateway has taken charge of it.
-    fn send<'a>(&'a self, sms: Sms<'a>) -> BoxFuture<'a, Result<(), GatewayError>>;
+    fn send<'a>(&'a self, sms: Sms<'a>) -> BoxFuture<'a, Result<Taken, GatewayError>>;
+
+    /// Asks whether a message of this id of ours was taken.
+    fn ask<'a>(&'a self, _id: &'a str) -> BoxFuture<'a, Asked> {
+        Box::pin(async { Asked::CannotTell })
+    }
+
+    /// Receipts that came since this was last called, each with its provider.
+    fn receipts(&self) -> Vec<(&'static str, Receipt)> {
+        Vec::new()
+    }
+
+    /// Asks what became of a message that a provider took under its own id; `None` if it can't be asked now.
+    fn state_of<'a>(
+        &'a self,
+        _provider: &'a str,
+        _remote_id: &'a str,
+    ) -> BoxFuture<'a, Option<MessageState>> {
+        Box::pin(async { None })
+    }
 }
 
 /// Why the HTTP gateway cannot be used as configured.
@@ -53,12 +99,18 @@ pub enum GatewayConfigError {
     Body(String),
     #[error("notification.headers: {0:?} is not `Name: value`")]
     Header(String),
+    #[error("notification.ca: {0}")]
+    Authority(String),
+    #[error("notification.sender must be the registered number, 4 to 20 digits")]
+    Sender,
 }
 
 /// Any gateway that takes a JSON document over HTTP.
 pub struct HttpGateway {
+    name: &'static str,
     client: reqwest::Client,
     url: Url,
+    status_url: String,
     method: Method,
     body: String,
     sender: String,
@@ -73,7 +125,14 @@ impl Debug for HttpGateway {
 
 impl HttpGateway {
     /// Reads the settings; a template that could not be sent is refused here, at the start.
-    pub fn new(settings: &Settings, client: reqwest::Client) -> Result<Self, GatewayConfigError> {
+    ///
+    /// # Errors
+    /// Address, method, headers or template can't be used.
+    pub fn new(
+        name: &'static str,
+        settings: &Provider,
+        client: reqwest::Client,
+    ) -> Result<Self, GatewayConfigError> {
         let url = Url::parse(&settings.url).map_err(|error| GatewayConfigError::Url(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(GatewayConfigError::Url("must be http or https".to_owned()));
@@ -94,15 +153,24 @@ impl HttpGateway {
             value.set_sensitive(true);
             headers.push((name, value));
         }
+        if !settings.status_url.is_empty()
+            && (!settings.status_url.contains("{id}")
+                || Url::parse(&settings.status_url.replace("{id}", "id")).is_err())
+        {
+            return Err(GatewayConfigError::Url("status_url must be an address with {id} in it".to_owned()));
+        }
         let gateway = Self {
+            name,
             client,
             url,
+            status_url: settings.status_url.clone(),
             method,
             body: settings.body.clone(),
             sender: settings.sender.clone(),
             headers,
         };
-        let sample = gateway.filled(&Sms { id: "id", to: "01000000000", text: "줄\n\"따옴표\"" });
+        let sample =
+            gateway.filled(&Sms { id: "id", to: "01000000000", text: "줄\n\"따옴표\"", life_ms: 0 });
         serde_json::from_str::<serde_json::Value>(&sample)
             .map_err(|error| GatewayConfigError::Body(error.to_string()))?;
         Ok(gateway)
@@ -141,8 +209,10 @@ fn name_of(line: &str) -> String {
 }
 
 impl SmsGateway for HttpGateway {
-    fn send<'a>(&'a self, sms: Sms<'a>) -> BoxFuture<'a, Result<(), GatewayError>> {
+    fn send<'a>(&'a self, sms: Sms<'a>) -> BoxFuture<'a, Result<Taken, GatewayError>> {
         Box::pin(async move {
+            let length = smpp::length(sms.text).ok_or(GatewayError::Never("too_long"))?;
+            let taken = Taken { provider: self.name, remote_id: None, length: Some(length) };
             let mut request = self
                 .client
                 .request(self.method.clone(), self.url.clone())
@@ -163,18 +233,39 @@ impl SmsGateway for HttpGateway {
                 ]);
             }
             let response = request.send().await.map_err(|error| {
-                GatewayError::Later(if error.is_timeout() {
-                    "gateway_timeout"
+                if error.is_connect() || error.is_builder() {
+                    GatewayError::Later("gateway_unreachable")
+                } else if error.is_timeout() {
+                    GatewayError::Unknown("gateway_timeout")
                 } else {
-                    "gateway_unreachable"
-                })
+                    GatewayError::Unknown("gateway_silent")
+                }
             })?;
             match response.status().as_u16() {
-                200..=299 => Ok(()),
+                200..=299 => Ok(taken),
                 // The gateway has this id already: an earlier try arrived and its answer was lost.
-                409 => Ok(()),
+                409 => Ok(taken),
                 408 | 425 | 429 | 500..=599 => Err(GatewayError::Later("gateway_busy")),
                 _ => Err(GatewayError::Never("gateway_refused")),
+            }
+        })
+    }
+
+    /// By the address that the configuration names: 2xx means that it has the message, 404 that it has not.
+    fn ask<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Asked> {
+        Box::pin(async move {
+            if self.status_url.is_empty() {
+                return Asked::CannotTell;
+            }
+            let mut request =
+                self.client.get(self.status_url.replace("{id}", id)).timeout(limits::SMS_TIME.duration());
+            for (name, value) in &self.headers {
+                request = request.header(name, value);
+            }
+            match request.send().await.map(|response| response.status().as_u16()) {
+                Ok(200..=299) => Asked::Taken(Taken { provider: self.name, remote_id: None, length: None }),
+                Ok(404) => Asked::NotTaken,
+                _ => Asked::CannotTell,
             }
         })
     }
@@ -201,7 +292,7 @@ impl DemoGateway {
 const INBOX: &str = "notification_demo_inbox";
 
 impl SmsGateway for DemoGateway {
-    fn send<'a>(&'a self, sms: Sms<'a>) -> BoxFuture<'a, Result<(), GatewayError>> {
+    fn send<'a>(&'a self, sms: Sms<'a>) -> BoxFuture<'a, Result<Taken, GatewayError>> {
         Box::pin(async move {
             let payload = Payload { to: sms.to.to_owned(), text: sms.text.to_owned() };
             let plain = zeroize::Zeroizing::new(
@@ -224,7 +315,7 @@ impl SmsGateway for DemoGateway {
                 })
                 .await
                 .map_err(|_| GatewayError::Later("demo_inbox"))?;
-            Ok(())
+            Ok(Taken { provider: "demo", remote_id: None, length: smpp::length(sms.text) })
         })
     }
 }

@@ -2,27 +2,39 @@
 //!
 //! A text message carries an address or a code and nothing else about the person.
 
+pub mod cli;
+mod console;
+mod count;
 mod depth;
 mod gateway;
 mod outbox;
 mod pages;
+mod provider;
 mod push;
+mod quiet;
+mod receipt;
+mod smpp;
 mod worker;
 
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 
+pub use depth::{Depth, depth};
 #[cfg(test)]
 pub(crate) use gateway::received;
-pub use depth::{Depth, depth};
-pub use gateway::{DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Received, Sms, SmsGateway};
+pub use gateway::{
+    Asked, DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Received, Sms, SmsGateway, Taken,
+};
 pub use outbox::{Fate, Message, Subscriber, Topic, enqueue, fate};
+pub use provider::{Provider, Providers};
 pub use push::{PushRefusal, key as push_key, subscribe, tell, unsubscribe};
+pub use smpp::{Length, MessageState, Receipt, SmppGateway};
 pub use worker::Worker;
 
 use crate::operations::Platform;
@@ -37,7 +49,14 @@ pub struct Settings {
     pub method: String,
     pub headers: Vec<String>,
     pub body: String,
+    pub status_url: String,
     pub sender: String,
+    pub system_id: String,
+    pub password: String,
+    pub system_type: String,
+    pub ca: PathBuf,
+    pub quiet_from: i64,
+    pub quiet_until: i64,
     pub push_contact: String,
 }
 
@@ -48,7 +67,14 @@ impl Default for Settings {
             method: "POST".to_owned(),
             headers: Vec::new(),
             body: r#"{"id":"{id}","from":"{sender}","to":"{to}","text":"{text}"}"#.to_owned(),
+            status_url: String::new(),
             sender: String::new(),
+            system_id: String::new(),
+            password: String::new(),
+            system_type: String::new(),
+            ca: PathBuf::new(),
+            quiet_from: 21,
+            quiet_until: 8,
             push_contact: String::new(),
         }
     }
@@ -58,12 +84,28 @@ impl Section for Settings {
     const NOTES: &'static [(&'static str, &'static str)] = &[
         (
             "url",
-            "The SMS gateway's address; empty means that messages wait. Who runs it reads every install address and one-time code. Demo mode sends nothing and fills the message box instead.",
+            "The SMS gateway's address: http(s):// for any gateway that takes JSON, smpp(s)://host:port for SMPP 3.4; empty means that messages wait. Who runs it reads every install address and one-time code. Demo mode sends nothing and fills the message box instead.",
         ),
         ("method", "POST, PUT or GET. With GET the blanks go as query parameters to, text, id and from."),
         ("headers", "Further headers as \"Name: value\", such as the gateway's API key."),
         ("body", "The JSON the gateway expects; {to}, {text}, {id} and {sender} are filled in."),
-        ("sender", "The number or name the message comes from."),
+        (
+            "status_url",
+            "Over HTTP: an address with {id} that answers 2xx if the gateway has the message of this id and 404 if not. It is asked before a message whose answer was lost is sent again.",
+        ),
+        ("sender", "The number the message comes from, registered with the carrier (발신번호)."),
+        ("system_id", "Over SMPP: who we are to the gateway."),
+        (
+            "password",
+            "Over SMPP: at most 8 letters, as the protocol has it. Who has it sends texts in our name.",
+        ),
+        ("system_type", "Over SMPP: what the gateway calls our kind of system; mostly empty."),
+        ("ca", "With smpps://: a PEM file with the authority whose certificate the gateway shows."),
+        ("quiet_from", "Notices that can wait are not sent from this hour of the day on (Korean time)."),
+        (
+            "quiet_until",
+            "Until this hour. The same hour twice: no hour is quiet. Codes and invitations are sent at any time.",
+        ),
         (
             "push_contact",
             "Whom a browser's push service may ask about our messages: a mailto: or https: address; empty means public.base_url. Messages to browsers leave directly, by no proxy.",
@@ -91,23 +133,25 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
     pages::routes()
 }
 
-/// Routes of the console listener.
+/// How messages stand and what they cost, for operators and auditors.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    console::routes()
 }
 
 /// Starts the workers of this folder.
 pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     let gateway: Option<Arc<dyn SmsGateway>> = if platform.config.demo.enabled {
         Some(Arc::new(DemoGateway::new(Arc::clone(platform))))
-    } else if platform.config.notification.url.is_empty() {
-        tracing::warn!(
-            "no SMS gateway is configured (notification.url): messages wait until they are too late"
-        );
-        None
     } else {
-        match HttpGateway::new(&platform.config.notification, platform.http.clone()) {
-            Ok(gateway) => Some(Arc::new(gateway)),
+        let (first, second) = (&platform.config.notification, &platform.config.second_sms);
+        match Providers::new(first, second, &platform.http, Arc::clone(&platform.clock)) {
+            Ok(Some(providers)) => Some(Arc::new(providers)),
+            Ok(None) => {
+                tracing::warn!(
+                    "no SMS gateway is configured (notification.url): messages wait until they are too late"
+                );
+                None
+            }
             Err(error) => {
                 tracing::error!(%error, "the SMS gateway cannot be used: messages wait");
                 None

@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 use wallet::account::messages::PushKind;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::gateway::Taken;
+use super::{count, quiet};
 use crate::operations::store::{Store, StoreError, Tx, params};
 use crate::operations::{Platform, id, limits};
 
@@ -61,6 +63,8 @@ pub struct Message {
     topic: Topic,
     payload: Vec<u8>,
     created_at: i64,
+    /// Not before; what can wait is not sent at night.
+    from_at: i64,
     ends_at: i64,
     wake: Arc<Notify>,
 }
@@ -77,6 +81,11 @@ impl Message {
             id,
             topic,
             created_at,
+            from_at: match topic {
+                Topic::Notice => quiet::end(&platform.config.notification, created_at),
+                // Somebody waits for it.
+                Topic::Invitation | Topic::Code => created_at,
+            },
             ends_at: created_at + limits::OUTBOX_LIFE.get(),
             wake: Arc::clone(&platform.local.notification.wake),
         }
@@ -97,11 +106,11 @@ impl Message {
 
 /// Writes the message in the caller's transaction; the worker is woken when that is durable.
 pub async fn enqueue(tx: &mut Tx, message: Message) -> Result<(), StoreError> {
-    let Message { id, topic, payload, created_at, ends_at, wake } = message;
+    let Message { id, topic, payload, created_at, from_at, ends_at, wake } = message;
     tx.execute(
         "INSERT INTO notification_outbox (id, topic, channel, payload, state, attempts, next_at, created_at, ends_at) \
-         VALUES ($1, $2, 'sms', $3, 'waiting', 0, $4, $4, $5)",
-        params![id, topic.as_str(), payload, created_at, ends_at],
+         VALUES ($1, $2, 'sms', $3, 'waiting', 0, $4, $5, $6)",
+        params![id, topic.as_str(), payload, from_at, created_at, ends_at],
     )
     .await?;
     tx.after_commit(move || wake.notify_one());
@@ -143,6 +152,9 @@ pub(super) struct Claimed {
     pub(super) push: Option<(String, PushKind)>,
     pub(super) attempts: i64,
     pub(super) created_at: i64,
+    pub(super) ends_at: i64,
+    /// Nobody knows whether an earlier try arrived.
+    pub(super) in_doubt: bool,
     claim: String,
 }
 
@@ -195,9 +207,12 @@ pub(super) async fn claim_one(tx: &mut Tx, id: &str, now: i64) -> Result<Option<
     let claim = keys::random::token();
     let row = tx
         .fetch_optional(
-            "UPDATE notification_outbox SET state = 'claimed', claim = $1, claim_ends_at = $2, attempts = attempts + 1 \
+            // A claim that ran out was a worker's that died: what it sent or did not send, it can't tell any more.
+            "UPDATE notification_outbox SET state = 'claimed', claim = $1, claim_ends_at = $2, attempts = attempts + 1, \
+             in_doubt = CASE WHEN state = 'claimed' THEN 1 ELSE in_doubt END, \
+             doubts = COALESCE(doubts, 0) + CASE WHEN state = 'claimed' THEN 1 ELSE 0 END \
              WHERE id = $3 AND ((state = 'waiting' AND next_at <= $4) OR (state = 'claimed' AND claim_ends_at <= $4)) \
-             RETURNING topic, payload, push_id, push_kind, attempts, created_at, ends_at",
+             RETURNING topic, payload, push_id, push_kind, attempts, created_at, ends_at, in_doubt",
             params![claim.as_str(), now + limits::OUTBOX_LEASE.get(), id, now],
         )
         .await?;
@@ -212,21 +227,25 @@ pub(super) async fn claim_one(tx: &mut Tx, id: &str, now: i64) -> Result<Option<
             .zip(row.opt_text("push_kind")?.and_then(|kind| PushKind::parse(&kind))),
         attempts,
         created_at: row.int("created_at")?,
+        ends_at: row.int("ends_at")?,
+        in_doubt: row.opt_int("in_doubt")? == Some(1),
         claim,
     };
     if row.int("ends_at")? <= now {
-        settle(tx, &claimed, Outcome::GiveUp("too_late"), now).await?;
+        settle(tx, &claimed, &Outcome::GiveUp("too_late"), now).await?;
         return Ok(None);
     }
     Ok(Some(claimed))
 }
 
 /// How a try ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    Sent,
+    Sent(Taken),
     /// Again later, if tries are left.
     TryAgain(&'static str),
+    /// The same, and this try may have arrived.
+    InDoubt(&'static str),
     /// No further try helps.
     GiveUp(&'static str),
 }
@@ -238,38 +257,59 @@ pub type Subscriber = for<'t> fn(&'t mut Tx, &'t str, i64) -> BoxFuture<'t, Resu
 pub(super) async fn settle(
     tx: &mut Tx,
     claimed: &Claimed,
-    outcome: Outcome,
+    outcome: &Outcome,
     now: i64,
 ) -> Result<bool, StoreError> {
     let rows = match outcome {
-        Outcome::Sent => {
+        Outcome::Sent(taken) => {
             tx.execute(
-                "UPDATE notification_outbox SET state = 'sent', payload = NULL, done_at = $1, claim = NULL, failure = NULL \
+                "UPDATE notification_outbox SET state = 'sent', payload = NULL, done_at = $1, claim = NULL, failure = NULL, \
+                 provider = $4, remote_id = $5, length = $6, in_doubt = 0 \
                  WHERE id = $2 AND claim = $3 AND state = 'claimed'",
-                params![now, claimed.id.as_str(), claimed.claim.as_str()],
+                params![
+                    now,
+                    claimed.id.as_str(),
+                    claimed.claim.as_str(),
+                    taken.provider,
+                    taken.remote_id.as_deref(),
+                    taken.length.map(|length| length.as_str())
+                ],
             )
             .await?
         }
-        Outcome::TryAgain(why) if claimed.attempts < limits::OUTBOX_TRIES.get() => {
+        Outcome::TryAgain(why) | Outcome::InDoubt(why) if claimed.attempts < limits::OUTBOX_TRIES.get() => {
+            let doubt = i64::from(matches!(outcome, Outcome::InDoubt(_)));
             tx.execute(
-                "UPDATE notification_outbox SET state = 'waiting', next_at = $1, claim = NULL, failure = $2 \
+                "UPDATE notification_outbox SET state = 'waiting', next_at = $1, claim = NULL, failure = $2, \
+                 doubts = COALESCE(doubts, 0) + $5, in_doubt = CASE WHEN $5 = 1 THEN 1 ELSE in_doubt END \
                  WHERE id = $3 AND claim = $4 AND state = 'claimed'",
-                params![now + pause(claimed.attempts), why, claimed.id.as_str(), claimed.claim.as_str()],
+                params![
+                    now + pause(claimed.attempts),
+                    *why,
+                    claimed.id.as_str(),
+                    claimed.claim.as_str(),
+                    doubt
+                ],
             )
             .await?
         }
-        Outcome::TryAgain(why) | Outcome::GiveUp(why) => {
+        Outcome::TryAgain(why) | Outcome::InDoubt(why) | Outcome::GiveUp(why) => {
             metrics::counter!("mapae_notification_dead_total").increment(1);
             tx.execute(
                 "UPDATE notification_outbox SET state = 'dead', payload = NULL, done_at = $1, claim = NULL, failure = $2 \
                  WHERE id = $3 AND claim = $4 AND state = 'claimed'",
-                params![now, why, claimed.id.as_str(), claimed.claim.as_str()],
+                params![now, *why, claimed.id.as_str(), claimed.claim.as_str()],
             )
             .await?
         }
     };
     if rows == 1
-        && outcome == Outcome::Sent
+        && let Outcome::Sent(taken) = outcome
+    {
+        count::add(tx, &claimed.id, taken, now).await?;
+    }
+    if rows == 1
+        && matches!(outcome, Outcome::Sent(_))
         && let Some(subscriber) = super::subscriber(claimed.topic)
     {
         subscriber(tx, &claimed.id, now).await?;

@@ -4,9 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 
-use super::gateway::{DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Sms, SmsGateway, received};
+use super::gateway::{
+    Asked, DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Sms, SmsGateway, Taken, received,
+};
 use super::outbox::{self, Fate, Message, Outcome, Topic, enqueue, fate, pause};
-use super::{Settings, Worker};
+use super::provider::Provider;
+use super::smpp::{Length, MessageState, Receipt};
+use super::{Settings, Worker, count, receipt};
 use crate::operations::store::{StoreError, params};
 use crate::operations::{Platform, limits};
 use crate::testing::{TestPlatform, platform, platform_with};
@@ -35,7 +39,7 @@ struct Scripted {
 }
 
 impl SmsGateway for Scripted {
-    fn send<'a>(&'a self, sms: Sms<'a>) -> BoxFuture<'a, Result<(), GatewayError>> {
+    fn send<'a>(&'a self, sms: Sms<'a>) -> BoxFuture<'a, Result<Taken, GatewayError>> {
         Box::pin(async move {
             *self.got.lock().unwrap().entry(sms.id.to_owned()).or_default() += 1;
             tokio::task::yield_now().await;
@@ -48,7 +52,7 @@ impl SmsGateway for Scripted {
                 {
                     Err(error)
                 }
-                _ => Ok(()),
+                _ => Ok(Taken::default()),
             }
         })
     }
@@ -175,8 +179,8 @@ async fn a_message_that_a_dead_worker_held_is_taken_over_and_its_late_word_does_
         .store
         .write::<_, StoreError, _>(move |tx| {
             Box::pin(async move {
-                let late = outbox::settle(tx, &lost, Outcome::GiveUp("late"), now).await?;
-                let good = outbox::settle(tx, &taken, Outcome::Sent, now).await?;
+                let late = outbox::settle(tx, &lost, &Outcome::GiveUp("late"), now).await?;
+                let good = outbox::settle(tx, &taken, &Outcome::Sent(Taken::default()), now).await?;
                 Ok((late, good))
             })
         })
@@ -233,7 +237,7 @@ async fn a_message_that_comes_twice_with_one_id_is_shown_once() {
     let platform = platform_with(|config| config.demo.enabled = true).await;
     let demo = DemoGateway::new(Arc::clone(&platform.platform));
     for _ in 0..2 {
-        demo.send(Sms { id: "same", to: "01000000000", text: "once" }).await.unwrap();
+        demo.send(Sms { id: "same", to: "01000000000", text: "once", life_ms: 60_000 }).await.unwrap();
     }
     assert_eq!(received(&platform, None).await.unwrap().len(), 1);
 }
@@ -278,14 +282,14 @@ async fn any_http_gateway_is_spoken_to_by_its_template() {
         sender: "0212345678".to_owned(),
         ..Settings::default()
     };
-    let gateway = HttpGateway::new(&settings, reqwest::Client::new()).unwrap();
+    let gateway = HttpGateway::new("first", &Provider::of(&settings), reqwest::Client::new()).unwrap();
     assert!(!format!("{gateway:?}").contains("secret"));
     let text = "줄\n\"따옴표\" {to} \\";
-    let sms = || Sms { id: "m-1", to: "01000000000", text };
-    assert_eq!(gateway.send(sms()).await, Ok(()));
-    assert_eq!(gateway.send(sms()).await, Err(GatewayError::Later("gateway_busy")));
-    assert_eq!(gateway.send(sms()).await, Ok(()), "409: it has this id already");
-    assert_eq!(gateway.send(sms()).await, Err(GatewayError::Never("gateway_refused")));
+    let sms = || Sms { id: "m-1", to: "01000000000", text, life_ms: 60_000 };
+    assert_eq!(gateway.send(sms()).await.map(|_| ()), Ok(()));
+    assert_eq!(gateway.send(sms()).await.map(|_| ()), Err(GatewayError::Later("gateway_busy")));
+    assert_eq!(gateway.send(sms()).await.map(|_| ()), Ok(()), "409: it has this id already");
+    assert_eq!(gateway.send(sms()).await.map(|_| ()), Err(GatewayError::Never("gateway_refused")));
     let got = got.lock().unwrap();
     let (headers, body) = &got[0];
     assert_eq!(
@@ -301,8 +305,8 @@ async fn any_http_gateway_is_spoken_to_by_its_template() {
 #[tokio::test]
 async fn a_gateway_that_cannot_be_reached_is_tried_later() {
     let settings = Settings { url: "http://127.0.0.1:9/send".to_owned(), ..Settings::default() };
-    let gateway = HttpGateway::new(&settings, reqwest::Client::new()).unwrap();
-    let error = gateway.send(Sms { id: "m", to: "0", text: "t" }).await.unwrap_err();
+    let gateway = HttpGateway::new("first", &Provider::of(&settings), reqwest::Client::new()).unwrap();
+    let error = gateway.send(Sms { id: "m", to: "0", text: "t", life_ms: 60_000 }).await.unwrap_err();
     assert_eq!(error, GatewayError::Later("gateway_unreachable"));
 }
 
@@ -312,11 +316,98 @@ fn a_gateway_that_could_not_work_is_refused_at_the_start() {
     let with = |change: fn(&mut Settings)| {
         let mut settings = good.clone();
         change(&mut settings);
-        HttpGateway::new(&settings, reqwest::Client::new()).unwrap_err()
+        HttpGateway::new("first", &Provider::of(&settings), reqwest::Client::new()).unwrap_err()
     };
     assert!(matches!(with(|s| s.url = "ftp://x".to_owned()), GatewayConfigError::Url(_)));
     assert!(matches!(with(|s| s.method = "DELETE".to_owned()), GatewayConfigError::Method));
     assert!(matches!(with(|s| s.body = "{text}".to_owned()), GatewayConfigError::Body(_)));
     let header = with(|s| s.headers = vec!["no colon secret".to_owned()]);
     assert!(matches!(header, GatewayConfigError::Header(_)));
+}
+
+/// A gateway whose first answer is lost, and which may or may not be asked what became of the message.
+#[derive(Debug)]
+struct Forgetful {
+    sent: AtomicUsize,
+    told: Asked,
+}
+
+fn taken() -> Taken {
+    Taken { provider: "first", remote_id: Some("r-1".to_owned()), length: Some(Length::Sms) }
+}
+
+impl SmsGateway for Forgetful {
+    fn send<'a>(&'a self, _: Sms<'a>) -> BoxFuture<'a, Result<Taken, GatewayError>> {
+        let n = self.sent.fetch_add(1, Ordering::SeqCst);
+        Box::pin(
+            async move { if n == 0 { Err(GatewayError::Unknown("gateway_silent")) } else { Ok(taken()) } },
+        )
+    }
+
+    fn ask<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Asked> {
+        Box::pin(async { self.told.clone() })
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_answered_is_asked_for_before_it_is_sent_again() {
+    for (told, sent) in [(Asked::Taken(taken()), 1), (Asked::NotTaken, 2), (Asked::CannotTell, 2)] {
+        let platform = platform().await;
+        let id = put(&platform, "01000000000", "once").await;
+        let gateway = Arc::new(Forgetful { sent: AtomicUsize::new(0), told });
+        let worker = Worker::new(Arc::clone(&platform.platform), Arc::<Forgetful>::clone(&gateway));
+        worker.round().await.unwrap();
+        assert_eq!(fate(&platform.store, &id).await.unwrap(), Some(Fate::Waiting));
+        platform.clock.advance_ms(1_000);
+        worker.round().await.unwrap();
+        assert!(matches!(fate(&platform.store, &id).await.unwrap(), Some(Fate::Sent { .. })));
+        assert_eq!(gateway.sent.load(Ordering::SeqCst), sent);
+        let standing = count::standing(&platform.store).await.unwrap();
+        assert_eq!((standing.sent, standing.in_doubt), (1, 1), "the record says so");
+        let lines = count::lines(&platform.store, 10).await.unwrap();
+        assert_eq!((lines[0].messages, lines[0].doubts, lines[0].length.as_str()), (1, 1, "sms"));
+    }
+}
+
+#[tokio::test]
+async fn what_a_dead_worker_held_may_have_been_sent_and_is_told_so() {
+    let platform = platform().await;
+    put(&platform, "01000000000", "crash").await;
+    outbox::claim(&platform, 10, true).await.unwrap();
+    platform.clock.advance_ms(limits::OUTBOX_LEASE.get());
+    let again = outbox::claim(&platform, 10, true).await.unwrap();
+    assert!(again[0].in_doubt);
+    assert_eq!(count::standing(&platform.store).await.unwrap().in_doubt, 1);
+}
+
+#[tokio::test]
+async fn receipts_are_noted_with_the_message_they_name() {
+    let platform = platform().await;
+    put(&platform, "01000000000", "x").await;
+    let gateway = Arc::new(Forgetful { sent: AtomicUsize::new(1), told: Asked::CannotTell });
+    Worker::new(Arc::clone(&platform.platform), gateway).round().await.unwrap();
+    let receipt = |state| Receipt { message_id: "r-1".to_owned(), state };
+    let standing = async || count::standing(&platform.store).await.unwrap();
+    receipt::note(&platform, vec![("second", receipt(MessageState::Delivered))]).await.unwrap();
+    assert_eq!(standing().await.delivered, 0, "another provider's id");
+    receipt::note(&platform, vec![("first", receipt(MessageState::Underway))]).await.unwrap();
+    assert_eq!(standing().await.delivered, 0);
+    receipt::note(&platform, vec![("first", receipt(MessageState::Failed))]).await.unwrap();
+    receipt::note(&platform, vec![("first", receipt(MessageState::Delivered))]).await.unwrap();
+    assert_eq!((standing().await.failed, standing().await.delivered), (1, 0), "the first final word counts");
+}
+
+#[tokio::test]
+async fn a_notice_waits_for_the_morning_and_a_code_does_not() {
+    let platform = platform().await;
+    // 23:00 in Korea.
+    platform.clock.advance_ms(14 * 3_600_000);
+    put(&platform, "01000000000", "notice").await;
+    let code = Message::sms(&platform, Topic::Code, "01000000000", "123456");
+    let id = code.id().to_owned();
+    write(&platform, code).await;
+    let night = outbox::claim(&platform, 10, true).await.unwrap();
+    assert_eq!(night.iter().map(|message| message.id.as_str()).collect::<Vec<_>>(), [id.as_str()]);
+    platform.clock.advance_ms(9 * 3_600_000);
+    assert!(outbox::claim(&platform, 10, true).await.unwrap().len() == 2, "the notice, and the code's lease");
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use futures::future::join_all;
 use wallet::account::messages::PushKind;
 
-use super::gateway::{GatewayError, Sms, SmsGateway};
+use super::gateway::{Asked, GatewayError, Sms, SmsGateway, Taken};
 use super::outbox::{self, Claimed, Outcome};
 use super::push::{self, Delivered};
+use super::receipt;
 use crate::operations::store::StoreError;
 use crate::operations::tasks::Stop;
 use crate::operations::{Platform, limits};
@@ -25,10 +26,18 @@ impl Worker {
             return Outcome::GiveUp("unreadable");
         };
         let Some(gateway) = &self.gateway else { return Outcome::TryAgain("no_gateway") };
-        let sms = Sms { id: &claimed.id, to: &payload.to, text: &payload.text };
+        // Asked before it is sent again; where that can't be known, it is, and the record says that it may come twice.
+        if claimed.in_doubt
+            && let Asked::Taken(taken) = gateway.ask(&claimed.id).await
+        {
+            return Outcome::Sent(taken);
+        }
+        let life_ms = claimed.ends_at.saturating_sub(self.platform.clock.now_ms());
+        let sms = Sms { id: &claimed.id, to: &payload.to, text: &payload.text, life_ms };
         match gateway.send(sms).await {
-            Ok(()) => Outcome::Sent,
+            Ok(taken) => Outcome::Sent(taken),
             Err(GatewayError::Later(why)) => Outcome::TryAgain(why),
+            Err(GatewayError::Unknown(why)) => Outcome::InDoubt(why),
             Err(GatewayError::Never(why)) => Outcome::GiveUp(why),
         }
     }
@@ -75,8 +84,13 @@ impl Worker {
 
     /// Works until the server stops: when woken by a commit, and every [`limits::OUTBOX_POLL`] for what others wrote.
     pub async fn run(self, mut stop: Stop) {
-        let mut since_sweep = 0_i64;
+        let (mut since_sweep, mut since_asked) = (0_i64, 0_i64);
         loop {
+            if let Some(gateway) = &self.gateway
+                && let Err(error) = receipt::note(&self.platform, gateway.receipts()).await
+            {
+                tracing::warn!(%error, "receipts could not be noted");
+            }
             match self.round().await {
                 Ok(0) => {}
                 Ok(_) => continue,
@@ -87,6 +101,15 @@ impl Worker {
                 since_sweep = 0;
                 if let Err(error) = outbox::sweep(&self.platform).await {
                     tracing::warn!(%error, "sent messages could not be forgotten");
+                }
+            }
+            since_asked += limits::OUTBOX_POLL.get();
+            if since_asked >= limits::RECEIPT_SWEEP.get()
+                && let Some(gateway) = &self.gateway
+            {
+                since_asked = 0;
+                if let Err(error) = receipt::ask_overdue(&self.platform, gateway.as_ref()).await {
+                    tracing::warn!(%error, "overdue receipts could not be asked for");
                 }
             }
             tokio::select! {
@@ -111,21 +134,21 @@ impl Worker {
     async fn deliver(&self, claimed: Claimed) -> Result<(), StoreError> {
         let outcome = match &claimed.push {
             Some((push_id, kind)) => match self.push(push_id, *kind, claimed.created_at).await? {
-                Delivered::Sent => Outcome::Sent,
+                Delivered::Sent => Outcome::Sent(Taken::default()),
                 Delivered::Later(why) => Outcome::TryAgain(why),
                 Delivered::Never(why) => Outcome::GiveUp(why),
                 Delivered::Gone => return self.forget(claimed).await,
             },
             None => self.text(&claimed).await,
         };
-        if outcome != Outcome::Sent {
+        if !matches!(outcome, Outcome::Sent(_)) {
             tracing::warn!(message = %claimed.id, attempts = claimed.attempts, ?outcome, "a message was not taken");
         }
         let now = self.platform.clock.now_ms();
         self.platform
             .store
             .write::<_, StoreError, _>(move |tx| {
-                Box::pin(async move { outbox::settle(tx, &claimed, outcome, now).await })
+                Box::pin(async move { outbox::settle(tx, &claimed, &outcome, now).await })
             })
             .await?;
         Ok(())

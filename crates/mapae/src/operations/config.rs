@@ -76,6 +76,7 @@ sections! {
     staff: crate::staff::Settings, "Sign-in of staff and applicants.";
     application: crate::application::Settings, "Applications and their approvals.";
     notification: crate::notification::Settings, "Messages to holders.";
+    second_sms: crate::notification::Provider, "A second SMS provider, which takes over while the first can't be reached.";
     account: crate::account::Settings, "Wallet accounts.";
     issuance: crate::issuance::Settings, "Issuing credentials.";
     lifecycle: crate::lifecycle::Settings, "Badges, status lists and the trust list.";

@@ -100,7 +100,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    "operations", "audit", "personnel", "employment", "staff", "application", "notification",
+    "operations", "audit", "personnel", "employment", "scim", "staff", "application", "notification",
     "account", "issuance", "lifecycle", "verification", "login", "pages", "refusal", "phone", "loss", "desk",
 }
 

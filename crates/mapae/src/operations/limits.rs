@@ -111,6 +111,19 @@ limits! {
         EMPLOYMENT_SWEEP = 2 * SECOND, Milliseconds, "How often an agency that was excluded is looked for.";
         EMPLOYMENT_SWEEP_ROWS = 100, Count, "People of an excluded agency whose badges end in one commit.";
     }
+    "scim" {
+        SCIM_TOKEN = 128, Bytes, "A bearer token as it comes back.";
+        SCIM_TEXT = 100, Count, "Letters of one attribute.";
+        SCIM_VALUES = 50, Count, "Values of one attribute, names in a list of attributes.";
+        SCIM_FILTER = 2_048, Bytes, "A filter or a path.";
+        SCIM_FILTER_DEPTH = 8, Count, "Brackets within brackets of a filter.";
+        SCIM_FILTER_PARTS = 200, Count, "Steps of reading one filter; a condition takes about three.";
+        SCIM_PAGE = 200, Count, "Resources of one answer.";
+        SCIM_MEMBERS = 1_000, Count, "Members of a department that are shown.";
+        SCIM_OPERATIONS = 100, Count, "Operations of one PATCH.";
+        SCIM_BULK = MIB, Bytes, "A Bulk request.";
+        SCIM_BULK_OPERATIONS = 200, Count, "Operations of one Bulk request: all of them have to fit into the time of a request.";
+    }
     "issuance" {
         OFFER_LIFE = 15 * MINUTE, Milliseconds, "A credential offer may be redeemed; a new one is made on demand.";
         RENEWAL_OFFER_LIFE = 5 * MINUTE, Milliseconds, "An offer of the next batch of copies, made for the device that asks.";
@@ -132,6 +145,7 @@ limits! {
         TRUST_LIST_REFRESH = 5 * MINUTE, Milliseconds, "How often the trust list is signed anew.";
         TRUST_LIST_LIFE = 48 * HOUR, Milliseconds, "A trust list is good so long.";
         EXPIRY_SWEEP = MINUTE, Milliseconds, "How often badges whose validity has run out are looked for.";
+        REMINDER_SWEEP = 10 * MINUTE, Milliseconds, "How often badges are looked for whose holders are to be told that they end.";
         EXPIRY_SWEEP_ROWS = 200, Count, "Badges expired before the next are looked for.";
     }
     "staff" {
@@ -174,6 +188,14 @@ limits! {
         OUTBOX_POLL = 500, Milliseconds, "How often the outbox is looked at when nobody wakes the worker.";
         OUTBOX_SWEEP = 10 * MINUTE, Milliseconds, "How often messages that ended long ago are forgotten.";
         OUTBOX_KEEP = 30 * DAY, Milliseconds, "How long the fact that a message was sent is kept; number and text go at once.";
+        SMS_REST = 30 * SECOND, Milliseconds, "How long a provider that could not be reached is left alone while there is a second.";
+        LMS_BYTES = 2_000, Bytes, "A long text (LMS) in EUC-KR; up to 90 bytes are a short one (SMS).";
+        SMPP_PDU = 72 * KIB, Bytes, "A unit of SMPP; the longest payload has 64 KiB.";
+        SMPP_WINDOW = 16, Count, "Requests of one SMPP connection that wait for an answer.";
+        SMPP_ENQUIRE = 30 * SECOND, Milliseconds, "A silent SMPP connection is asked whether it is alive; without an answer in the same time it ends.";
+        SMPP_RECEIPTS = 1_000, Count, "Delivery receipts that wait to be noted; the gateway brings others again.";
+        RECEIPT_WAIT = 10 * MINUTE, Milliseconds, "A delivery receipt that has not come by then is asked for by the message's id.";
+        RECEIPT_SWEEP = MINUTE, Milliseconds, "How often overdue receipts are looked for.";
         SMS_TIME = 10 * SECOND, Milliseconds, "One call to the SMS gateway.";
         PUSH_TIME = 10 * SECOND, Milliseconds, "One call to a browser's push service.";
         PUSH_LIFE = DAY, Milliseconds, "A message to a browser that is offline waits so long at its push service.";

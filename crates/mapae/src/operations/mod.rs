@@ -57,7 +57,18 @@ macro_rules! local {
 }
 
 local!(
-    personnel, employment, staff, application, notification, account, issuance, lifecycle, verification, login, audit, loss,
+    personnel,
+    employment,
+    staff,
+    application,
+    notification,
+    account,
+    issuance,
+    lifecycle,
+    verification,
+    login,
+    audit,
+    loss,
     desk
 );
 

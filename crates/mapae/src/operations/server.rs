@@ -21,6 +21,7 @@ macro_rules! merge {
         OpenApiRouter::with_openapi(openapi::head())
             .merge(crate::personnel::$routes())
             .merge(crate::employment::$routes())
+            .merge(crate::scim::$routes())
             .merge(crate::staff::$routes())
             .merge(crate::application::$routes())
             .merge(crate::notification::$routes())

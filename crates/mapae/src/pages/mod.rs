@@ -52,6 +52,7 @@ const PORTAL_LINKS: &[Link] = &[
     Link { href: "/portal/apply", key: "portal.nav.apply" },
     Link { href: "/portal/devices", key: "portal.nav.devices" },
     Link { href: "/portal/loss", key: "portal.nav.loss" },
+    Link { href: "/portal/my-data", key: "portal.nav.my_data" },
 ];
 const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/", key: "console.nav.queue" },
@@ -64,6 +65,7 @@ const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/system", key: "desk.nav.system" },
     Link { href: "/delegations", key: "console.nav.delegations" },
     Link { href: "/personnel", key: "employment.title" },
+    Link { href: "/messages", key: "notification.console.title" },
 ];
 
 /// Pages of the console that need no duty: what they show is one's own, or a rule for all.
@@ -114,6 +116,11 @@ impl Page {
     /// The text of `key` in the language of the page.
     pub fn t<'k>(&self, key: &'k str) -> &'k str {
         language::text(self.lang, key)
+    }
+
+    /// The text of `prefix.row.part`: a table whose rows are named in the template.
+    pub fn tk(&self, prefix: &str, row: &str, part: &str) -> String {
+        self.t(&format!("{prefix}.{row}.{part}")).to_owned()
     }
 
     /// The text of `key` with the blank `{name}` filled.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::import::department::Departments;
 use super::import::held::HeldLine;
-use super::import::save::{self, Departments};
+use super::import::save;
 use super::import::{EmployeeLine, Saved, Target, Told};
 use super::{PersonnelError, records};
 use crate::employment;
@@ -62,9 +63,7 @@ pub async fn write_released(
     match HeldLine::read(payload)? {
         HeldLine::Agency(agency) => save::agency(platform, tx, &agency.line()?, &told).await,
         HeldLine::Employee(employee) => {
-            let (line, external_id, remove) = employee.line()?;
-            told.external_id = external_id;
-            told.remove = remove;
+            let line = employee.line(&mut told)?;
             told.target = Some(Target { employee_id: subject.to_owned(), content_tag: None });
             Ok(save::employee(platform, tx, &mut Departments::new(), &line, &told).await?.0)
         }

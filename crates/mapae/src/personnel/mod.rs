@@ -8,6 +8,7 @@ mod api;
 mod change;
 pub mod cli;
 pub mod demo_data;
+pub mod directory;
 pub mod identity;
 pub mod import;
 mod moment;
@@ -17,6 +18,7 @@ mod reach;
 mod records;
 mod search;
 mod types;
+mod unit;
 
 use std::sync::Arc;
 
@@ -29,7 +31,9 @@ use crate::operations::tasks::Tasks;
 use crate::operations::{Platform, Problem, StoreError};
 
 pub use change::{employees_of, line_of, write_line, write_released};
-pub use import::{EmployeeLine, Role, RrnSaid, Saved, Target, Told};
+pub use identity::Rrn;
+pub use import::{EmployeeLine, Role, RrnSaid, Saved, Target, Told, phone};
+pub use moment::calendar_date_text as calendar_date;
 pub use population::{Population, population};
 pub use portrait::{portrait, set_portrait};
 pub use reach::{agencies_under, deciding_department, departments_decided_by, is_under};
@@ -42,6 +46,7 @@ pub use types::{
     Agency, AgencyKind, Department, Eligibility, Employee, EmployeeStatus, InstCode, Named, NotAnInstCode,
     Refused, Standing,
 };
+pub use unit::{UnitLine, UnitSaved, make_unit, remove_unit, write_unit};
 
 /// Why HR data could not be read or changed. Names no person.
 #[derive(Debug, thiserror::Error)]

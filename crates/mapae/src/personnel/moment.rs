@@ -40,3 +40,8 @@ pub(super) fn moment(text: &str) -> Option<i64> {
     let moment = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
     i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok()
 }
+
+/// A calendar date as [`iso`] writes it, or `None` when there is no such day.
+pub fn calendar_date_text(text: &str) -> Option<String> {
+    calendar_date(text).map(iso)
+}

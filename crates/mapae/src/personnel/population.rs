@@ -1,8 +1,8 @@
 //! How many people serve in each agency, and whether they may have a badge now: counted, never opened.
 
+use super::PersonnelError;
 use super::records::{agencies, judge};
 use super::types::{Agency, Eligibility, EmployeeStatus};
-use super::PersonnelError;
 use crate::operations::Platform;
 use crate::operations::store::params;
 

@@ -235,6 +235,7 @@ impl Phone {
             "key_binding": checked.key_binding,
             "status": checked.status,
             "status_age": checked.status_age_s,
+            "status_list": checked.status_list,
             "copies": shown.copies,
             "unused": shown.unused_copies,
             "claims": shown.claims,

@@ -15,7 +15,9 @@ const GAP: i64 = 12;
 pub(super) fn bars(rows: &[(&str, i64, String)]) -> String {
     let most = rows.iter().map(|(_, size, _)| *size).max().unwrap_or(0).max(1);
     let height = i64::try_from(rows.len()).unwrap_or(0) * (BAR + GAP) + GAP;
-    let mut svg = format!("<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height}\" aria-hidden=\"true\" focusable=\"false\">");
+    let mut svg = format!(
+        "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height}\" aria-hidden=\"true\" focusable=\"false\">"
+    );
     let room = WIDTH - LABEL - VALUE;
     for (place, (label, size, words)) in rows.iter().enumerate() {
         let top = GAP + i64::try_from(place).unwrap_or(0) * (BAR + GAP);
@@ -33,7 +35,10 @@ pub(super) fn bars(rows: &[(&str, i64, String)]) -> String {
             escape(words)
         );
     }
-    let _ = write!(svg, "<line class=\"chart-axis\" x1=\"{LABEL}\" y1=\"0\" x2=\"{LABEL}\" y2=\"{height}\"/></svg>");
+    let _ = write!(
+        svg,
+        "<line class=\"chart-axis\" x1=\"{LABEL}\" y1=\"0\" x2=\"{LABEL}\" y2=\"{height}\"/></svg>"
+    );
     svg
 }
 
@@ -51,7 +56,9 @@ pub(super) fn curve(points: &[(i64, i64)]) -> String {
     for (at, sum) in points {
         let _ = write!(line, "{}{},{}", if line.is_empty() { "" } else { " " }, x(*at), y(*sum));
     }
-    let mut svg = format!("<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" aria-hidden=\"true\" focusable=\"false\">");
+    let mut svg = format!(
+        "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" aria-hidden=\"true\" focusable=\"false\">"
+    );
     for part in [0, most / 2, most] {
         let level = y(part);
         let _ = write!(

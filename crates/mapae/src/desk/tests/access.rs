@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::badges::locked_account;
 use super::*;
+use crate::application::tests::doors::bearer;
 use crate::application::tests::{
     AUDITOR, HEAD, HR_ONE, OFFICIAL, OPERATOR, SECURITY, STRANGER, TOP_HEAD, town,
 };
@@ -32,6 +33,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/delegations", "dsssssss"),
     ("POST", "/delegations/{id}/end", "d0000000"),
     ("GET", "/loss", "d--+++-+"),
+    ("GET", "/messages", "d----++-"),
     ("GET", "/people", "d--+++-+"),
     ("GET", "/people/{id}", "d00+++00"),
     ("POST", "/people/{id}/loss", "d00++000"),
@@ -40,13 +42,45 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/people/{id}/wipe", "d00++000"),
     ("GET", "/personnel", "dsssssss"),
     ("POST", "/personnel/change", "d--+---0"),
-    ("POST", "/personnel/held", "d--+---+"),
+    ("POST", "/personnel/held", "d--0---0"),
     ("GET", "/statistics", "d--+++++"),
     ("GET", "/statistics.csv", "d--+++++"),
     ("GET", "/system", "d----++-"),
     ("GET", "/unlock", "d--+---+"),
     ("POST", "/unlock/{account}/ask", "d00+0000"),
     ("POST", "/unlock/{account}/confirm", "d00+0000"),
+];
+
+/// The same for the REST interface, with a body that its schema admits and that changes nothing.
+const API: &[(&str, &str, &str, &str)] = &[
+    ("GET", "/api/v1/console/agencies", "d+++++++", ""),
+    ("GET", "/api/v1/console/applications", "dsssssss", ""),
+    ("GET", "/api/v1/console/applications/{id}", "d0++++00", ""),
+    (
+        "POST",
+        "/api/v1/console/applications/{id}/decisions",
+        "d0-+--00",
+        r#"{"step":"identity_check","verdict":"reject","reason":""}"#,
+    ),
+    ("POST", "/api/v1/console/applications/{id}/invitations", "d0-+--00", "{}"),
+    ("GET", "/api/v1/console/delegations", "dsssssss", ""),
+    (
+        "POST",
+        "/api/v1/console/delegations",
+        "ds-s---s",
+        r#"{"kind":"acting","duty":"hr_manager","to_number":"-","from_at":0,"until_at":1}"#,
+    ),
+    ("DELETE", "/api/v1/console/delegations/{id}", "d0000000", ""),
+    ("GET", "/api/v1/console/departments/{id}", "d--0---0", ""),
+    ("GET", "/api/v1/console/employees", "d--+---+", ""),
+    ("GET", "/api/v1/console/employees/{id}", "d--+---0", ""),
+    ("POST", "/api/v1/console/employees/{id}/status", "d00+0000", r#"{"status":"serving","reason":"x"}"#),
+    ("GET", "/api/v1/console/held-changes", "d--+---+", ""),
+    ("POST", "/api/v1/console/held-changes/{id}", "d0000000", r#"{"decision":"drop","reason":"x"}"#),
+    ("GET", "/api/v1/console/me", "dsssssss", ""),
+    ("GET", "/api/v1/console/messages", "d----++-", ""),
+    ("GET", "/api/v1/console/personnel-rules", "dsssssss", ""),
+    ("GET", "/api/v1/console/waiting/{step}", "dsssssss", ""),
 ];
 
 /// Doors that are open before anybody signed in, or lead out.
@@ -56,9 +90,17 @@ const OPEN: &[&str] = &["/sign-in", "/sign-out"];
 fn declared() -> BTreeSet<(String, String)> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let files = [
-        "application/console.rs", "application/bulk.rs", "desk/people.rs", "desk/unlock.rs", "desk/statistics.rs",
-        "desk/audit_log.rs", "desk/system.rs", "loss/desk.rs", "staff/pages.rs",
+        "application/console.rs",
+        "application/bulk.rs",
+        "desk/people.rs",
+        "desk/unlock.rs",
+        "desk/statistics.rs",
+        "desk/audit_log.rs",
+        "desk/system.rs",
+        "loss/desk.rs",
+        "staff/pages.rs",
         "employment/console.rs",
+        "notification/console.rs",
     ];
     let mut routes = BTreeSet::new();
     for file in files {
@@ -76,6 +118,76 @@ fn declared() -> BTreeSet<(String, String)> {
     routes
 }
 
+/// Every route of the REST interface, as the OpenAPI document of the console tells it.
+fn described() -> BTreeSet<(String, String)> {
+    let (_, description) = crate::operations::server::console_api();
+    let mut routes = BTreeSet::new();
+    for (path, item) in description.paths.paths {
+        let methods = [
+            ("GET", item.get.is_some()),
+            ("POST", item.post.is_some()),
+            ("PUT", item.put.is_some()),
+            ("PATCH", item.patch.is_some()),
+            ("DELETE", item.delete.is_some()),
+        ];
+        for (method, _) in methods.into_iter().filter(|(_, there)| *there) {
+            if path.starts_with("/api/v1/console/") && !path.ends_with("/session") {
+                routes.insert((method.to_owned(), path.clone()));
+            }
+        }
+    }
+    routes
+}
+
+#[test]
+fn the_table_names_every_route_of_the_rest_interface() {
+    let known: BTreeSet<(String, String)> =
+        API.iter().map(|(method, path, ..)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(described(), known);
+}
+
+#[tokio::test]
+async fn every_route_of_the_rest_interface_opens_to_whom_the_table_says() {
+    let town = town().await;
+    for (n, login) in [(OFFICIAL, "person760"), (HEAD, "person750")] {
+        town.account(login, n).await;
+    }
+    let application = town.applied(OFFICIAL).await;
+    let mut tokens = vec![String::new()];
+    for n in [OFFICIAL, HEAD, HR_ONE, SECURITY, AUDITOR, OPERATOR, STRANGER] {
+        tokens.push(bearer(&town, "console", &format!("person{n}")).await);
+    }
+    let mut faults = String::new();
+    for (method, path, letters, body) in API {
+        for ((who, token), expected) in WHO.iter().zip(&tokens).zip(letters.chars()) {
+            let id = if path.contains("/employees/") { &application.employee_id } else { &application.id };
+            let path = path.replace("{id}", id).replace("{step}", "identity_check");
+            let request = http::Request::builder()
+                .method(*method)
+                .uri(&path)
+                .header(http::header::AUTHORIZATION, format!("Bearer {token}"))
+                .header(http::header::CONTENT_TYPE, "application/json")
+                .body(axum::body::Body::from(*body))
+                .unwrap();
+            let visit = send(&town, true, request).await;
+            let got = match visit.status {
+                StatusCode::UNAUTHORIZED => 'd',
+                status => letter(status, None),
+            };
+            let shows_another = visit.body.contains(&application.id) && *who == "other";
+            let fits = match expected {
+                's' => matches!(got, '+' | '-') && !shows_another,
+                expected => got == expected,
+            };
+            if !fits {
+                let _ =
+                    writeln!(faults, "{method} {path} by {who}: {got} ({}), not {expected}", visit.status);
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{faults}");
+}
+
 fn document() -> String {
     let mut text = String::from(
         "# Who may open which door of the console\n\n\
@@ -89,6 +201,12 @@ fn document() -> String {
     text.push_str("\n|---|");
     text.push_str(&"---|".repeat(WHO.len()));
     for (method, path, letters) in ACCESS {
+        let _ = write!(text, "\n| `{method} {path}` |");
+        for letter in letters.chars() {
+            let _ = write!(text, " {letter} |");
+        }
+    }
+    for (method, path, letters, _) in API {
         let _ = write!(text, "\n| `{method} {path}` |");
         for letter in letters.chars() {
             let _ = write!(text, " {letter} |");
@@ -145,7 +263,8 @@ async fn every_door_opens_to_whom_the_table_says_and_to_nobody_else() {
     let mut faults = String::new();
     for (method, path, letters) in ACCESS {
         for ((who, desk), expected) in WHO.iter().zip(&desks).zip(letters.chars()) {
-            let id = if path.starts_with("/applications") { &application.id } else { &application.employee_id };
+            let id =
+                if path.starts_with("/applications") { &application.id } else { &application.employee_id };
             let path = path.replace("{id}", id).replace("{account}", &account);
             let visit = match (desk, *method) {
                 (None, "GET") => send(&town, true, get(&path, "")).await,
@@ -158,6 +277,13 @@ async fn every_door_opens_to_whom_the_table_says_and_to_nobody_else() {
                          &agency={}&number={}",
                         person.agency, person.number
                     );
+                    let with_reason =
+                        body.replace("reason=&", "reason=x&").replace("ids=&", &format!("ids={account}&"));
+                    let body = if path.starts_with("/personnel") {
+                        with_reason.replace("decision=reject", "decision=drop")
+                    } else {
+                        body
+                    };
                     desk.post(&path, &body).await
                 }
             };
@@ -169,7 +295,8 @@ async fn every_door_opens_to_whom_the_table_says_and_to_nobody_else() {
                 expected => got == expected,
             };
             if !fits {
-                let _ = writeln!(faults, "{method} {path} by {who}: {got} ({}), not {expected}", visit.status);
+                let _ =
+                    writeln!(faults, "{method} {path} by {who}: {got} ({}), not {expected}", visit.status);
             }
         }
     }

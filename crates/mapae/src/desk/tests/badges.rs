@@ -31,7 +31,10 @@ async fn people_are_found_by_a_part_of_the_name_or_the_number_in_reach_only() {
     assert!(hr.read(&format!("/people?q={number}")).await.contains(&official.employee_id));
     let stranger = Desk::of(&town, STRANGER).await;
     assert!(!stranger.read(&format!("/people?q={number}")).await.contains(&official.employee_id));
-    assert!(hr.read("/people?q=%EA%B9%80").await.contains("두 글자"), "one syllable would be half the country");
+    assert!(
+        hr.read("/people?q=%EA%B9%80").await.contains("두 글자"),
+        "one syllable would be half the country"
+    );
     let looked = town
         .store
         .fetch_one("SELECT COUNT(*) AS looks FROM audit_record WHERE act = 'personnel.search'", Vec::new())

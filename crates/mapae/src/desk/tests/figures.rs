@@ -86,7 +86,10 @@ async fn an_auditor_reads_what_was_done_in_their_agencies_and_that_is_recorded_t
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     let reads = town
         .store
-        .fetch_one("SELECT COUNT(*) AS looks FROM audit_record WHERE act IN ('audit.read', 'audit.exported')", Vec::new())
+        .fetch_one(
+            "SELECT COUNT(*) AS looks FROM audit_record WHERE act IN ('audit.read', 'audit.exported')",
+            Vec::new(),
+        )
         .await
         .unwrap();
     assert_eq!(reads.int("looks").unwrap(), 3);

@@ -3,6 +3,7 @@
 mod access;
 mod badges;
 mod figures;
+mod my_data;
 
 use http::StatusCode;
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use credential::status_list::{ListError, StatusError, StatusList, sign_cwt, sign_jwt};
+use credential::status_list::{ListClaims, ListError, StatusError, StatusList, sign_cwt, sign_jwt};
 
 use super::source::{self, LocalStatus};
 use super::{ListName, lock};
@@ -94,7 +94,11 @@ fn sign(
     version: i64,
     now_ms: i64,
 ) -> Result<SignedList, ListsError> {
-    let claims = source::claims(&name.uri(platform.config.public.origin()), now_ms.div_euclid(1000));
+    let origin = platform.config.public.origin();
+    let claims = ListClaims {
+        aggregation_uri: Some(super::aggregation_uri(origin)),
+        ..source::claims(&name.uri(origin), now_ms.div_euclid(1000))
+    };
     let signer = platform.keys.signer(KeyName::StatusList)?;
     let chain = platform.keys.chain(KeyName::StatusList);
     let jwt = sign_jwt(&claims, list, None, &chain, signer.as_ref())?;

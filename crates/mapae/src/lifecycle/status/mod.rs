@@ -21,9 +21,9 @@ pub use source::LocalStatus;
 use self::series::Layout;
 use super::badge::Badge;
 use super::party;
-use crate::operations::Platform;
 use crate::operations::server_keys::SecretName;
 use crate::operations::store::StoreError;
+use crate::operations::{Platform, limits};
 
 /// The path under which lists are served.
 pub(super) const PATH: &str = "/status/";
@@ -87,6 +87,27 @@ fn tag(did: &str) -> String {
 /// A cache is as good as empty after a panic elsewhere.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where every list is named (§9).
+fn aggregation_uri(origin: &str) -> String {
+    format!("{origin}{}", PATH.trim_end_matches('/'))
+}
+
+/// The addresses of every list that is served now: of all issuing parties and of the weeks whose copies may live.
+pub(super) async fn all_uris(platform: &Platform) -> Result<Vec<String>, StoreError> {
+    let horizon_ms = platform.now_ms().saturating_sub(limits::STATUS_LIST_SERVED.get());
+    let first = Week::of(horizon_ms.div_euclid(1000));
+    let mut uris = Vec::new();
+    for did in party::all(&platform.store).await? {
+        for series in series::since(&platform.store, &did, first).await? {
+            let name = ListName { tag: tag(&did), week: series.week, series: series.number };
+            if name.week.start().saturating_mul(1000) >= horizon_ms {
+                uris.push(name.uri(platform.config.public.origin()));
+            }
+        }
+    }
+    Ok(uris)
 }
 
 /// The status claims of copies `first..first + count` of a slot, issued in `week`.

@@ -144,6 +144,7 @@ pub(super) fn claims(uri: &str, now: i64) -> ListClaims {
         issued_at: now,
         expires_at: Some(now.saturating_add(limits::STATUS_LIST_LIFE.get() / 1000)),
         ttl: u64::try_from(limits::STATUS_LIST_TTL.get() / 1000).ok(),
+        aggregation_uri: None,
     }
 }
 

@@ -278,3 +278,13 @@ async fn whoever_reads_while_badges_change_sees_each_committed_change() {
         done.unwrap();
     }
 }
+
+#[tokio::test]
+async fn every_list_that_is_served_is_named_for_those_who_fetch_ahead() {
+    let platform = testing::platform().await;
+    let first = badge(&platform, "employee-1").await;
+    let uri = places(&platform, first.slot, 0, 1).await.remove(0).uri;
+    assert_eq!(status::all_uris(&platform).await.unwrap(), [uri]);
+    platform.clock.advance_ms(limits::STATUS_LIST_SERVED.get() + WEEK_MS);
+    assert!(status::all_uris(&platform).await.unwrap().is_empty(), "and none that is over");
+}

@@ -3,6 +3,7 @@
 mod changes;
 mod lists;
 mod orders;
+mod reminders;
 mod trust;
 
 use credential::status_list::week::Week;

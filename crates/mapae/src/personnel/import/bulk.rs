@@ -7,8 +7,9 @@
 use sqlx::AssertSqlSafe;
 
 use super::content::{Content, rrn_tag};
+use super::department::{Departments, department, department_id, role};
 use super::line::{Cells, EmployeeLine, Headings, Role};
-use super::save::{self, Departments};
+use super::save;
 use super::{ImportError, csv_error};
 use crate::operations::store::{Tx, Value, params, places};
 use crate::operations::{Platform, id};
@@ -58,17 +59,17 @@ pub fn read_lines(platform: &Platform, lines: &str) -> Result<Vec<NewPerson>, Im
 impl NewPerson {
     fn of(platform: &Platform, line: EmployeeLine, now_ms: i64) -> Result<Self, PersonnelError> {
         let (id, sealer) = (id::new(), &platform.sealer);
-        let department = |code: &str| save::department_id(line.agency.as_str(), code);
-        let department_id = department(&line.department_code);
+        let within = |code: &str| department_id(line.agency.as_str(), code);
+        let own = within(&line.department_code);
         let decided_in = match line.role {
-            Role::Head => line.parent_department.as_deref().map(department),
-            _ => Some(department_id.clone()),
+            Role::Head => line.parent_department.as_deref().map(within),
+            _ => Some(own.clone()),
         };
-        let content = Content::of(platform, &line, &department_id)?;
+        let content = Content::of(platform, &line, &own)?;
         let row = params![
             id.as_str(),
             line.agency.as_str(),
-            department_id.as_str(),
+            own.as_str(),
             line.status.as_str(),
             keys::random::token(),
             sealer.seal("employee", "personal", &id, &content.plain),
@@ -82,7 +83,7 @@ impl NewPerson {
             now_ms
         ];
         let pieces = sealer.bigrams("employee-name-piece", &line.name.ko);
-        Ok(Self { id, department_id, decided_in, line, row, pieces })
+        Ok(Self { id, department_id: own, decided_in, line, row, pieces })
     }
 }
 
@@ -94,9 +95,7 @@ pub async fn load(tx: &mut Tx, people: &[NewPerson]) -> Result<(), PersonnelErro
     save::take_turn(tx).await?;
     let mut departments = Departments::new();
     for person in people {
-        save::department(tx, &mut departments, &person.line, SOURCE)
-            .await?
-            .ok_or(PersonnelError::NotFound)?;
+        department(tx, &mut departments, &person.line, SOURCE).await?.ok_or(PersonnelError::NotFound)?;
     }
     for some in people.chunks(ROWS) {
         let sql = format!(
@@ -118,7 +117,7 @@ pub async fn load(tx: &mut Tx, people: &[NewPerson]) -> Result<(), PersonnelErro
         tx.execute(AssertSqlSafe(sql), values).await?;
     }
     for person in people.iter().filter(|person| person.line.role != Role::Member) {
-        save::role(tx, &person.department_id, &person.id, &person.line).await?;
+        role(tx, &person.department_id, &person.id, &person.line).await?;
     }
     Ok(())
 }

@@ -32,6 +32,7 @@ pub(in crate::personnel) struct HeldEmployee {
     role: Role,
     effective_at: i64,
     external_id: Option<Option<String>>,
+    user_name: Option<Option<String>>,
     remove: bool,
 }
 
@@ -68,6 +69,7 @@ impl HeldLine {
             role: line.role,
             effective_at: line.effective_at,
             external_id: told.external_id.clone(),
+            user_name: told.user_name.clone(),
             remove: told.remove,
         }))
     }
@@ -96,11 +98,12 @@ impl HeldLine {
 }
 
 impl HeldEmployee {
-    /// The line again, and what else was told with it.
-    pub(in crate::personnel) fn line(
-        self,
-    ) -> Result<(EmployeeLine, Option<Option<String>>, bool), PersonnelError> {
-        let line = EmployeeLine {
+    /// The line again; what else was told with it goes into `told`.
+    pub(in crate::personnel) fn line(self, told: &mut Told) -> Result<EmployeeLine, PersonnelError> {
+        told.external_id = self.external_id;
+        told.user_name = self.user_name;
+        told.remove = self.remove;
+        Ok(EmployeeLine {
             line: 0,
             agency: code(&self.agency)?,
             previous_agency: None,
@@ -117,8 +120,7 @@ impl HeldEmployee {
             status: self.status,
             role: self.role,
             effective_at: self.effective_at,
-        };
-        Ok((line, self.external_id, self.remove))
+        })
     }
 }
 

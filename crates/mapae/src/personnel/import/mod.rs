@@ -7,6 +7,7 @@
 mod bulk;
 mod content;
 mod decode;
+pub(super) mod department;
 pub(super) mod held;
 mod line;
 pub(super) mod save;
@@ -28,10 +29,11 @@ use crate::personnel::PersonnelError;
 use crate::{audit, employment};
 pub use bulk::{NewPerson, load, read_lines};
 pub use decode::{Encoding, Survey, survey};
+use department::Departments;
+pub use department::department_id;
 pub use line::{AgencyLine, BadLine, EmployeeLine, Kind, Role, RrnSaid, phone};
 use line::{Cells, Headings};
-use save::Departments;
-pub use save::{Saved, Target, Told, department_id};
+pub use save::{Saved, Target, Told};
 
 /// How an import is to be done.
 #[derive(Clone, Debug)]
@@ -109,7 +111,7 @@ pub type Progress<'p> = &'p mut (dyn FnMut(u64, u64) + Send);
 
 enum Line {
     Agency(AgencyLine),
-    Employee(EmployeeLine),
+    Employee(Box<EmployeeLine>),
 }
 
 impl Line {
@@ -168,7 +170,7 @@ pub async fn import(
             Cells { headings: &headings, record: &record, line, default_effective_at: now_ms, now_ms };
         let parsed = match headings.kind {
             Kind::Agencies => AgencyLine::read(&cells).map(Line::Agency),
-            Kind::Employees => EmployeeLine::read(&cells).map(Line::Employee),
+            Kind::Employees => EmployeeLine::read(&cells).map(|line| Line::Employee(Box::new(line))),
         };
         match parsed {
             Ok(line) => group.lines.push(line),

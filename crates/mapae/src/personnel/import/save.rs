@@ -3,11 +3,10 @@
 //! Idempotent: a line that says what is stored already changes nothing. Ordered by effective time: an older line never
 //! overwrites a newer one, in whatever order files arrive.
 
-use std::collections::HashMap;
-
 use sqlx::AssertSqlSafe;
 
 use super::content::{Content, rrn_tag};
+use super::department::{Departments, department, leave_posts, role};
 use super::held::HeldLine;
 use super::line::{AgencyLine, EmployeeLine, Role};
 use crate::employment::{self, Event, Facts, Happened, Held};
@@ -41,9 +40,6 @@ pub(in crate::personnel) async fn take_turn(tx: &mut Tx) -> Result<(), StoreErro
     tx.execute("UPDATE personnel_import_turn SET taken_at = $1 WHERE id = 1", params![now]).await?;
     Ok(())
 }
-
-/// Departments seen in this import: code to id, so that a line of a known department asks nothing.
-pub(in crate::personnel) type Departments = HashMap<(String, String), (String, String)>;
 
 pub(in crate::personnel) async fn agency(
     platform: &Platform,
@@ -151,8 +147,12 @@ pub struct Told {
     pub target: Option<Target>,
     /// The teller's own id of the person; `None` says nothing of it.
     pub external_id: Option<Option<String>>,
+    /// The name by which the teller knows the person, where that is not the number; `None` says nothing of it.
+    pub user_name: Option<Option<String>>,
     /// The person leaves the teller's directory. The record stays.
     pub remove: bool,
+    /// There must be nobody of this number yet, or somebody who left the directory.
+    pub fresh: bool,
 }
 
 impl Told {
@@ -164,7 +164,9 @@ impl Told {
             released: false,
             target: None,
             external_id: None,
+            user_name: None,
             remove: false,
+            fresh: false,
         }
     }
 }
@@ -178,7 +180,8 @@ pub struct Target {
 }
 
 const FOUND: &str = "SELECT id, agency_code, department_id, status, personal, content_tag, rrn_tag, name_index, \
-                     effective_at, external_index, removed_at FROM employee WHERE ";
+                     effective_at, external_index, user_name_index, \
+                     removed_at FROM employee WHERE ";
 
 async fn find(
     platform: &Platform,
@@ -207,6 +210,10 @@ async fn find(
             return Ok(Err(Saved::Taken));
         }
         return Ok(Ok(Some(row)));
+    }
+    let there = by_number.as_ref().map(|row| row.opt_int("removed_at")).transpose()?;
+    if told.fresh && there.is_some_and(|removed| removed.is_none()) {
+        return Ok(Err(Saved::Taken));
     }
     match (by_number, &line.previous_agency) {
         (None, Some(previous)) => {
@@ -270,12 +277,24 @@ pub(in crate::personnel) async fn employee(
         None => stored_external.clone(),
         Some(external) => external.as_ref().map(|text| sealer.blind_index("employee-external", text)),
     };
+    let stored_user = found.as_ref().map(|row| row.opt_bytes("user_name_index")).transpose()?.flatten();
+    let user_index = match &told.user_name {
+        None => stored_user.clone(),
+        // The same kind of hash as that of a number: whoever has no name of their own is found by the number.
+        Some(name) => name.as_ref().map(|text| sealer.blind_index("employee-number", text)),
+    };
+    if told.user_name.is_some()
+        && user_name_taken(tx, line, &employee_id, user_index.as_deref(), &number_index).await?
+    {
+        return nobody(Saved::Taken);
+    }
     let removed = found.as_ref().map(|row| row.opt_int("removed_at")).transpose()?.flatten();
     if let Some(row) = &found {
         if row.bytes("content_tag")? == content_tag
             && row.text("agency_code")? == line.agency.as_str()
             && rrn_tag == stored_rrn
             && external_index == stored_external
+            && user_index == stored_user
             && removed.is_some() == told.remove
         {
             employment::supersede(tx, &employee_id, line.effective_at).await?;
@@ -391,6 +410,15 @@ pub(in crate::personnel) async fn employee(
             renamed
         }
     };
+    if let Some(text) = &told.user_name {
+        let sealed =
+            text.as_ref().map(|text| sealer.seal("employee", "user_name", &employee_id, text.as_bytes()));
+        tx.execute(
+            "UPDATE employee SET user_name = $2, user_name_index = $3 WHERE id = $1",
+            params![employee_id.as_str(), sealed, user_index],
+        )
+        .await?;
+    }
     if let Some(text) = &told.external_id {
         tx.execute(
             "UPDATE employee SET external_id = $2, external_index = $3 WHERE id = $1",
@@ -412,6 +440,24 @@ pub(in crate::personnel) async fn employee(
     Ok((if found.is_some() { Saved::Changed } else { Saved::New }, employee_id))
 }
 
+/// Whether somebody else of the agency is known by this name, or by a number that says the same.
+async fn user_name_taken(
+    tx: &mut Tx,
+    line: &EmployeeLine,
+    employee_id: &str,
+    user_index: Option<&[u8]>,
+    number_index: &[u8],
+) -> Result<bool, PersonnelError> {
+    let other = tx
+        .fetch_optional(
+            "SELECT id FROM employee WHERE agency_code = $1 AND (user_name_index = $2 OR (user_name_index IS NULL \
+             AND number_index = $2)) AND id <> $3 AND removed_at IS NULL LIMIT 1",
+            params![line.agency.as_str(), user_index.unwrap_or(number_index), employee_id],
+        )
+        .await?;
+    Ok(other.is_some())
+}
+
 /// Keyed hashes of the name's pieces, for searching.
 async fn name_pieces(
     platform: &Platform,
@@ -431,145 +477,5 @@ async fn name_pieces(
         places.join(", ")
     );
     tx.execute(AssertSqlSafe(sql), values).await?;
-    Ok(())
-}
-
-/// Whoever ends or goes to another department heads the former one no longer.
-async fn leave_posts(
-    tx: &mut Tx,
-    before: &Facts,
-    after: &Facts,
-    employee_id: &str,
-) -> Result<(), PersonnelError> {
-    let ended = matches!(after.status, EmployeeStatus::Retired | EmployeeStatus::Dead);
-    if !ended && before.department_id == after.department_id {
-        return Ok(());
-    }
-    let stays = if ended { "" } else { after.department_id.as_str() };
-    tx.execute(
-        "UPDATE department SET head_id = NULL WHERE head_id = $1 AND id <> $2",
-        params![employee_id, stays],
-    )
-    .await?;
-    tx.execute(
-        "DELETE FROM department_deputy WHERE employee_id = $1 AND department_id <> $2",
-        params![employee_id, stays],
-    )
-    .await?;
-    Ok(())
-}
-
-/// The id of the line's department, made or renamed if needed; `None` when the agency is unknown.
-pub(super) async fn department(
-    tx: &mut Tx,
-    departments: &mut Departments,
-    line: &EmployeeLine,
-    source: &str,
-) -> Result<Option<String>, PersonnelError> {
-    let key = (line.agency.as_str().to_owned(), line.department_code.clone());
-    let told = format!(
-        "{}\0{}\0{}",
-        line.department.ko,
-        line.department.en,
-        line.parent_department.as_deref().unwrap_or_default()
-    );
-    if let Some((id, known)) = departments.get(&key)
-        && *known == told
-    {
-        return Ok(Some(id.clone()));
-    }
-    let agency =
-        tx.fetch_optional("SELECT code FROM agency WHERE code = $1", params![line.agency.as_str()]).await?;
-    if agency.is_none() {
-        return Ok(None);
-    }
-    // Ids follow from the codes: a department may be named as a parent before its own line comes.
-    let department_id = department_id(&key.0, &key.1);
-    let parent = line.parent_department.as_ref().map(|code| self::department_id(&key.0, code));
-    let now = tx.now_ms();
-    if line.department.ko.is_empty() {
-        // The teller names the department by its code alone: one that we know stays as it is.
-        tx.execute(
-            "INSERT INTO department (id, agency_code, code, name, name_en, parent_id, head_at, source, effective_at, \
-             updated_at, created_at) VALUES ($1, $2, $3, $3, '', NULL, 0, $4, 0, $5, $5) ON CONFLICT DO NOTHING",
-            params![
-                department_id.as_str(),
-                line.agency.as_str(),
-                line.department_code.as_str(),
-                source,
-                now
-            ],
-        )
-        .await?;
-        departments.insert(key, (department_id.clone(), told));
-        return Ok(Some(department_id));
-    }
-    tx.execute(
-        "INSERT INTO department (id, agency_code, code, name, name_en, parent_id, head_at, source, effective_at, \
-         updated_at) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9) \
-         ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_en = excluded.name_en, \
-         parent_id = excluded.parent_id, source = excluded.source, effective_at = excluded.effective_at, \
-         updated_at = excluded.updated_at WHERE department.effective_at <= excluded.effective_at",
-        params![
-            department_id.as_str(),
-            line.agency.as_str(),
-            line.department_code.as_str(),
-            line.department.ko.as_str(),
-            line.department.en.as_str(),
-            parent,
-            source,
-            line.effective_at,
-            now
-        ],
-    )
-    .await?;
-    departments.insert(key, (department_id.clone(), told));
-    Ok(Some(department_id))
-}
-
-/// The id of a department, from its agency's and its own code.
-pub fn department_id(agency: &str, code: &str) -> String {
-    let hash = keys::sha256(format!("department\0{agency}\0{code}").as_bytes());
-    format!("d-{}", keys::encoding::hex_encode(hash.get(..12).unwrap_or_default()))
-}
-
-/// Head and deputies, by effective time.
-pub(super) async fn role(
-    tx: &mut Tx,
-    department_id: &str,
-    employee_id: &str,
-    line: &EmployeeLine,
-) -> Result<(), PersonnelError> {
-    match line.role {
-        Role::Unsaid => {}
-        Role::Head => {
-            tx.execute(
-                "UPDATE department SET head_id = $2, head_at = $3 WHERE id = $1 AND head_at <= $3 \
-                 AND (head_id IS NULL OR head_id <> $2)",
-                params![department_id, employee_id, line.effective_at],
-            )
-            .await?;
-        }
-        Role::Deputy => {
-            tx.execute(
-                "INSERT INTO department_deputy (department_id, employee_id, from_at) VALUES ($1, $2, $3) \
-                 ON CONFLICT DO NOTHING",
-                params![department_id, employee_id, line.effective_at],
-            )
-            .await?;
-        }
-        Role::Member => {
-            tx.execute(
-                "UPDATE department SET head_id = NULL, head_at = $3 WHERE head_id = $2 AND head_at <= $3 AND id = $1",
-                params![department_id, employee_id, line.effective_at],
-            )
-            .await?;
-            tx.execute(
-                "DELETE FROM department_deputy WHERE department_id = $1 AND employee_id = $2 AND from_at <= $3",
-                params![department_id, employee_id, line.effective_at],
-            )
-            .await?;
-        }
-    }
     Ok(())
 }
