@@ -6,6 +6,23 @@ use crate::process::{self, Outcome};
 use crate::tools;
 use std::process::Command;
 
+/// `cargo xtask bench scale`: console, status lists and issuing with 1.2 million officials.
+pub(crate) fn scale(json: bool, people: Option<u64>, store: Option<&str>) -> Outcome {
+    let mapae = tools::build_mapae(true)?;
+    let mut command = Command::new(mapae);
+    command.args(["bench", "scale"]);
+    if let Some(people) = people {
+        command.args(["--people", &people.to_string()]);
+    }
+    if let Some(store) = store {
+        command.args(["--store", store]);
+    }
+    if json {
+        command.arg("--json");
+    }
+    process::run(&mut command)
+}
+
 pub(crate) fn run(json: bool, seconds: u64) -> Outcome {
     let mapae = tools::build_mapae(true)?;
     let mut command = Command::new(mapae);

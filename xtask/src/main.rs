@@ -40,7 +40,7 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Measure: the server's hot paths and flows in release, or the wallet app in a browser.
+    /// Measure: the server's hot paths and flows in release, the wallet app in a browser, or a platform at full size.
     Bench {
         /// What to measure.
         #[arg(value_enum, default_value = "server")]
@@ -54,6 +54,12 @@ enum Command {
         /// How many times each thing of the wallet app is timed.
         #[arg(long, default_value_t = 9)]
         runs: u32,
+        /// How many officials `scale` loads [default: 1,200,000].
+        #[arg(long)]
+        people: Option<u64>,
+        /// PostgreSQL for `scale` instead of the embedded store: the URL of an empty database.
+        #[arg(long)]
+        store: Option<String>,
     },
     /// Build the installable wallet app, which demo and interop do by themselves.
     Wasm,
@@ -70,6 +76,8 @@ enum Measured {
     Server,
     /// The wallet app.
     Wallet,
+    /// Console, status lists and issuing with 1.2 million officials.
+    Scale,
 }
 
 fn main() -> std::process::ExitCode {
@@ -80,6 +88,9 @@ fn main() -> std::process::ExitCode {
         Command::Interop { judges, all } => interop::run(&judges, all),
         Command::Bench { what: Measured::Server, json, seconds, .. } => bench::run(json, seconds),
         Command::Bench { what: Measured::Wallet, json, runs, .. } => bench::wallet::run(json, runs),
+        Command::Bench { what: Measured::Scale, json, people, store, .. } => {
+            bench::scale(json, people, store.as_deref())
+        }
         Command::Wasm => tools::build_wallet_app(),
         Command::Lint => lint::run(),
         Command::Screenshots => interop::screenshots(),

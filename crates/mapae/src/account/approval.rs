@@ -30,8 +30,9 @@ pub async fn approval(tx: &mut Tx, request_hash: &str) -> Result<Option<Approval
     let now_ms = tx.now_ms();
     let row = tx
         .fetch_optional(
-            "DELETE FROM account_approval WHERE request_hash = $1 AND expires_at > $2 AND account_id IN \
-             (SELECT id FROM account WHERE suspended_at IS NULL AND state <> 'closed') \
+            // Asked of the one account: a list of all good accounts would be made anew for each login.
+            "DELETE FROM account_approval WHERE request_hash = $1 AND expires_at > $2 AND EXISTS (SELECT 1 FROM account a \
+             WHERE a.id = account_approval.account_id AND a.suspended_at IS NULL AND a.state <> 'closed') \
              RETURNING account_id, badge_id, level, number, created_at",
             params![request_hash, now_ms],
         )

@@ -10,6 +10,7 @@ mod effect;
 mod error;
 mod forgotten_pin;
 mod instruct;
+pub mod load;
 mod offer;
 mod onboarding;
 mod passkey;

@@ -12,6 +12,7 @@ mod delegation;
 mod employment;
 pub mod figures;
 mod invitation;
+pub mod load;
 mod people;
 mod portal;
 mod queue;

@@ -45,10 +45,13 @@ pub(super) fn rows(asked: Option<i64>) -> i64 {
     asked.unwrap_or(50).clamp(1, limits::PAGE_ROWS.get())
 }
 
-/// The words of a statement with a varying number of parameters.
+/// A list over several agencies or departments: the first rows of each by themselves, then the first of these.
+///
+/// One condition over all of them would have the database read and sort everything they have, to show one page of it.
 #[derive(Default)]
 struct Statement {
-    sql: String,
+    /// What `a`, an application of one of them, has to be.
+    conditions: String,
     params: Vec<Value>,
 }
 
@@ -58,11 +61,12 @@ impl Statement {
         format!("${}", self.params.len())
     }
 
-    fn list(&mut self, values: &[String]) -> String {
+    /// The rows of a table of one column.
+    fn rows(&mut self, values: &[String]) -> String {
         let mut out = String::new();
         for value in values {
             let place = self.param(value.as_str());
-            let _ = write!(out, "{}{place}", if out.is_empty() { "" } else { ", " });
+            let _ = write!(out, "{}({place})", if out.is_empty() { "" } else { ", " });
         }
         out
     }
@@ -105,14 +109,13 @@ pub(super) async fn waiting(
         Step::IdentityCheck => ("agency_code", State::HeadApproved),
         Step::IssueApproval => ("agency_code", State::IdentityChecked),
     };
-    let (state, scope) = (statement.param(state.as_str()), statement.list(&scope));
+    let state = statement.param(state.as_str());
     let (me, mine) = (statement.param(actor.employee_id.as_str()), statement.param(step.as_str()));
-    statement.sql = format!(
-        "SELECT {} FROM application a WHERE state = {state} AND {column} IN ({scope}) AND NOT EXISTS \
-         (SELECT 1 FROM application_hand h WHERE h.application_id = a.id AND h.person_id = {me} AND h.step <> {mine})",
-        columns!()
+    statement.conditions = format!(
+        " AND a.state = {state} AND NOT EXISTS (SELECT 1 FROM application_hand h WHERE h.application_id = a.id \
+         AND h.person_id = {me} AND h.step <> {mine})"
     );
-    fetch(platform, statement, after, limit).await
+    fetch(platform, statement, (column, &scope), after, limit).await
 }
 
 /// The agencies whose applications somebody may read: by HR manager, security officer or auditor.
@@ -137,13 +140,11 @@ pub(super) async fn of_agencies(
         return Ok(Listing { applications: Vec::new(), next: None });
     }
     let mut statement = Statement::default();
-    let agencies = statement.list(&agencies);
-    statement.sql = format!("SELECT {} FROM application a WHERE agency_code IN ({agencies})", columns!());
     if let Some(state) = state {
         let state = statement.param(state.as_str());
-        let _ = write!(statement.sql, " AND state = {state}");
+        let _ = write!(statement.conditions, " AND a.state = {state}");
     }
-    fetch(platform, statement, after, limit).await
+    fetch(platform, statement, ("agency_code", &agencies), after, limit).await
 }
 
 /// Approved applications of the actor's agencies whose invitation has ended or is void: a person has to act.
@@ -153,32 +154,37 @@ pub(super) async fn stuck(platform: &Platform, actor: &Actor) -> Result<Vec<Appl
         return Ok(Vec::new());
     }
     let mut statement = Statement::default();
-    let (now, agencies) = (statement.param(platform.clock.now_ms()), statement.list(&agencies));
-    statement.sql = format!(
-        "SELECT {} FROM application a WHERE state IN ('issue_approved', 'invited') AND agency_code IN ({agencies}) \
-         AND NOT EXISTS (SELECT 1 FROM application_invitation i WHERE i.application_id = a.id \
-         AND (i.state = 'used' OR (i.state IN ('open', 'activated') AND i.ends_at > {now})))",
-        columns!()
+    let now = statement.param(platform.clock.now_ms());
+    statement.conditions = format!(
+        " AND a.state IN ('issue_approved', 'invited') AND NOT EXISTS (SELECT 1 FROM application_invitation i \
+         WHERE i.application_id = a.id AND (i.state = 'used' OR (i.state IN ('open', 'activated') AND i.ends_at > {now})))"
     );
-    Ok(fetch(platform, statement, None, limits::PAGE_ROWS.get()).await?.applications)
+    let listing =
+        fetch(platform, statement, ("agency_code", &agencies), None, limits::PAGE_ROWS.get()).await?;
+    Ok(listing.applications)
 }
 
 async fn fetch(
     platform: &Platform,
     mut statement: Statement,
+    (column, scope): (&str, &[String]),
     after: Option<Cursor>,
     limit: i64,
 ) -> Result<Listing, PersonnelError> {
     if let Some(after) = after {
         let (since, id) = (statement.param(after.since), statement.param(after.id));
-        let _ = write!(
-            statement.sql,
-            " AND (state_since_at > {since} OR (state_since_at = {since} AND id > {id}))"
-        );
+        let _ = write!(statement.conditions, " AND (a.state_since_at, a.id) > ({since}, {id})");
     }
-    let limit_place = statement.param(limit + 1);
-    let _ = write!(statement.sql, " ORDER BY state_since_at, id LIMIT {limit_place}");
-    let found = platform.store.fetch_all(AssertSqlSafe(statement.sql), statement.params).await?;
+    let (limit_place, scope) = (statement.param(limit + 1), statement.rows(scope));
+    // Only placeholders and fixed words go into the text.
+    let sql = format!(
+        "WITH reach (place) AS (VALUES {scope}) SELECT {} FROM reach JOIN application ON id IN (SELECT a.id \
+         FROM application a WHERE a.{column} = reach.place{} ORDER BY a.state_since_at, a.id LIMIT {limit_place}) \
+         ORDER BY state_since_at, id LIMIT {limit_place}",
+        columns!(),
+        statement.conditions
+    );
+    let found = platform.store.fetch_all(AssertSqlSafe(sql), statement.params).await?;
     let mut applications = found.iter().map(Application::of).collect::<Result<Vec<_>, StoreError>>()?;
     let more = applications.len() > usize::try_from(limit).unwrap_or_default();
     applications.truncate(usize::try_from(limit).unwrap_or_default());

@@ -45,6 +45,14 @@ use crate::operations::{Platform, Problem, Sealer, id};
 #[cfg(test)]
 mod tests;
 
+/// Numbers what is committed, where no server runs whose sequencer would; how many records got a number.
+///
+/// # Errors
+/// The store's, or a head that does not fit its records.
+pub async fn number(platform: &Platform) -> Result<u64, AuditError> {
+    sequencer::number_all(platform).await
+}
+
 /// Numbers what is committed, as the sequencer does a moment later.
 #[cfg(test)]
 pub(crate) async fn number_all_for_tests(platform: &Platform) {

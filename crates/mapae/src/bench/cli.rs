@@ -14,7 +14,7 @@ use super::latency::Latencies;
 use super::process::ServerProcess;
 use super::relying_party::RelyingParty;
 use super::report::{self, Figure, NAMES};
-use super::{import, micro};
+use super::{import, micro, scale};
 
 /// Starts that are timed.
 const STARTS: usize = 7;
@@ -26,7 +26,10 @@ const INVITATIONS_A_SECOND: u64 = 80;
 
 /// Measure the hot paths and the flows, each beside the raw operation of the same run.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Command {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Seconds for each flow.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=120))]
     seconds: u64,
@@ -44,11 +47,20 @@ pub struct Command {
     data: Option<PathBuf>,
 }
 
+/// What else is measured.
+#[derive(Debug, clap::Subcommand)]
+enum Other {
+    Scale(scale::Command),
+}
+
 /// Runs it.
 ///
 /// # Errors
 /// Whatever fails: a run with a failed flow has no figures.
 pub async fn run(command: Command) -> Result<(), AnyError> {
+    if let Some(Other::Scale(command)) = command.other {
+        return scale::run(command).await;
+    }
     let beside = command.data.clone().unwrap_or_else(std::env::temp_dir);
     let time = Duration::from_secs(command.seconds);
     let http = flows::client()?;
@@ -62,7 +74,7 @@ pub async fn run(command: Command) -> Result<(), AnyError> {
         invitations: INVITATIONS_A_SECOND * command.seconds,
     };
     let Ground { folder, config, platform, origin, metrics, client_secret, offered, invited } =
-        Ground::lay(&beside, plan).await?;
+        Ground::lay(&beside, plan, None).await?;
     figures.push(micro::fsync(folder.path())?);
     progress("SD-JWT VC");
     figures.extend(micro::credentials(&platform, &ground::first_employee(&platform).await?).await?);

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,7 +30,7 @@ pub(super) const REDIRECT: &str = "http://localhost:9/callback";
 /// Client id of the relying party that logs in.
 pub(super) const CLIENT: &str = "bench";
 /// Fictional officials who hold the desks; the demo's accounts are among them.
-const DESK_PEOPLE: u64 = 1_000;
+pub(super) const DESK_PEOPLE: u64 = 1_000;
 /// The first of those who get a badge.
 const FIRST: u64 = 2_000_000;
 /// The head of the department that all of them belong to.
@@ -105,32 +106,24 @@ impl Drop for Folder {
 
 impl Ground {
     /// Lays it in a new folder beside others.
-    pub(super) async fn lay(beside: &Path, plan: Plan) -> Result<Self, AnyError> {
+    pub(super) async fn lay(beside: &Path, plan: Plan, store: Option<&str>) -> Result<Self, AnyError> {
         let folder = Folder::make(beside)?;
-        let config = configuration(folder.path())?;
+        let mut config = configuration(folder.path())?;
+        if let Some(url) = store {
+            url.clone_into(&mut config.store.url);
+        }
         let file = write_config(folder.path(), &config)?;
         let origin = config.public.origin().to_owned();
         let metrics = format!("http://{}", config.metrics.listen);
         let platform = Platform::open(config, Arc::new(SystemClock)).await?;
         let count = plan.offers + plan.invitations;
-        import_people(&platform, folder.path(), count).await?;
+        import_desks(&platform, folder.path()).await?;
+        import_officials(&platform, folder.path(), 0..count).await?;
         staff::demo::make(&platform).await?;
         let client_secret = register(&platform).await?;
-        let desks = Desks::sign_in(&platform).await?;
-        let inbox = Arc::new(Inbox::default());
-        let approved: Vec<(u64, String)> = stream::iter(0..count)
-            .map(|n| desks.approved(&platform, n))
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
-        let worker = Worker::new(Arc::clone(&platform), Arc::<Inbox>::clone(&inbox));
-        while worker.round().await? > 0 {}
+        let (approved, inbox) = approved(&platform, 0..count).await?;
         let (to_others, to_ours) = approved.split_at(usize::try_from(plan.offers)?);
-        let offered = stream::iter(to_others)
-            .map(|(_, employee)| offered(&platform, employee))
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let offered = all_offered(&platform, to_others).await?;
         let invited = stream::iter(to_ours)
             .map(|(n, employee)| invited(&platform, &inbox, *n, employee))
             .buffered(AT_ONCE)
@@ -138,6 +131,39 @@ impl Ground {
             .await?;
         Ok(Self { folder, config: file, platform, origin, metrics, client_secret, offered, invited })
     }
+}
+
+/// More approved officials with an offer, on ground that was laid before.
+pub(super) async fn more_offers(
+    platform: &Arc<Platform>,
+    folder: &Path,
+    which: Range<u64>,
+) -> Result<Vec<Offered>, AnyError> {
+    import_officials(platform, folder, which.clone()).await?;
+    let (approved, _) = approved(platform, which).await?;
+    all_offered(platform, &approved).await
+}
+
+/// These officials apply, are approved by three and get their message; with what came to their phones.
+async fn approved(
+    platform: &Arc<Platform>,
+    which: Range<u64>,
+) -> Result<(Vec<(u64, String)>, Arc<Inbox>), AnyError> {
+    let desks = Desks::sign_in(platform).await?;
+    let inbox = Arc::new(Inbox::default());
+    let approved =
+        stream::iter(which).map(|n| desks.approved(platform, n)).buffered(AT_ONCE).try_collect().await?;
+    let worker = Worker::new(Arc::clone(platform), Arc::<Inbox>::clone(&inbox));
+    while worker.round().await? > 0 {}
+    Ok((approved, inbox))
+}
+
+async fn all_offered(platform: &Arc<Platform>, approved: &[(u64, String)]) -> Result<Vec<Offered>, AnyError> {
+    stream::iter(approved)
+        .map(|(_, employee)| offered(platform, employee))
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await
 }
 
 /// The defaults, on ports that are free now, in demo mode for its message box.
@@ -186,16 +212,31 @@ pub(super) async fn first_employee(platform: &Platform) -> Result<String, AnyErr
     Ok(found.ok_or("an official was not imported")?.id)
 }
 
-async fn import_people(platform: &Arc<Platform>, folder: &Path, count: u64) -> Result<(), AnyError> {
+async fn import_desks(platform: &Arc<Platform>, folder: &Path) -> Result<(), AnyError> {
     let (agencies, desks) = write_demo_files(folder, DESK_PEOPLE)?;
+    import_all(platform, [agencies, desks]).await
+}
+
+async fn import_officials(
+    platform: &Arc<Platform>,
+    folder: &Path,
+    which: Range<u64>,
+) -> Result<(), AnyError> {
     let officials = folder.join("officials.csv");
     let mut csv = String::from(demo_data::EMPLOYEE_HEADINGS);
-    for n in 0..count {
+    for n in which {
         let _ = write!(csv, "{}", official(n).csv_line());
     }
     std::fs::write(&officials, csv)?;
+    import_all(platform, [officials]).await
+}
+
+async fn import_all(
+    platform: &Arc<Platform>,
+    files: impl IntoIterator<Item = PathBuf>,
+) -> Result<(), AnyError> {
     let options = import::Options { dry_run: false, source: "bench".into(), actor: "operator".into() };
-    for file in [agencies, desks, officials] {
+    for file in files {
         let report = import::import(platform, &file, &options, &mut |_, _| {}).await?;
         if report.bad > 0 {
             return Err(format!("{} lines of {} were refused", report.bad, file.display()).into());

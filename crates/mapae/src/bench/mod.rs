@@ -8,6 +8,7 @@
 //! * `micro`: issuing and verifying without a network.
 //! * `flows`: whole flows, many at once.
 //! * `import`: an import beside logins.
+//! * `scale`: the console, the status lists and issuing with 1.2 million officials.
 //! * `drive`, `latency`, `report`: running, counting, telling.
 
 pub mod cli;
@@ -20,6 +21,7 @@ mod micro;
 mod process;
 mod relying_party;
 mod report;
+mod scale;
 
 /// Whatever ends a measurement early; a run with a failed flow has no figures.
 type AnyError = Box<dyn std::error::Error + Send + Sync>;

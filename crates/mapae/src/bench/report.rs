@@ -206,8 +206,10 @@ mod tests {
     #[test]
     fn the_document_lists_every_figure_and_no_other() {
         let document = include_str!("../../../../docs/performance.md");
+        let listed = document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        // Those of the wallet app and of `scale` are listed where they are measured.
         let listed: Vec<&str> =
-            document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+            listed.filter(|name| !name.starts_with("wallet_") && !name.starts_with("scale_")).collect();
         assert_eq!(listed, NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
     }
 }

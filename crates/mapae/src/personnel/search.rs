@@ -49,7 +49,7 @@ pub async fn search(
     }
     let limit = search.limit.clamp(1, limits::PAGE_ROWS.size());
     let mut params = params![search.after.as_str()];
-    let mut conditions = vec!["e.id > $1".to_owned()];
+    let mut conditions = Vec::new();
     let mut place = |value: Value| {
         params.push(value);
         format!("${}", params.len())
@@ -60,24 +60,34 @@ pub async fn search(
         let index = platform.sealer.blind_index("employee-number", number);
         conditions.push(format!("e.number_index = {}", place(index.into())));
     }
+    let mut from = "employee e";
+    let mut id = "e.id";
     let wanted = search.name.as_deref().map(normalised).unwrap_or_default();
     if !wanted.is_empty() {
         let pieces = platform.sealer.bigrams("employee-name-piece", &wanted);
         if pieces.is_empty() {
             return Err(PersonnelError::SearchTooShort);
         }
-        for piece in pieces.into_iter().take(limits::SEARCH_PIECES.size()) {
+        // Those who share the rarest piece are gone through in order, until a page is full.
+        let pieces = rarest_first(platform, pieces).await?;
+        (from, id) = ("employee_name_piece p JOIN employee e ON e.id = p.employee_id", "p.employee_id");
+        for (n, piece) in pieces.into_iter().enumerate() {
             let piece = place(piece.into());
-            conditions
-                .push(format!("e.id IN (SELECT employee_id FROM employee_name_piece WHERE piece = {piece})"));
+            conditions.push(match n {
+                0 => format!("p.piece = {piece}"),
+                _ => format!(
+                    "EXISTS (SELECT 1 FROM employee_name_piece o WHERE o.piece = {piece} AND o.employee_id = p.employee_id)"
+                ),
+            });
         }
     }
+    conditions.push(format!("{id} > $1"));
     // Only placeholders and fixed words go into the text.
     let sql = format!(
         "SELECT e.id, e.department_id, e.status, e.link_id, e.personal, d.name AS department, d.name_en AS department_en, \
          a.code, a.name, a.name_en, a.kind, a.parent_code, a.eligible, a.reason_ko, a.reason_en, a.phase, a.phase_at \
-         FROM employee e JOIN department d ON d.id = e.department_id JOIN agency a ON a.code = e.agency_code \
-         WHERE {} ORDER BY e.id LIMIT {}",
+         FROM {from} JOIN department d ON d.id = e.department_id JOIN agency a ON a.code = e.agency_code \
+         WHERE {} ORDER BY {id} LIMIT {}",
         conditions.join(" AND "),
         limit + 1
     );
@@ -93,4 +103,24 @@ pub async fn search(
         }
     }
     Ok(Page { employees, next: next.filter(|_| more) })
+}
+
+/// Common pieces of names are not counted further.
+const COMMON: i64 = 5_000;
+
+/// The pieces that narrow a search, the one that the fewest names have before the others.
+async fn rarest_first(platform: &Platform, pieces: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, PersonnelError> {
+    let mut counted = Vec::with_capacity(pieces.len());
+    for piece in pieces.into_iter().take(limits::SEARCH_PIECES.size()) {
+        let row = platform
+            .store
+            .fetch_one(
+                "SELECT COUNT(*) AS people FROM (SELECT 1 FROM employee_name_piece WHERE piece = $1 LIMIT $2) AS counted",
+                params![&piece, COMMON],
+            )
+            .await?;
+        counted.push((row.int("people")?, piece));
+    }
+    counted.sort_by_key(|(people, _)| *people);
+    Ok(counted.into_iter().map(|(_, piece)| piece).collect())
 }

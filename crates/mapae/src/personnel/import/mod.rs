@@ -4,6 +4,8 @@
 //! or 50 ms, each with the place reached, so that a killed import goes on where its last commit ended and a login beside
 //! it never waits long. What a file does not mention stays as it is: a truncated file retires nobody.
 
+mod bulk;
+mod content;
 mod decode;
 pub(super) mod department;
 pub(super) mod held;
@@ -25,6 +27,7 @@ use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::{Platform, limits};
 use crate::personnel::PersonnelError;
 use crate::{audit, employment};
+pub use bulk::{NewPerson, load, read_lines};
 pub use decode::{Encoding, Survey, survey};
 use department::Departments;
 pub use department::department_id;

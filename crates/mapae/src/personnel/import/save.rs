@@ -5,13 +5,14 @@
 
 use sqlx::AssertSqlSafe;
 
+use super::content::{Content, rrn_tag};
 use super::department::{Departments, department, leave_posts, role};
 use super::held::HeldLine;
-use super::line::{AgencyLine, EmployeeLine, Role, RrnSaid};
+use super::line::{AgencyLine, EmployeeLine, Role};
 use crate::employment::{self, Event, Facts, Happened, Held};
 use crate::lifecycle::By;
 use crate::operations::store::{Row, StoreError, Tx, Value, params};
-use crate::operations::{Platform, SecretName, id};
+use crate::operations::{Platform, id};
 use crate::personnel::PersonnelError;
 use crate::personnel::types::{EmployeeStatus, Personal};
 
@@ -262,18 +263,7 @@ pub(in crate::personnel) async fn employee(
     };
     let sealer = &platform.sealer;
     let number_index = sealer.blind_index("employee-number", &line.number);
-    let personal = Personal {
-        name: line.name.clone(),
-        number: line.number.clone(),
-        birth_date: line.birth_date.clone(),
-        phone: line.phone.clone(),
-        position: line.position.clone(),
-        rank: line.rank.clone(),
-    };
-    let plain = keys::Zeroizing::new(serde_json::to_vec(&personal).map_err(|_| PersonnelError::Damaged)?);
-    let text = std::str::from_utf8(&plain).map_err(|_| PersonnelError::Damaged)?;
-    let content = format!("{text}\0{department_id}\0{}\0{:?}", line.status.as_str(), line.role);
-    let content_tag = sealer.blind_index("employee-content", &content);
+    let Content { personal, plain, tag: content_tag } = Content::of(platform, line, &department_id)?;
 
     let found = match find(platform, tx, line, told, &number_index).await? {
         Ok(found) => found,
@@ -488,27 +478,4 @@ async fn name_pieces(
     );
     tx.execute(AssertSqlSafe(sql), values).await?;
     Ok(())
-}
-
-/// The sealed tag of the line's number: the stored one when it says the same under the active key, else a new one.
-/// A file without the column leaves the stored one alone.
-fn rrn_tag(
-    platform: &Platform,
-    employee_id: &str,
-    line: &EmployeeLine,
-    stored: Option<&[u8]>,
-) -> Result<Option<Vec<u8>>, PersonnelError> {
-    let rrn = match &line.rrn {
-        RrnSaid::Number(rrn) => rrn,
-        RrnSaid::Unsaid => return Ok(stored.map(<[u8]>::to_vec)),
-        RrnSaid::Nothing => return Ok(None),
-    };
-    let key = platform.keys.secret(SecretName::Identity).map_err(|_| PersonnelError::Damaged)?;
-    let tag = rrn.tag(key);
-    if let Some(stored) = stored
-        && platform.sealer.open("employee", "rrn_tag", employee_id, stored)?.as_slice() == tag
-    {
-        return Ok(Some(stored.to_vec()));
-    }
-    Ok(Some(platform.sealer.seal("employee", "rrn_tag", employee_id, &tag)))
 }
