@@ -11,7 +11,7 @@ use std::error::Error;
 use std::path::Path;
 
 use credential::status_list::{ListClaims, Status, StatusList, sign_cwt, sign_jwt};
-use keys::{SecretKey, Signer as _};
+use keys::SecretKey;
 
 const ENTRIES: usize = 100_000;
 const URI: &str = "https://badge.example/status/judged";
