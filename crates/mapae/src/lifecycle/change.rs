@@ -65,18 +65,32 @@ impl By {
 ///
 /// Suspending a suspended badge is a success that changes nothing: a loss may be reported twice.
 pub async fn suspend(tx: &mut Tx, badge_id: &str, by: &By, reason: Reason) -> Result<Badge, ChangeError> {
+    Ok(stop(tx, badge_id, by, reason).await?.badge)
+}
+
+/// A badge that is suspended, and whether this very change suspended it: of many at once, one did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    pub badge: Badge,
+    pub by_this: bool,
+}
+
+async fn stop(tx: &mut Tx, badge_id: &str, by: &By, reason: Reason) -> Result<Stopped, ChangeError> {
     let badge = Badge::find_in(tx, badge_id).await?.ok_or(ChangeError::Unknown)?;
     issuance::void_offers(tx, &badge.employee_id).await?;
     let Some(badge) = move_to(tx, &badge, BadgeState::Suspended, reason).await? else {
         return match Badge::find_in(tx, badge_id).await?.ok_or(ChangeError::Unknown)? {
-            now if now.state == BadgeState::Suspended => outweigh(tx, now, by, reason).await,
+            now if now.state == BadgeState::Suspended => {
+                let badge = outweigh(tx, now, by, reason).await?;
+                Ok(Stopped { badge, by_this: false })
+            }
             now => Err(ChangeError::NotAllowed { from: now.state, to: BadgeState::Suspended }),
         };
     };
     followers::suspend(tx, &badge).await?;
     publish(tx, &badge).await?;
     record(tx, by, "badge.suspended", &badge).await?;
-    Ok(badge)
+    Ok(Stopped { badge, by_this: true })
 }
 
 /// A loss that is reported while a leave has stopped the badge outweighs the leave: the return must not bring it back.
@@ -141,9 +155,19 @@ pub async fn suspend_employee(
     by: &By,
     reason: Reason,
 ) -> Result<Option<Badge>, ChangeError> {
+    Ok(stop_employee(tx, employee_id, by, reason).await?.map(|stopped| stopped.badge))
+}
+
+/// [`suspend_employee`] that tells whether it was this change that stopped the badge.
+pub async fn stop_employee(
+    tx: &mut Tx,
+    employee_id: &str,
+    by: &By,
+    reason: Reason,
+) -> Result<Option<Stopped>, ChangeError> {
     issuance::void_offers(tx, employee_id).await?;
     match Badge::live_of_employee_in(tx, employee_id).await? {
-        Some(badge) => suspend(tx, &badge.id, by, reason).await.map(Some),
+        Some(badge) => stop(tx, &badge.id, by, reason).await.map(Some),
         None => Ok(None),
     }
 }

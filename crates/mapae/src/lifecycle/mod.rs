@@ -30,7 +30,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use badge::{Badge, NewBadge, hold, live_among, number, take_copies};
 pub use change::{
-    By, ChangeError, create, resume, resume_after_leave, revoke, revoke_employee, suspend, suspend_employee,
+    By, ChangeError, Stopped, create, resume, resume_after_leave, revoke, revoke_employee, stop_employee,
+    suspend, suspend_employee,
 };
 pub use party::reserve_slot;
 pub use reminder::renewal_begins;

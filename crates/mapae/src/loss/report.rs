@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::lifecycle::{self, Badge, BadgeState, By, ChangeError, Reason};
+use crate::lifecycle::{self, Badge, By, ChangeError, Reason};
 use crate::operations::problem::Problem;
 use crate::operations::store::{Row, Store, StoreError, params};
 use crate::operations::{Platform, id};
@@ -193,15 +193,15 @@ pub async fn report(platform: &Platform, report: Report) -> Result<Receipt, Loss
                     let Report { employee_id, cause, way, by } = report;
                     let reported_by = by.as_ref().map(|by| by.actor.clone());
                     let by = by.unwrap_or(By { actor: "code".to_owned(), duty: "holder".to_owned() });
-                    let stopped_before = Badge::live_of_employee_in(tx, &employee_id)
-                        .await?
-                        .is_some_and(|badge| badge.state == BadgeState::Suspended);
-                    let badge = match lifecycle::suspend_employee(tx, &employee_id, &by, cause.reason()).await {
-                        Ok(badge) => badge,
+                    let stopped = match lifecycle::stop_employee(tx, &employee_id, &by, cause.reason()).await {
+                        Ok(stopped) => stopped,
                         Err(ChangeError::Store(error)) => return Err(error.into()),
                         // It ended while the report was on its way: nothing is left to stop.
                         Err(_) => None,
                     };
+                    // Not by a read before: of many reports at once, each would have read an active badge.
+                    let stopped_before = stopped.as_ref().is_some_and(|stopped| !stopped.by_this);
+                    let badge = stopped.map(|stopped| stopped.badge);
                     // A phone that waits for its badge stops too, unless it is the one that follows a lost one.
                     if !stopped_before {
                         account::suspend_all(tx, &employee_id).await?;
