@@ -11,7 +11,6 @@ CREATE TABLE loss_report (
     employee_id  TEXT   NOT NULL,
     agency_code  TEXT   NOT NULL,
     badge_id     TEXT,                         -- null: the holder had no badge yet, only a phone on the way to one
-    object       TEXT   NOT NULL,              -- phone | card
     cause        TEXT   NOT NULL,              -- loss | theft
     way          TEXT   NOT NULL,              -- portal | code | desk | call
     reported_by  TEXT,                         -- employee id; null: whoever knew the code

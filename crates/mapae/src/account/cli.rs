@@ -1,4 +1,4 @@
-//! `mapae account`: what the loss desk and the HR desk need until their pages are there.
+//! `mapae account`: what the loss desk and the unlock desk do at the console, for whoever runs the server.
 //!
 //! Whoever runs these commands operates the server; the persons named by `--by` and `--second` answer for the act
 //! ([`crate::staff::order`]).

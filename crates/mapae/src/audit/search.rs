@@ -56,11 +56,11 @@ pub async fn search(
         // A whole act has the index's order; a part of one does not, and is found by the log's.
         if act.contains('.') {
             let _ = write!(sql, " AND act = {}", place(act.as_str().into()));
+        } else {
+            // `badge` finds `badge.suspended`: all that sorts between "badge." and "badge/".
+            let (low, high) = (place(format!("{act}.").into()), place(format!("{act}/").into()));
+            let _ = write!(sql, " AND act >= {low} AND act < {high}");
         }
-        // `badge` finds `badge.suspended`: all that sorts between "badge." and "badge/".
-        let (exact, low, high) =
-            (place(act.as_str().into()), place(format!("{act}.").into()), place(format!("{act}/").into()));
-        let _ = write!(sql, " AND (act = {exact} OR (act >= {low} AND act < {high}))");
     }
     if let Some(id) = &filter.id {
         let id = place(id.as_str().into());

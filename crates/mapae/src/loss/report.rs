@@ -193,7 +193,8 @@ pub async fn report(platform: &Platform, report: Report) -> Result<Receipt, Loss
                     let Report { employee_id, cause, way, by } = report;
                     let reported_by = by.as_ref().map(|by| by.actor.clone());
                     let by = by.unwrap_or(By { actor: "code".to_owned(), duty: "holder".to_owned() });
-                    let stopped = match lifecycle::stop_employee(tx, &employee_id, &by, cause.reason()).await {
+                    let stopped = match lifecycle::stop_employee(tx, &employee_id, &by, cause.reason()).await
+                    {
                         Ok(stopped) => stopped,
                         Err(ChangeError::Store(error)) => return Err(error.into()),
                         // It ended while the report was on its way: nothing is left to stop.
@@ -208,8 +209,8 @@ pub async fn report(platform: &Platform, report: Report) -> Result<Receipt, Loss
                     }
                     let stopped_at = badge.as_ref().filter(|_| !stopped_before).map(|_| tx.now_ms());
                     tx.execute(
-                        "INSERT INTO loss_report (id, employee_id, agency_code, badge_id, object, cause, way, \
-                         reported_by, reported_at, stopped_at) VALUES ($1, $2, $3, $4, 'phone', $5, $6, $7, $8, $9)",
+                        "INSERT INTO loss_report (id, employee_id, agency_code, badge_id, cause, way, \
+                         reported_by, reported_at, stopped_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                         params![
                             report_id.as_str(),
                             employee_id.as_str(),
