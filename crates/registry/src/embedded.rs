@@ -17,7 +17,7 @@ mod store;
 mod verify;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use block::Header;
 pub use chain::{Chain, Clock, Options};

@@ -174,6 +174,15 @@ impl LedgerError {
         Refusal::read(&data).map_or(Self::Reverted(data), Self::Refused)
     }
 
+    /// What a contract said when it refused.
+    pub fn revert_data(&self) -> Option<&Bytes> {
+        match self {
+            Self::Refused(refusal) => Some(&refusal.data),
+            Self::Reverted(data) => Some(data),
+            _ => None,
+        }
+    }
+
     /// The code for machines.
     pub fn code(&self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@
 pub mod contract;
 pub mod embedded;
 pub mod ethereum;
+pub mod json_rpc;
 mod ledger;
 mod sender;
 

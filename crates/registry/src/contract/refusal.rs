@@ -1,13 +1,17 @@
 //! Why the contracts refuse: their custom errors, by name.
 
+use revm_primitives::Bytes;
+
 use crate::ethereum::abi::selector;
 
 /// A refusal of the registry or the council.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the registry refuses: {name}")]
 pub struct Refusal {
     /// The error's name in the contract, for example `VersionConflict`.
     pub name: &'static str,
+    /// The whole of what it said.
+    pub data: Bytes,
 }
 
 const SIGNATURES: &[&str] = &[
@@ -43,6 +47,9 @@ impl Refusal {
     pub fn read(data: &[u8]) -> Option<Self> {
         let selected = data.get(..4)?;
         let signature = SIGNATURES.iter().find(|signature| selector(signature) == selected)?;
-        Some(Self { name: signature.split('(').next().unwrap_or(signature) })
+        Some(Self {
+            name: signature.split('(').next().unwrap_or(signature),
+            data: Bytes::copy_from_slice(data),
+        })
     }
 }

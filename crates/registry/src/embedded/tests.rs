@@ -103,7 +103,7 @@ impl Ground {
 
 fn refused(outcome: Result<Receipt, LedgerError>) -> &'static str {
     match outcome {
-        Err(LedgerError::Refused(Refusal { name })) => name,
+        Err(LedgerError::Refused(Refusal { name, .. })) => name,
         other => panic!("not refused by the contract: {other:?}"),
     }
 }
