@@ -67,7 +67,7 @@ pub(crate) fn build_mapae(release: bool) -> Outcome<PathBuf> {
 }
 
 /// A folder for downloads and environments, outside the checkout.
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let base = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
@@ -109,7 +109,7 @@ pub(crate) fn node_folder() -> Outcome<PathBuf> {
 pub(crate) fn node_packages(name: &str) -> Outcome<PathBuf> {
     program(&["node"], "install Node.js 20 or newer (Debian: apt-get install nodejs npm)")?;
     let source = root().join(name);
-    let folder = cache().join(format!("{name}-node"));
+    let folder = cache().join(format!("{}-node", name.replace('/', "-")));
     std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     let lock = std::fs::read_to_string(source.join("package-lock.json"))
         .map_err(|error| format!("{name}/package-lock.json: {error}"))?;

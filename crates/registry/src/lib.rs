@@ -7,12 +7,15 @@
 //!
 //! Nothing here knows of badges or persons (docs/did-mapae.md, docs/ledger-operations.md).
 
+mod client;
 pub mod contract;
+pub mod did;
 pub mod embedded;
 pub mod ethereum;
 pub mod json_rpc;
 mod ledger;
 mod sender;
 
+pub use client::{AgencyHistory, Registry, Version};
 pub use ledger::{Block, Call, Ledger, LedgerError, Log, LogFilter, Outcome, Pending, Receipt};
 pub use sender::{Prepared, Sender};
