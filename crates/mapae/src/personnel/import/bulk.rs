@@ -2,22 +2,19 @@
 //!
 //! A row says what the import would have written for the same line: sealed to its place, found by the same blind
 //! indexes, told unchanged by the import afterwards. What the import does beside that (comparing with what is stored,
-//! going on where it was interrupted) has no meaning here, so that many rows go into one statement.
+//! going on where it was interrupted) has no meaning here.
 
-use sqlx::AssertSqlSafe;
-
-use super::content::{Content, rrn_tag};
+use super::content::Content;
 use super::department::{Departments, department, department_id, role};
+use super::insert::{Ready, insert};
 use super::line::{Cells, EmployeeLine, Headings, Role};
 use super::save;
 use super::{ImportError, csv_error};
-use crate::operations::store::{Tx, Value, params, places};
+use crate::operations::store::Tx;
 use crate::operations::{Platform, id};
 use crate::personnel::PersonnelError;
 use crate::personnel::demo_data::EMPLOYEE_HEADINGS;
 
-/// Rows of one statement: far below the parameters that either engine takes.
-const ROWS: usize = 250;
 const SOURCE: &str = "demo";
 
 /// A person ready to be written; everything personal is sealed.
@@ -28,8 +25,7 @@ pub struct NewPerson {
     /// Whose head decides about this person: the own department's, or for a head the one above.
     pub decided_in: Option<String>,
     pub line: EmployeeLine,
-    row: Vec<Value>,
-    pieces: Vec<Vec<u8>>,
+    ready: Ready,
 }
 
 /// Reads lines of an employee file (without headings) and makes their rows ready: no database, much arithmetic.
@@ -58,7 +54,6 @@ pub fn read_lines(platform: &Platform, lines: &str) -> Result<Vec<NewPerson>, Im
 
 impl NewPerson {
     fn of(platform: &Platform, line: EmployeeLine, now_ms: i64) -> Result<Self, PersonnelError> {
-        let (id, sealer) = (id::new(), &platform.sealer);
         let within = |code: &str| department_id(line.agency.as_str(), code);
         let own = within(&line.department_code);
         let decided_in = match line.role {
@@ -66,24 +61,8 @@ impl NewPerson {
             _ => Some(own.clone()),
         };
         let content = Content::of(platform, &line, &own)?;
-        let row = params![
-            id.as_str(),
-            line.agency.as_str(),
-            own.as_str(),
-            line.status.as_str(),
-            keys::random::token(),
-            sealer.seal("employee", "personal", &id, &content.plain),
-            rrn_tag(platform, &id, &line, None)?,
-            sealer.blind_index("employee-name", &line.name.ko),
-            sealer.blind_index("employee-number", &line.number),
-            content.tag,
-            SOURCE,
-            line.effective_at,
-            now_ms,
-            now_ms
-        ];
-        let pieces = sealer.bigrams("employee-name-piece", &line.name.ko);
-        Ok(Self { id, department_id: own, decided_in, line, row, pieces })
+        let ready = Ready::of(platform, id::new(), &line, &content, &own, SOURCE, now_ms)?;
+        Ok(Self { id: ready.id.clone(), department_id: own, decided_in, line, ready })
     }
 }
 
@@ -97,25 +76,8 @@ pub async fn load(tx: &mut Tx, people: &[NewPerson]) -> Result<(), PersonnelErro
     for person in people {
         department(tx, &mut departments, &person.line, SOURCE).await?.ok_or(PersonnelError::NotFound)?;
     }
-    for some in people.chunks(ROWS) {
-        let sql = format!(
-            "INSERT INTO employee (id, agency_code, department_id, status, link_id, personal, rrn_tag, name_index, \
-             number_index, content_tag, source, effective_at, updated_at, created_at) VALUES {}",
-            places(some.len(), 14)
-        );
-        // Only placeholders go into the text, here and below.
-        tx.execute(AssertSqlSafe(sql), some.iter().flat_map(|person| person.row.clone()).collect()).await?;
-    }
-    let pieces: Vec<(&Vec<u8>, &str)> = people
-        .iter()
-        .flat_map(|person| person.pieces.iter().map(|piece| (piece, person.id.as_str())))
-        .collect();
-    for some in pieces.chunks(4 * ROWS) {
-        let sql =
-            format!("INSERT INTO employee_name_piece (piece, employee_id) VALUES {}", places(some.len(), 2));
-        let values = some.iter().flat_map(|(piece, person)| params![*piece, *person]).collect();
-        tx.execute(AssertSqlSafe(sql), values).await?;
-    }
+    let ready: Vec<&Ready> = people.iter().map(|person| &person.ready).collect();
+    insert(tx, &ready).await?;
     for person in people.iter().filter(|person| person.line.role != Role::Member) {
         role(tx, &person.department_id, &person.id, &person.line).await?;
     }

@@ -9,6 +9,7 @@ mod content;
 mod decode;
 pub(super) mod department;
 pub(super) mod held;
+mod insert;
 mod line;
 pub(super) mod save;
 #[cfg(test)]
@@ -287,21 +288,19 @@ struct SomeLines {
 }
 
 impl SomeLines {
-    async fn save(self, tx: &mut Tx) -> Result<Done, Unit> {
+    async fn save(mut self, tx: &mut Tx) -> Result<Done, Unit> {
         save::take_turn(tx).await?;
         let by = By { actor: self.options.actor.clone(), duty: "operator".to_owned() };
         let told = Told::line(by, &self.options.source);
         let begun = Instant::now();
-        let mut done = Done { saved: Vec::new(), departments: self.departments, time: Duration::ZERO };
-        for line in self.lines.iter().skip(self.from) {
-            let saved = match line {
-                Line::Agency(line) => save::agency(&self.platform, tx, line, &told).await,
-                Line::Employee(line) => {
-                    let saved = save::employee(&self.platform, tx, &mut done.departments, line, &told).await;
-                    saved.map(|(saved, _)| saved)
-                }
-            };
-            done.saved.push(saved.map_err(Unit::Failed)?);
+        let mut done = Done {
+            saved: Vec::new(),
+            departments: std::mem::take(&mut self.departments),
+            time: Duration::ZERO,
+        };
+        let left = self.lines.get(self.from..).unwrap_or_default();
+        for some in left.chunks(limits::IMPORT_STATEMENT.size()) {
+            done.saved.extend(self.some(tx, &mut done.departments, some, &told).await.map_err(Unit::Failed)?);
             if begun.elapsed() >= limits::IMPORT_GROUP_TIME.duration() {
                 break;
             }
@@ -319,6 +318,26 @@ impl SomeLines {
             .await?;
         }
         Ok(done)
+    }
+
+    /// A file has lines of one kind only.
+    async fn some(
+        &self,
+        tx: &mut Tx,
+        departments: &mut Departments,
+        lines: &[Line],
+        told: &Told,
+    ) -> Result<Vec<Saved>, PersonnelError> {
+        let mut people = Vec::new();
+        let mut saved = Vec::new();
+        for line in lines {
+            match line {
+                Line::Agency(line) => saved.push(save::agency(&self.platform, tx, line, told).await?),
+                Line::Employee(line) => people.push(line.as_ref()),
+            }
+        }
+        saved.extend(insert::employees(&self.platform, tx, departments, &people, told).await?);
+        Ok(saved)
     }
 }
 

@@ -8,10 +8,11 @@ use sqlx::AssertSqlSafe;
 use super::content::{Content, rrn_tag};
 use super::department::{Departments, department, leave_posts, role};
 use super::held::HeldLine;
+use super::insert::{Ready, insert, insert_pieces, name_pieces};
 use super::line::{AgencyLine, EmployeeLine, Role};
 use crate::employment::{self, Event, Facts, Happened, Held};
 use crate::lifecycle::By;
-use crate::operations::store::{Row, StoreError, Tx, Value, params};
+use crate::operations::store::{Row, StoreError, Tx, params};
 use crate::operations::{Platform, id};
 use crate::personnel::PersonnelError;
 use crate::personnel::types::{EmployeeStatus, Personal};
@@ -263,7 +264,7 @@ pub(in crate::personnel) async fn employee(
     };
     let sealer = &platform.sealer;
     let number_index = sealer.blind_index("employee-number", &line.number);
-    let Content { personal, plain, tag: content_tag } = Content::of(platform, line, &department_id)?;
+    let content = Content::of(platform, line, &department_id)?;
 
     let found = match find(platform, tx, line, told, &number_index).await? {
         Ok(found) => found,
@@ -290,7 +291,7 @@ pub(in crate::personnel) async fn employee(
     }
     let removed = found.as_ref().map(|row| row.opt_int("removed_at")).transpose()?.flatten();
     if let Some(row) = &found {
-        if row.bytes("content_tag")? == content_tag
+        if row.bytes("content_tag")? == content.tag
             && row.text("agency_code")? == line.agency.as_str()
             && rrn_tag == stored_rrn
             && external_index == stored_external
@@ -310,7 +311,7 @@ pub(in crate::personnel) async fn employee(
         agency_takes_part: true,
         department_id: department_id.clone(),
         phone: line.phone.clone(),
-        particulars: particulars(&personal)?,
+        particulars: particulars(&content.personal)?,
     };
     let before = found.as_ref().map(|row| facts_of(platform, row)).transpose()?;
     let moved = before.as_ref().is_some_and(|before| before.agency_code != after.agency_code);
@@ -339,7 +340,7 @@ pub(in crate::personnel) async fn employee(
             subject: &employee_id,
             agency_code: happened.agency_code,
             event: ending,
-            content_tag: &content_tag,
+            content_tag: &content.tag,
             source: &told.source,
             told_by: &told.by,
             effective_at: line.effective_at,
@@ -348,36 +349,19 @@ pub(in crate::personnel) async fn employee(
         employment::hold(platform, tx, held).await?;
         return Ok((Saved::Held, employee_id));
     }
-    let name_index = sealer.blind_index("employee-name", &line.name.ko);
-    let sealed = sealer.seal("employee", "personal", &employee_id, &plain);
     let external = |text: &String| sealer.seal("employee", "external_id", &employee_id, text.as_bytes());
     let now = tx.now_ms();
     let renamed = match &found {
         None => {
-            tx.execute(
-                "INSERT INTO employee (id, agency_code, department_id, status, link_id, personal, rrn_tag, name_index, \
-                 number_index, content_tag, source, effective_at, updated_at, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
-                params![
-                    employee_id.as_str(),
-                    line.agency.as_str(),
-                    department_id.as_str(),
-                    line.status.as_str(),
-                    keys::random::token(),
-                    sealed,
-                    rrn_tag,
-                    name_index,
-                    number_index,
-                    content_tag,
-                    told.source.as_str(),
-                    line.effective_at,
-                    now
-                ],
-            )
-            .await?;
-            true
+            let source = &told.source;
+            let ready =
+                Ready::of(platform, employee_id.clone(), line, &content, &department_id, source, now)?;
+            insert(tx, &[&ready]).await?;
+            false
         }
         Some(row) => {
+            let name_index = sealer.blind_index("employee-name", &line.name.ko);
+            let sealed = sealer.seal("employee", "personal", &employee_id, &content.plain);
             let renamed = row.bytes("name_index")? != name_index;
             tx.execute(
                 "UPDATE employee SET department_id = $2, status = $3, personal = $4, rrn_tag = $5, name_index = $6, \
@@ -390,7 +374,7 @@ pub(in crate::personnel) async fn employee(
                     sealed,
                     rrn_tag,
                     name_index,
-                    content_tag,
+                    content.tag.as_slice(),
                     told.source.as_str(),
                     line.effective_at,
                     now,
@@ -427,7 +411,10 @@ pub(in crate::personnel) async fn employee(
         .await?;
     }
     if renamed {
-        name_pieces(platform, tx, &employee_id, &line.name.ko).await?;
+        let pieces = name_pieces(platform, &line.name.ko);
+        let pieces: Vec<(&[u8], &str)> =
+            pieces.iter().map(|piece| (piece.as_slice(), employee_id.as_str())).collect();
+        insert_pieces(tx, &pieces).await?;
     }
     if found.is_some() || line.role != Role::Member {
         role(tx, &department_id, &employee_id, line).await?;
@@ -456,26 +443,4 @@ async fn user_name_taken(
         )
         .await?;
     Ok(other.is_some())
-}
-
-/// Keyed hashes of the name's pieces, for searching.
-async fn name_pieces(
-    platform: &Platform,
-    tx: &mut Tx,
-    employee_id: &str,
-    name: &str,
-) -> Result<(), PersonnelError> {
-    let pieces = platform.sealer.bigrams("employee-name-piece", name);
-    if pieces.is_empty() {
-        return Ok(());
-    }
-    let places: Vec<String> = (0..pieces.len()).map(|n| format!("(${}, $1)", n + 2)).collect();
-    let mut values = params![employee_id];
-    values.extend(pieces.into_iter().map(Value::from));
-    let sql = format!(
-        "INSERT INTO employee_name_piece (piece, employee_id) VALUES {} ON CONFLICT DO NOTHING",
-        places.join(", ")
-    );
-    tx.execute(AssertSqlSafe(sql), values).await?;
-    Ok(())
 }

@@ -156,6 +156,31 @@ async fn an_older_row_never_overwrites_a_newer_one() {
     assert_eq!(found(&platform, "A1").await.expect("stored").agency.name.ko, "예시새행정부");
 }
 
+/// Many lines go into one statement; what one file says of the same number counts line by line all the same.
+#[tokio::test]
+async fn a_file_that_speaks_of_one_number_again_is_read_in_its_order() {
+    let platform = with_agencies().await;
+    let elsewhere = line("A1", "박예시일", "주무관", "2026-01-01").replacen("9000001", "9000002", 1);
+    let text = [
+        HEADINGS,
+        &line("A1", "김예시일", "주무관", "2026-01-01"),
+        &line("A2", "김예시이", "주무관", "2026-01-01"),
+        &elsewhere,
+        &line("A1", "김예시일", "사무관", "2026-03-01"),
+        &line("A1", "김예시일", "서기관", "2026-02-01"),
+        &line("A2", "김예시이", "주무관", "2026-01-01"),
+        &line("A3", "김예시삼", "주무관", "2026-01-01"),
+    ]
+    .concat();
+    let report = import_bytes(&platform, text).await.expect("import");
+    let told = (report.new, report.changed, report.older, report.unchanged, report.bad);
+    assert_eq!(told, (4, 1, 1, 1, 0));
+    let position = |employee: crate::personnel::Employee| employee.position.ko;
+    assert_eq!(position(found(&platform, "A1").await.expect("stored")), "사무관");
+    let other = employee_by_number(&platform, "9000002", "A1").await.expect("lookup").expect("stored");
+    assert_eq!(other.name.ko, "박예시일", "the number is another agency's own");
+}
+
 #[tokio::test]
 async fn who_is_absent_from_a_file_stays_as_they_are() {
     let platform = with_agencies().await;
