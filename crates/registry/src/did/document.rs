@@ -133,6 +133,16 @@ impl Document {
         Self(document)
     }
 
+    /// Every P-256 key that stands in the document, whether or not it still signs.
+    pub fn keys(&self) -> Vec<PublicKey> {
+        let methods = self.0.get("verificationMethod").and_then(Value::as_array);
+        let key = |method: &Value| {
+            let jwk: Jwk = serde_json::from_value(method.get("publicKeyJwk")?.clone()).ok()?;
+            PublicKey::from_jwk(&jwk).ok()
+        };
+        methods.into_iter().flatten().filter_map(key).collect()
+    }
+
     /// The P-256 keys that sign credentials, each with the name of its verification method.
     pub fn signing_keys(&self) -> Vec<(String, PublicKey)> {
         let list = |name: &str| self.0.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
