@@ -1,7 +1,8 @@
 //! Plays one fixed story against a chain and prints what happened, a JSON line a step: `cargo xtask interop ledger`
 //! compares the lines of the embedded chain with those of chains that others wrote.
 //!
-//! `conformance embedded`, or `conformance http://… --chain-id 1337 --fund anvil|geth|none`. What can't be the same
+//! `conformance embedded`, or `conformance http://… --chain-id 1337 [--fund anvil]`; `conformance addresses` names who
+//! needs something to pay gas with. What can't be the same
 //! on two chains (times, block numbers) is checked here and left out of the lines.
 
 #![allow(
@@ -39,6 +40,9 @@ struct Story {
     nonces: [u64; 8],
     /// Whether this engine tells what a revert said.
     reasons: bool,
+    /// How many events of the registry the receipts held.
+    told: usize,
+    registry: Option<Address>,
 }
 
 fn key(number: usize) -> SecretKey {
@@ -83,6 +87,9 @@ impl Story {
         let block = self.ledger.block(receipt.block).await.unwrap().unwrap();
         assert!(block.transactions.contains(&receipt.transaction) && block.hash == receipt.block_hash);
         let logs: Vec<Value> = receipt.logs.iter().map(|log| told(log, block.timestamp)).collect();
+        // The first contract of the story is the registry.
+        self.registry = self.registry.or(receipt.created);
+        self.told += receipt.logs.iter().filter(|log| Some(log.address) == self.registry).count();
         let line = json!({
             "step": step,
             "reverted": said,
@@ -119,7 +126,7 @@ fn told(log: &registry::Log, timestamp: u64) -> Value {
 }
 
 async fn play(ledger: Arc<dyn Ledger>, reasons: bool) {
-    let mut story = Story { ledger: Arc::clone(&ledger), nonces: [0; 8], reasons };
+    let mut story = Story { ledger: Arc::clone(&ledger), nonces: [0; 8], reasons, told: 0, registry: None };
     let network = Code::parse("test").unwrap();
     let (registrar, anchorer, owner, other, heir) = (0, 1, 2, 3, 4);
     let address = |hand: usize| key(hand).address();
@@ -209,8 +216,18 @@ async fn play(ledger: Arc<dyn Ledger>, reasons: bool) {
         .map(|version| (version.number, version.document.as_ref().map(|bytes| hex(bytes))))
         .collect();
     println!("{}", json!({ "step": "history", "versions": versions }));
+    // A node may index what it has mined a moment later; nothing may be missing then.
     let filter = LogFilter { address: to, ..LogFilter::default() };
-    println!("{}", json!({ "step": "logs", "count": ledger.logs(filter).await.unwrap().len() }));
+    let mut count = 0;
+    for _ in 0..50 {
+        count = ledger.logs(filter.clone()).await.unwrap().len();
+        if count >= story.told {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(count, story.told);
+    println!("{}", json!({ "step": "logs", "count": count }));
     let resolver = Resolver::new(opened, Arc::new(NoWeb));
     for url in ["did:mapae:test:9900001", "did:mapae:test:9900001?versionId=2", "did:mapae:test:9900002"] {
         let resolution = resolver.resolve(url).await;
@@ -222,29 +239,15 @@ async fn play(ledger: Arc<dyn Ledger>, reasons: bool) {
     }
 }
 
-/// Gives every key of the story something to pay with.
-async fn fund(url: &str, how: &str) {
+/// Gives every key of the story something to pay with, as anvil lets one.
+async fn fund(url: &str) {
     let http = reqwest::Client::new();
-    let ask = async |method: &str, parameters: Value| -> Value {
-        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters });
-        let answer: Value = http.post(url).json(&request).send().await.unwrap().json().await.unwrap();
-        assert!(answer["error"].is_null(), "{method}: {answer}");
-        answer["result"].clone()
-    };
-    let rich = "0x56bc75e2d63100000";
     for hand in 0..8 {
-        let poor = hex(key(hand).address().as_slice());
-        match how {
-            "anvil" => drop(ask("anvil_setBalance", json!([poor, rich])).await),
-            "geth" => {
-                let from = ask("eth_accounts", json!([])).await[0].clone();
-                ask("eth_sendTransaction", json!([{ "from": from, "to": poor, "value": rich }])).await;
-            }
-            _ => {}
-        }
-    }
-    if how == "geth" {
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        let parameters = json!([hex(key(hand).address().as_slice()), "0x56bc75e2d63100000"]);
+        let request =
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "anvil_setBalance", "params": parameters });
+        let answer: Value = http.post(url).json(&request).send().await.unwrap().json().await.unwrap();
+        assert!(answer["error"].is_null(), "{answer}");
     }
 }
 
@@ -256,6 +259,10 @@ async fn main() {
         arguments.get(at + 1).cloned()
     };
     let target = arguments.first().expect("embedded or the address of a node");
+    if target == "addresses" {
+        (0..8).for_each(|hand| println!("{}", hex(key(hand).address().as_slice())));
+        return;
+    }
     if target == "embedded" {
         let folder = std::env::temp_dir().join(format!("mapae-conformance-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -267,7 +274,9 @@ async fn main() {
         return;
     }
     let chain_id = option("--chain-id").map_or(CHAIN, |text| text.parse().unwrap());
-    fund(target, option("--fund").as_deref().unwrap_or("none")).await;
+    if option("--fund").is_some() {
+        fund(target).await;
+    }
     let mut endpoints = vec![target.parse().unwrap()];
     endpoints.extend(
         arguments.iter().skip(1).filter(|each| each.starts_with("http")).map(|each| each.parse().unwrap()),

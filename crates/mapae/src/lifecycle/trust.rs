@@ -149,9 +149,9 @@ impl TrustChange {
     }
 }
 
-/// Enters what the ledger says. The same thing twice changes nothing, and no end is taken back.
-pub(crate) async fn follow_ledger(tx: &mut Tx, change: &TrustChange) -> Result<(), StoreError> {
-    match change {
+/// Enters what the ledger says; whether it was news. No end is taken back.
+pub(crate) async fn follow_ledger(tx: &mut Tx, change: &TrustChange) -> Result<bool, StoreError> {
+    let rows = match change {
         TrustChange::Granted(grant) => {
             let statement = &grant.statement;
             tx.execute(
@@ -160,7 +160,8 @@ pub(crate) async fn follow_ledger(tx: &mut Tx, change: &TrustChange) -> Result<(
                  VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10) \
                  ON CONFLICT (jkt, vct) DO UPDATE SET issuer = excluded.issuer, name_ko = excluded.name_ko, \
                  name_en = excluded.name_en, from_at = excluded.from_at, until_at = excluded.until_at, \
-                 did = excluded.did, statement = excluded.statement WHERE trust_entry.state = 'active'",
+                 did = excluded.did, statement = excluded.statement \
+                 WHERE trust_entry.state = 'active' AND COALESCE(trust_entry.statement, '') <> excluded.statement",
                 params![
                     &statement.jkt,
                     &statement.vct,
@@ -174,14 +175,15 @@ pub(crate) async fn follow_ledger(tx: &mut Tx, change: &TrustChange) -> Result<(
                     &grant.text
                 ],
             )
-            .await?;
+            .await?
         }
         TrustChange::Retired { jkt, vct_hash, at_ms } => {
+            let mut ended = 0;
             let rows = tx.fetch_all("SELECT vct FROM trust_entry WHERE jkt = $1 LIMIT 1000", params![jkt]).await?;
             for row in rows {
                 let vct = row.text("vct")?;
                 if keys::sha256(vct.as_bytes()) == *vct_hash {
-                    tx.execute(
+                    ended += tx.execute(
                         "UPDATE trust_entry SET state = 'retired', state_at = $3 \
                          WHERE jkt = $1 AND vct = $2 AND state = 'active'",
                         params![jkt, vct, *at_ms],
@@ -189,23 +191,27 @@ pub(crate) async fn follow_ledger(tx: &mut Tx, change: &TrustChange) -> Result<(
                     .await?;
                 }
             }
+            ended
         }
         TrustChange::Revoked { jkt, at_ms } => {
             tx.execute(
                 "UPDATE trust_entry SET state = 'revoked', state_at = $2 WHERE jkt = $1 AND state <> 'revoked'",
                 params![jkt, *at_ms],
             )
-            .await?;
+            .await?
         }
         TrustChange::Deactivated { did } => {
             tx.execute(
                 "UPDATE trust_entry SET deactivated_at = $2 WHERE did = $1 AND deactivated_at IS NULL",
                 params![did, tx.now_ms()],
             )
-            .await?;
+            .await?
         }
+    };
+    if rows > 0 {
+        raise_version(tx).await?;
     }
-    raise_version(tx).await
+    Ok(rows > 0)
 }
 
 async fn raise_version(tx: &mut Tx) -> Result<(), StoreError> {
@@ -277,7 +283,10 @@ async fn sign(platform: &Platform, version: u64, now_ms: i64) -> Result<Signed, 
         Some(setup) => {
             let (list, left_out) = list.vouched(&setup.registrar);
             if left_out > 0 {
-                tracing::error!(left_out, "entries of the trust list without the registrar's statement are not believed");
+                tracing::error!(
+                    left_out,
+                    "entries of the trust list without the registrar's statement are not believed"
+                );
             }
             list
         }

@@ -88,7 +88,11 @@ async fn while_the_ledger_is_away_roots_wait_and_everybody_is_still_trusted() {
             Box::pin(async move {
                 record::insert(tx, &written).await?;
                 let grant = Box::new(lifecycle::Grant { statement, text });
-                lifecycle::follow_ledger(tx, &lifecycle::TrustChange::Granted(grant)).await
+                let granted = lifecycle::TrustChange::Granted(grant);
+                assert!(lifecycle::follow_ledger(tx, &granted).await?);
+                // Read again, it is no news.
+                assert!(!lifecycle::follow_ledger(tx, &granted).await?);
+                Ok(())
             })
         })
         .await
