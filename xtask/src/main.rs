@@ -85,6 +85,8 @@ enum Measured {
     Wallet,
     /// Console, status lists and issuing with 1.2 million officials.
     Scale,
+    /// The embedded chain of the ledger.
+    Ledger,
 }
 
 fn main() -> std::process::ExitCode {
@@ -98,6 +100,7 @@ fn main() -> std::process::ExitCode {
         Command::Bench { what: Measured::Scale, json, people, store, .. } => {
             bench::scale(json, people, store.as_deref())
         }
+        Command::Bench { what: Measured::Ledger, json, .. } => bench::ledger(json),
         Command::Wasm => tools::build_wallet_app(),
         Command::Contracts { write } => contracts::run(write),
         Command::Lint => lint::run(),

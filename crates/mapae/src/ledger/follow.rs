@@ -40,7 +40,7 @@ pub(super) async fn follow(platform: &Platform) -> Result<usize, LedgerError> {
     let events = opened.registry.accreditations(setup.next_block).await?;
     let changes: Vec<TrustChange> =
         events.into_iter().filter_map(|(_, event)| change(&setup, event)).collect();
-    // A node may tell of a block before it can tell of the block's events: the last ones are read again.
+    // The endpoint that told the head may not be the one that told the events, which may be behind it.
     let again =
         if opened.connection.remote.is_some() { limits::LEDGER_OVERLAP.get().unsigned_abs() } else { 0 };
     let (from, to) = (setup.next_block, head.saturating_add(1).saturating_sub(again).max(setup.next_block));

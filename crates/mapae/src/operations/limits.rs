@@ -271,7 +271,7 @@ limits! {
     }
     "ledger" {
         LEDGER_FOLLOW = 5 * SECOND, Milliseconds, "How often the ledger is read for accreditations that are new or have ended.";
-        LEDGER_OVERLAP = 64, Count, "Blocks read again each time on a chain of others: a node may know a block before it has indexed the block's events.";
+        LEDGER_OVERLAP = 64, Count, "Blocks read again each time on a chain of others: the endpoint that tells the events may be behind the one that told the head.";
         LEDGER_ANCHOR = MINUTE, Milliseconds, "How often one root over all status lists is anchored, and the audit log's checkpoint.";
         LEDGER_DRAIN = SECOND, Milliseconds, "How often roots that wait are looked for.";
         LEDGER_DRAIN_ROWS = 200, Count, "Roots sent before the next are looked for.";

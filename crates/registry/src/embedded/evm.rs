@@ -17,6 +17,9 @@ pub const BLOCK_GAS: u64 = 30_000_000;
 /// The most gas of one transaction (EIP-7825).
 pub const TRANSACTION_GAS: u64 = 16_777_216;
 
+/// The gas of a question: enough to try the making of the registry, and some milliseconds of work at most.
+const QUESTION_GAS: u64 = 6_000_000;
+
 /// The rules by which everything runs.
 const RULES: SpecId = SpecId::OSAKA;
 
@@ -114,7 +117,7 @@ impl<'a> Builder<'a> {
         let (result, _) = self.evm(
             TxEnv {
                 caller: call.from,
-                gas_limit: TRANSACTION_GAS,
+                gas_limit: QUESTION_GAS,
                 kind: kind(call.to),
                 data: call.data.clone(),
                 nonce: self.nonce(call.from),

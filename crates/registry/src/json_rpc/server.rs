@@ -16,6 +16,9 @@ const MAX_BATCH: usize = 32;
 /// The most words of one place of a filter.
 const MAX_TOPICS: usize = 32;
 
+/// The most blocks of one question for logs that names no event: that one has no index.
+const MAX_SCAN: u64 = 10_000;
+
 /// What others may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -137,6 +140,11 @@ async fn run(ledger: &dyn Ledger, access: Access, method: &str, given: &[Value])
         }
         "eth_getLogs" => {
             let filter = filter(parameter(0)?, ledger.head().await?.number)?;
+            let last = filter.to_block.unwrap_or(u64::MAX);
+            let [event, ..] = &filter.topics;
+            if event.is_empty() && last.saturating_sub(filter.from_block) > MAX_SCAN {
+                return Err(Fault::new(-32005, format!("at most {MAX_SCAN} blocks without a first topic")));
+            }
             ledger.logs(filter).await?.iter().map(shape::log).collect()
         }
         "eth_getTransactionReceipt" => {

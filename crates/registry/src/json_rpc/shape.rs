@@ -75,9 +75,13 @@ pub(super) fn receipt(receipt: &Receipt) -> Value {
 
 pub(super) fn filter(filter: &LogFilter, from: u64, to: u64) -> Value {
     let mut out = json!({ "fromBlock": quantity(from), "toBlock": quantity(to) });
+    // A place that is named must be there, even where anything will do: geth leaves out logs with fewer topics.
+    let named =
+        filter.topics.iter().rposition(|topics| !topics.is_empty()).map_or(0, |last| last.saturating_add(1));
     let topics: Vec<Value> = filter
         .topics
         .iter()
+        .take(named)
         .map(|topics| match topics.as_slice() {
             [] => Value::Null,
             some => some.iter().map(|topic| data(topic.as_slice())).collect(),

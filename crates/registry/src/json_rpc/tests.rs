@@ -164,6 +164,8 @@ async fn strangers_may_ask_and_not_write_and_nonsense_gets_an_answer() {
         -32000
     );
     assert_eq!(asked(&ground, "eth_getBlockByNumber", json!(["0x63", false])).await["result"], Value::Null);
+    let everything = json!([{ "fromBlock": "0x0", "toBlock": "0xffffffff" }]);
+    assert_eq!(asked(&ground, "eth_getLogs", everything).await["error"]["code"], -32005);
     let revert =
         json!([{ "to": ground.registry.to_string(), "data": call::unpause().to_string() }, "latest"]);
     let refused = asked(&ground, "eth_call", revert).await;
