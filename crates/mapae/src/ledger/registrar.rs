@@ -62,16 +62,19 @@ impl Member {
             statement_key: hex_encode(self.statement.to_bytes().as_slice()),
         };
         let text = Zeroizing::new(serde_json::to_string_pretty(&file).map_err(|error| fault(&error))?);
+        // Whole under its name or not at all: a half-written key would be no key for good.
+        let half = path.with_extension("half");
         let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
+        options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt as _;
             options.mode(0o600);
         }
-        let mut out = options.open(path).map_err(|error| fault(&error))?;
+        let mut out = options.open(&half).map_err(|error| fault(&error))?;
         std::io::Write::write_all(&mut out, text.as_bytes()).map_err(|error| fault(&error))?;
-        out.sync_all().map_err(|error| fault(&error))
+        out.sync_all().map_err(|error| fault(&error))?;
+        std::fs::rename(half, path).map_err(|error| fault(&error))
     }
 }
 
@@ -88,17 +91,19 @@ pub(super) fn read_all(folder: &Path) -> Result<Vec<Member>, LedgerError> {
     paths.iter().map(|path| Member::read(path)).collect()
 }
 
-/// Makes the key files of a new council; nothing that is there is overwritten.
+/// The key files of a council: those that are there are read, the others are made; nothing is overwritten.
 pub(super) fn make(folder: &Path, members: u8) -> Result<Vec<Member>, LedgerError> {
     std::fs::create_dir_all(folder)
         .map_err(|error| LedgerError::Files(format!("{}: {error}", folder.display())))?;
-    let mut made = Vec::new();
+    let mut all = Vec::new();
     for number in 1..=members {
-        let member = Member::generate();
-        member.write(&folder.join(format!("registrar-{number}.json")))?;
-        made.push(member);
+        let path = folder.join(format!("registrar-{number}.json"));
+        if !path.exists() {
+            Member::generate().write(&path)?;
+        }
+        all.push(Member::read(&path)?);
     }
-    Ok(made)
+    Ok(all)
 }
 
 /// What verifiers pin.
