@@ -136,16 +136,17 @@ fn read(folder: &Path, now: i64) -> Result<(), Box<dyn Error>> {
     let types = AcceptedTypes::OneOf(vec![DOC_TYPE.to_owned()]);
     let chains = ChainCache::new(0);
     let mut read = serde_json::Map::new();
-    let mut tell = |what: &str, verified: Result<credential::mdoc::Verified, credential::verify::Refusal>| {
-        let told = match verified {
-            Ok(verified) => json!({
-                "claims": verified.claims,
-                "status": verified.status_claim.map(|claim| json!({ "uri": claim.uri, "idx": claim.index })),
-            }),
-            Err(refusal) => json!({ "refused": refusal.code() }),
+    let mut tell =
+        |what: &str, verified: Result<credential::verify::Verified, credential::verify::Refusal>| {
+            let told = match verified {
+                Ok(verified) => json!({
+                    "claims": verified.claims,
+                    "status": verified.status_claim.map(|claim| json!({ "uri": claim.uri, "idx": claim.index })),
+                }),
+                Err(refusal) => json!({ "refused": refusal.code() }),
+            };
+            read.insert(what.to_owned(), told);
         };
-        read.insert(what.to_owned(), told);
-    };
     if let Ok(issued) = std::fs::read(folder.join("their-issued.cbor")) {
         let jwk: Value = serde_json::from_slice(&std::fs::read(folder.join("device.jwk"))?)?;
         let d = jwk.get("d").and_then(Value::as_str).ok_or("device.jwk is no private key")?;

@@ -102,8 +102,8 @@ limits! {
         IMPORT_FILE = 512 * MIB, Bytes, "A CSV file to import.";
         IMPORT_LINE = 16 * KIB, Bytes, "One line of a CSV file.";
         IMPORT_GROUP = 500, Count, "Rows of one commit of an import.";
-        IMPORT_STATEMENT = 50, Count, "Rows of one statement of an import; the time of a commit is looked at after each.";
-        IMPORT_GROUP_TIME = 50, Milliseconds, "An import commits after this time even if fewer rows are ready, so that logins beside it stay quick.";
+        IMPORT_STATEMENT = 20, Count, "Rows of one statement of an import; the time of a commit is looked at after each.";
+        IMPORT_GROUP_TIME = 20, Milliseconds, "An import commits after this time even if fewer rows are ready, so that logins beside it stay quick.";
         IMPORT_ERRORS = 1_000, Count, "Bad rows reported one by one; the rest is counted.";
     }
     "employment" {
@@ -130,7 +130,8 @@ limits! {
         RENEWAL_OFFER_LIFE = 5 * MINUTE, Milliseconds, "An offer of the next batch of copies, made for the device that asks.";
         TX_CODE_DIGITS = 8, Count, "Digits of a transaction code.";
         TX_CODE_TRIES = 5, Count, "Wrong transaction codes until an offer is void and HR is told.";
-        ISSUANCE_TOKEN_LIFE = 5 * MINUTE, Milliseconds, "An access token for the credential endpoint, good for one batch.";
+        ISSUANCE_TOKEN_LIFE = 5 * MINUTE, Milliseconds, "An access token for the credential endpoint, good for one batch in each format.";
+        ISSUANCE_TRIES = 3, Count, "Times a batch is signed anew because the badge's other format was issued at the same moment.";
         C_NONCE_LIFE = 5 * MINUTE, Milliseconds, "A nonce for key proofs, good for one batch.";
         DPOP_NONCE_LIFE = 5 * MINUTE, Milliseconds, "A nonce for DPoP proofs.";
         NOTIFICATION_LIFE = 7 * DAY, Milliseconds, "A wallet may tell what became of a batch.";
