@@ -96,7 +96,8 @@ fn write(folder: &Path, now: i64) -> Result<(), Box<dyn Error>> {
     let (root_key, issuer_key, device_key) =
         (SecretKey::generate(), SecretKey::generate(), SecretKey::generate());
     let root = x509::root(&root_key, "예시 루트", now - 30 * DAY, now + 3_000 * DAY)?;
-    let profile = Profile { cn: "예시부".to_owned(), dns: vec![], uri: vec![], kind: Kind::Issuer };
+    let profile =
+        Profile { country: None, cn: "예시부".to_owned(), dns: vec![], uri: vec![], kind: Kind::Issuer };
     let key = issuer_key.public_key();
     let serial = x509::random_serial();
     let leaf = x509::issue(&root, &root_key, key, &profile, now - 10 * DAY, now + 300 * DAY, serial)?;
