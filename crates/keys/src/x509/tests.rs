@@ -229,7 +229,7 @@ fn a_root_is_no_leaf() {
 #[test]
 fn a_self_signed_leaf_is_not_trusted_even_as_its_own_anchor() {
     let key = SecretKey::generate();
-    let name = name("예시").unwrap();
+    let name = name(None, "예시").unwrap();
     let tbs =
         Tbs { serial: [1; 16], issuer: &name, subject: &name, key: key.public_key(), from: FROM, to: TO };
     let certificate = tbs.sign(&key, &[key_usage(KeyUsages::DigitalSignature.into())]).unwrap();
@@ -391,7 +391,7 @@ fn unknown(critical: bool) -> Option<Vec<u8>> {
 fn an_unknown_critical_extension_is_refused_an_uncritical_one_is_not() {
     let root = Party::root();
     assert!(check(&[&root.below_with(&[unknown(false)])], &root, Purpose::Any).is_ok());
-    let subject = name("예시").unwrap();
+    let subject = name(None, "예시").unwrap();
     let tbs = Tbs {
         serial: [1; 16],
         issuer: &root.certificate.subject,

@@ -102,7 +102,6 @@ limits! {
         IMPORT_FILE = 512 * MIB, Bytes, "A CSV file to import.";
         IMPORT_LINE = 16 * KIB, Bytes, "One line of a CSV file.";
         IMPORT_GROUP = 500, Count, "Rows of one commit of an import.";
-        IMPORT_STATEMENT = 20, Count, "Rows of one statement of an import; the time of a commit is looked at after each.";
         IMPORT_GROUP_TIME = 20, Milliseconds, "An import commits after this time even if fewer rows are ready, so that logins beside it stay quick.";
         IMPORT_ERRORS = 1_000, Count, "Bad rows reported one by one; the rest is counted.";
     }

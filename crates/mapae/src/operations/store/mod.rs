@@ -32,7 +32,7 @@ use tokio::time::Instant;
 
 use readers::Readers;
 pub use tx::Tx;
-pub use value::{Row, Value, places};
+pub use value::{Row, STATEMENT_ROWS, Value, places};
 
 use crate::operations::clock::Clock;
 use crate::operations::limits;

@@ -24,7 +24,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::lifecycle::By;
-use crate::operations::store::{StoreError, Tx, params};
+use crate::operations::store::{STATEMENT_ROWS, StoreError, Tx, params};
 use crate::operations::{Platform, limits};
 use crate::personnel::PersonnelError;
 use crate::{audit, employment};
@@ -299,7 +299,7 @@ impl SomeLines {
             time: Duration::ZERO,
         };
         let left = self.lines.get(self.from..).unwrap_or_default();
-        for some in left.chunks(limits::IMPORT_STATEMENT.size()) {
+        for some in left.chunks(STATEMENT_ROWS) {
             done.saved.extend(self.some(tx, &mut done.departments, some, &told).await.map_err(Unit::Failed)?);
             if begun.elapsed() >= limits::IMPORT_GROUP_TIME.duration() {
                 break;
