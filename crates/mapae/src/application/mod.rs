@@ -30,7 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use apply::{ApplyError, Request, apply, own, submit, withdraw};
 pub use decide::{DecideError, Decision, decide, invite_again};
-pub use delegation::{DelegateError, Delegation, DelegationKind, Lending, lend, take_back};
+pub use delegation::{DelegateError, Delegation, DelegationKind, Lending, has_been_lent, lend, take_back};
 pub use employment::{check_again, end_of_employee, start_over};
 pub(crate) use invitation::message_sent;
 pub use invitation::{

@@ -4,6 +4,7 @@
 //! Nothing is owned here: a desk asks who may (`reach`), calls the folder that owns the table, and shows what came back.
 
 mod audit_log;
+mod badge_sign_in;
 mod my_data;
 mod people;
 mod reach;
@@ -50,6 +51,7 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
         .merge(statistics::routes())
         .merge(audit_log::routes())
         .merge(system::routes())
+        .merge(badge_sign_in::routes())
 }
 
 /// Starts the workers of this folder.

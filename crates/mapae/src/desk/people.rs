@@ -21,7 +21,7 @@ use crate::operations::{Platform, limits};
 use crate::pages::{Area, Fault, Page, PageResult, render, render_with};
 use crate::personnel::{self, Employee};
 use crate::staff::{Actor, Duty, Posted};
-use crate::{account, audit, loss};
+use crate::{account, audit, loss, staff};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
@@ -30,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/people/{id}/resume", post(resume))
         .route("/people/{id}/revoke", post(revoke))
         .route("/people/{id}/wipe", post(wipe))
+        .route("/people/{id}/codes", post(reset_codes))
 }
 
 #[derive(Deserialize)]
@@ -119,6 +120,8 @@ struct Person {
     reports: Vec<loss::Noted>,
     may_stop: bool,
     may_unlock: bool,
+    /// Since when the person's sign-in asks for one-time codes.
+    codes_since: Option<i64>,
     is_self: bool,
     problem: Option<String>,
     csrf: String,
@@ -209,6 +212,7 @@ async fn show(
         reports: loss::of_employee(&platform.store, &employee.id).await.map_err(told(&page))?,
         may_stop,
         may_unlock,
+        codes_since: staff::has_codes(platform, &employee.id).await.map_err(told(&page))?,
         is_self: employee.id == who.employee_id,
         csrf: who.session.csrf.clone(),
         problem: problem.as_ref().map(|problem| problem.detail(page.lang)),
@@ -361,6 +365,35 @@ async fn wipe(
         account::WipeError::NotSuspended => Problem::new(StatusCode::CONFLICT, "desk_not_suspended"),
         account::WipeError::Store(error) => error.into(),
     });
+    answer(page, &who, &platform, &id, done).await
+}
+
+#[derive(Deserialize)]
+struct WhyForm {
+    #[serde(default)]
+    reason: String,
+}
+
+/// The phone with the authenticator app is gone: a second person takes its codes away.
+async fn reset_codes(
+    page: Page,
+    Path(id): Path<String>,
+    State(platform): State<Arc<Platform>>,
+    Posted(who, form): Posted<Actor, WhyForm>,
+) -> PageResult {
+    let page = page.signed_in(Area::Console, who.who());
+    let (employee, duty) =
+        reach::decides_on(&platform, &who, &id, &reach::UNLOCK).await.map_err(told(&page))?;
+    let done = match written(&form.reason) {
+        Err(error) => Err(error.into()),
+        Ok(reason) => {
+            let by = (who.employee_id.as_str(), duty);
+            staff::reset_codes(&platform, &employee.id, by, &reason).await.map_err(|error| match error {
+                staff::ResetError::NotSetUp => Problem::new(StatusCode::CONFLICT, "staff_no_codes"),
+                staff::ResetError::Store(error) => error.into(),
+            })
+        }
+    };
     answer(page, &who, &platform, &id, done).await
 }
 

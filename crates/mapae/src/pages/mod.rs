@@ -6,6 +6,7 @@
 
 mod assets;
 mod fault;
+pub mod qr;
 mod when;
 
 #[cfg(test)]

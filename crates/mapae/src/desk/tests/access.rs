@@ -21,6 +21,9 @@ const WHO: [&str; 8] = ["nobody", "official", "head", "hr", "security", "auditor
 /// `+` let in, `-` forbidden (403), `0` hidden (404), `d` sent to the door, `s` let in and shown nothing that is not theirs.
 const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/", "dsssssss"),
+    ("GET", "/account", "dsssssss"),
+    ("POST", "/account/codes", "dsssssss"),
+    ("POST", "/account/codes/confirm", "dsssssss"),
     ("GET", "/applications", "dsssssss"),
     ("GET", "/applications/{id}", "d0++++00"),
     ("POST", "/applications/{id}/decision", "d0-+--00"),
@@ -36,6 +39,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/messages", "d----++-"),
     ("GET", "/people", "d--+++-+"),
     ("GET", "/people/{id}", "d00+++00"),
+    ("POST", "/people/{id}/codes", "d00+0000"),
     ("POST", "/people/{id}/loss", "d00++000"),
     ("POST", "/people/{id}/resume", "d00++000"),
     ("POST", "/people/{id}/revoke", "d00++000"),
@@ -84,7 +88,8 @@ const API: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// Doors that are open before anybody signed in, or lead out.
-const OPEN: &[&str] = &["/sign-in", "/sign-out"];
+const OPEN: &[&str] =
+    &["/sign-in", "/sign-out", "/sign-in/code", "/sign-in/set-up", "/sign-in/badge", "/sign-in/callback"];
 
 /// Every page route of the console, as the source declares it.
 fn declared() -> BTreeSet<(String, String)> {
@@ -97,8 +102,10 @@ fn declared() -> BTreeSet<(String, String)> {
         "desk/statistics.rs",
         "desk/audit_log.rs",
         "desk/system.rs",
+        "desk/badge_sign_in.rs",
         "loss/desk.rs",
         "staff/pages.rs",
+        "staff/second_pages.rs",
         "employment/console.rs",
         "notification/console.rs",
     ];
