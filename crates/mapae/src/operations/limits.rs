@@ -99,6 +99,11 @@ limits! {
         PORTRAIT = 512 * KIB, Bytes, "A portrait of the HR record.";
         SEARCH_AGENCIES = 2_000, Count, "Agencies that one search for employees reaches.";
         SEARCH_PIECES = 6, Count, "Two-syllable pieces of a name that narrow a search; the rest is compared after opening.";
+        OPT_IN_NUMBER = 60, Count, "Letters of the number of a local government's decision.";
+        AGENCY_RULES = 50, Count, "Rules by rank or contract type of one agency.";
+        AGENCY_RULE_VALUE = 40, Count, "Letters of a rank or contract type in a rule.";
+        AGENCY_TARGET = 2_000_000, Count, "Officials an agency may plan for.";
+        AGENCIES_CACHED = 5 * MINUTE, Milliseconds, "How long others may keep the public page of agencies.";
         IMPORT_FILE = 512 * MIB, Bytes, "A CSV file to import.";
         IMPORT_LINE = 16 * KIB, Bytes, "One line of a CSV file.";
         IMPORT_GROUP = 500, Count, "Rows of one commit of an import.";
@@ -163,6 +168,8 @@ limits! {
         STAFF_SECOND_STEP = 5 * MINUTE, Milliseconds, "Time for the one-time code after the right password.";
         STAFF_SET_UP = 15 * MINUTE, Milliseconds, "Time to set up one-time codes after the QR was shown.";
         STAFF_CODE = 16, Bytes, "A one-time code as it is typed, spaces included.";
+        STAFF_DUTY_REQUEST = 7 * DAY, Milliseconds, "A duty that was asked for waits so long for the second person.";
+        STAFF_DUTY_REQUESTS = 200, Count, "Duties that may wait for a second person in the agencies of one desk.";
         STAFF_SWEEP = 5 * MINUTE, Milliseconds, "How often ended sessions and old counters are removed.";
     }
     "application" {

@@ -61,6 +61,8 @@ const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/people", key: "desk.nav.people" },
     Link { href: "/loss", key: "desk.nav.loss" },
     Link { href: "/unlock", key: "desk.nav.unlock" },
+    Link { href: "/duties", key: "staff.duties.title" },
+    Link { href: "/agencies", key: "personnel.agencies.title" },
     Link { href: "/statistics", key: "desk.nav.statistics" },
     Link { href: "/audit-log", key: "desk.nav.audit" },
     Link { href: "/system", key: "desk.nav.system" },

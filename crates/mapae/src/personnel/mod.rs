@@ -16,9 +16,14 @@ mod population;
 mod portrait;
 mod reach;
 mod records;
+pub mod rollout;
+mod rollout_pages;
 mod search;
 mod types;
 mod unit;
+
+#[cfg(test)]
+mod rollout_tests;
 
 use std::sync::Arc;
 
@@ -94,12 +99,12 @@ pub struct Local {}
 
 /// Routes of the public listener.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    rollout_pages::public_routes()
 }
 
 /// Routes of the console listener.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    api::routes()
+    api::routes().merge(rollout_pages::console_routes())
 }
 
 /// Starts the workers of this folder.

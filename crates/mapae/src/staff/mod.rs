@@ -8,8 +8,10 @@ mod account;
 mod api;
 pub mod cli;
 pub mod demo;
+mod duties;
 mod duty;
 mod extract;
+mod granting;
 pub mod order;
 mod pages;
 mod password;
@@ -74,7 +76,7 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 
 /// The console's door.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    pages::console_routes().merge(second_pages::routes()).merge(api::console_routes())
+    pages::console_routes().merge(second_pages::routes()).merge(duties::routes()).merge(api::console_routes())
 }
 
 /// Starts the workers of this folder: ended sessions are removed.

@@ -24,6 +24,14 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/account", "dsssssss"),
     ("POST", "/account/codes", "dsssssss"),
     ("POST", "/account/codes/confirm", "dsssssss"),
+    ("GET", "/agencies", "d--+-+++"),
+    ("GET", "/agencies/{code}", "d00+0++0"),
+    ("POST", "/agencies/{code}/opt-in", "d00+0--0"),
+    ("POST", "/agencies/{code}/opt-in/confirm", "d00+0--0"),
+    ("POST", "/agencies/{code}/opt-in/drop", "d00+0--0"),
+    ("POST", "/agencies/{code}/plan", "d00-0-+0"),
+    ("POST", "/agencies/{code}/rules", "d00+0-+0"),
+    ("POST", "/agencies/{code}/rules/{id}/end", "d0000-00"),
     ("GET", "/applications", "dsssssss"),
     ("GET", "/applications/{id}", "d0++++00"),
     ("POST", "/applications/{id}/decision", "d0-+--00"),
@@ -35,6 +43,10 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/delegations", "dsssssss"),
     ("POST", "/delegations", "dsssssss"),
     ("POST", "/delegations/{id}/end", "d0000000"),
+    ("GET", "/duties", "d--+-+-+"),
+    ("POST", "/duties/ask", "d--+---+"),
+    ("POST", "/duties/{id}/confirm", "d0000000"),
+    ("POST", "/duties/{id}/drop", "d0000000"),
     ("GET", "/loss", "d--+++-+"),
     ("GET", "/messages", "d----++-"),
     ("GET", "/people", "d--+++-+"),
@@ -106,6 +118,8 @@ fn declared() -> BTreeSet<(String, String)> {
         "loss/desk.rs",
         "staff/pages.rs",
         "staff/second_pages.rs",
+        "staff/duties.rs",
+        "personnel/rollout_pages.rs",
         "employment/console.rs",
         "notification/console.rs",
     ];
@@ -272,7 +286,7 @@ async fn every_door_opens_to_whom_the_table_says_and_to_nobody_else() {
         for ((who, desk), expected) in WHO.iter().zip(&desks).zip(letters.chars()) {
             let id =
                 if path.starts_with("/applications") { &application.id } else { &application.employee_id };
-            let path = path.replace("{id}", id).replace("{account}", &account);
+            let path = path.replace("{id}", id).replace("{account}", &account).replace("{code}", person.agency);
             let visit = match (desk, *method) {
                 (None, "GET") => send(&town, true, get(&path, "")).await,
                 (None, _) => send(&town, true, form(&path, "", "csrf=x")).await,

@@ -1,6 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 mod codes;
+mod granting;
 
 use super::password::{self, Attempt};
 use super::session::{Door, SignInError, of_token, sign_in};
