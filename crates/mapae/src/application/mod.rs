@@ -6,6 +6,7 @@
 mod api;
 mod apply;
 mod bulk;
+mod comment;
 mod console;
 mod decide;
 mod delegation;
@@ -17,6 +18,7 @@ mod people;
 mod portal;
 mod queue;
 mod record;
+mod said;
 mod state;
 mod view;
 mod wallet_offer;
@@ -73,7 +75,7 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 
 /// The desks of the duties.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    console::routes().merge(bulk::routes()).merge(api::console_routes())
+    console::routes().merge(comment::routes()).merge(bulk::routes()).merge(api::console_routes())
 }
 
 /// Starts the workers of this folder: what nobody moves expires.

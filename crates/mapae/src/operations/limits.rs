@@ -174,6 +174,7 @@ limits! {
     }
     "application" {
         APPLICATION_NOTE = 500, Count, "Letters of a note or reason.";
+        APPLICATION_COMMENTS = 100, Count, "Comments on one application.";
         IDEMPOTENCY_KEY = 128, Bytes, "An Idempotency-Key header.";
         APPLICATION_WAIT = 30 * DAY, Milliseconds, "An application that nobody moves expires.";
         APPLICATION_PHONE_WAIT = 14 * DAY, Milliseconds, "An approved application that no phone takes up expires.";

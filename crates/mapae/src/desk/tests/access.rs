@@ -34,6 +34,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/agencies/{code}/rules/{id}/end", "d0000-00"),
     ("GET", "/applications", "dsssssss"),
     ("GET", "/applications/{id}", "d0++++00"),
+    ("POST", "/applications/{id}/comments", "d0+++-00"),
     ("POST", "/applications/{id}/decision", "d0-+--00"),
     ("POST", "/applications/{id}/invitation", "d0-+--00"),
     ("GET", "/audit-log", "d----+--"),
@@ -72,6 +73,8 @@ const API: &[(&str, &str, &str, &str)] = &[
     ("GET", "/api/v1/console/agencies", "d+++++++", ""),
     ("GET", "/api/v1/console/applications", "dsssssss", ""),
     ("GET", "/api/v1/console/applications/{id}", "d0++++00", ""),
+    ("GET", "/api/v1/console/applications/{id}/comments", "d0++++00", ""),
+    ("POST", "/api/v1/console/applications/{id}/comments", "d0+++-00", r#"{"text":" ","for_applicant":false}"#),
     (
         "POST",
         "/api/v1/console/applications/{id}/decisions",
@@ -109,6 +112,7 @@ fn declared() -> BTreeSet<(String, String)> {
     let files = [
         "application/console.rs",
         "application/bulk.rs",
+        "application/comment.rs",
         "desk/people.rs",
         "desk/unlock.rs",
         "desk/statistics.rs",
