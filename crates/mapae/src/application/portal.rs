@@ -229,7 +229,13 @@ async fn apply_post(
     let request =
         Request { kind, note: form.note.clone(), key: Some(form.request_key), submit: form.draft.is_empty() };
     match apply::apply(&platform, &who.employee_id, request).await {
-        Ok(_) => Ok(Redirect::to("/portal").into_response()),
+        Ok(_) => {
+            // Whoever applies in English is told in English, unless they chose otherwise.
+            notification::choose_language(&platform, &who.employee_id, page.lang, true)
+                .await
+                .map_err(told(&page))?;
+            Ok(Redirect::to("/portal").into_response())
+        }
         Err(error @ ApplyError::Store(_)) => Err(Fault::told(&page, error)),
         Err(error) => show_apply(page, &who, &platform, form.note, Some(error.into())).await,
     }

@@ -31,6 +31,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/people/{id}/revoke", post(revoke))
         .route("/people/{id}/wipe", post(wipe))
         .route("/people/{id}/codes", post(reset_codes))
+        .route("/people/{id}/card", post(link_card))
+        .route("/people/{id}/card/loss", post(card_lost))
 }
 
 #[derive(Deserialize)]
@@ -122,6 +124,7 @@ struct Person {
     may_unlock: bool,
     /// Since when the person's sign-in asks for one-time codes.
     codes_since: Option<i64>,
+    card: Option<loss::card::Card>,
     is_self: bool,
     problem: Option<String>,
     csrf: String,
@@ -212,6 +215,7 @@ async fn show(
         reports: loss::of_employee(&platform.store, &employee.id).await.map_err(told(&page))?,
         may_stop,
         may_unlock,
+        card: loss::card::of_employee(platform, &employee.id).await.map_err(told(&page))?,
         codes_since: staff::has_codes(platform, &employee.id).await.map_err(told(&page))?,
         is_self: employee.id == who.employee_id,
         csrf: who.session.csrf.clone(),
@@ -395,6 +399,42 @@ async fn reset_codes(
         }
     };
     answer(page, &who, &platform, &id, done).await
+}
+
+#[derive(Deserialize)]
+struct CardForm {
+    #[serde(default)]
+    number: String,
+}
+
+/// The number of the plastic card, as HR has it.
+async fn link_card(
+    page: Page,
+    Path(id): Path<String>,
+    State(platform): State<Arc<Platform>>,
+    Posted(who, form): Posted<Actor, CardForm>,
+) -> PageResult {
+    let page = page.signed_in(Area::Console, who.who());
+    let (employee, duty) =
+        reach::decides_on(&platform, &who, &id, &reach::UNLOCK).await.map_err(told(&page))?;
+    let by = By { actor: who.employee_id.clone(), duty: duty.as_str().to_owned() };
+    let done = loss::card::link(&platform, &employee.id, &form.number, by).await;
+    answer(page, &who, &platform, &id, done.map_err(Problem::from)).await
+}
+
+/// The plastic card is lost; the badge goes on.
+async fn card_lost(
+    page: Page,
+    Path(id): Path<String>,
+    State(platform): State<Arc<Platform>>,
+    Posted(who, Nothing {}): Posted<Actor, Nothing>,
+) -> PageResult {
+    let page = page.signed_in(Area::Console, who.who());
+    let (employee, duty) =
+        reach::decides_on(&platform, &who, &id, &reach::STOP).await.map_err(told(&page))?;
+    let by = By { actor: who.employee_id.clone(), duty: duty.as_str().to_owned() };
+    let done = loss::card::report(&platform, &employee.id, by).await;
+    answer(page, &who, &platform, &id, done.map_err(Problem::from)).await
 }
 
 /// Back to the person, or the refusal on the same page.

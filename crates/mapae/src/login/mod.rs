@@ -156,6 +156,11 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     }
 }
 
+/// What a claim is called for people.
+pub(crate) fn claim_label(language: crate::pages::Language, name: &str) -> &'static str {
+    claims::label(language, name)
+}
+
 /// The identifier under which a relying party knows the person with this link identifier: what its ID tokens say.
 pub(crate) fn subject(platform: &Platform, party: &RelyingParty, link_id: &str) -> Result<String, KeysError> {
     let key = platform.keys.secret(SecretName::PairwiseSub)?;

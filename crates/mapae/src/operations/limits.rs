@@ -103,6 +103,7 @@ limits! {
         AGENCY_RULES = 50, Count, "Rules by rank or contract type of one agency.";
         AGENCY_RULE_VALUE = 40, Count, "Letters of a rank or contract type in a rule.";
         AGENCY_TARGET = 2_000_000, Count, "Officials an agency may plan for.";
+        CORRECTIONS = 5, Count, "Requests for correction of one official that may wait.";
         AGENCIES_CACHED = 5 * MINUTE, Milliseconds, "How long others may keep the public page of agencies.";
         IMPORT_FILE = 512 * MIB, Bytes, "A CSV file to import.";
         IMPORT_LINE = 16 * KIB, Bytes, "One line of a CSV file.";
@@ -191,6 +192,9 @@ limits! {
         PROOF_TRIES = 5, Count, "Wrong names or registration numbers of one invitation; then it is void.";
     }
     "notification" {
+        CONTACT_NUMBER = 20, Count, "Letters of a phone number as it is typed.";
+        CONTACT_SENDS = 5, Count, "Codes sent in a day to numbers that are to be somebody's second phone.";
+        CONTACT_WINDOW = DAY, Milliseconds, "The time in which those codes are counted.";
         OUTBOX_LIFE = 3 * DAY, Milliseconds, "A message that could not be brought is given up.";
         OUTBOX_LEASE = MINUTE, Milliseconds, "How long one worker holds a message; longer than a gateway may take.";
         OUTBOX_TRIES = 12, Count, "Tries before a message is given up.";
@@ -249,6 +253,7 @@ limits! {
         LOSS_TRIES = 10, Count, "Wrong loss codes from one address (IPv6: one /64) in a window.";
         LOSS_WINDOW = HOUR, Milliseconds, "After this time wrong loss codes are forgotten.";
         LOSS_SWEEP = 10 * MINUTE, Milliseconds, "How often those counters are removed.";
+        CARD_NUMBER = 32, Bytes, "The number of a plastic card.";
         LOSS_PAGE = 50, Count, "Reports on one page of the loss desk.";
     }
     "desk" {

@@ -69,14 +69,29 @@ impl Duty {
     /// The addresses of the desks it opens, for the navigation; each page judges for itself.
     pub const fn desks(self) -> &'static [&'static str] {
         match self {
-            Self::HrManager => {
-                &["/applications", "/people", "/loss", "/unlock", "/duties", "/agencies", "/statistics"]
-            }
+            Self::HrManager => &[
+                "/applications",
+                "/people",
+                "/loss",
+                "/unlock",
+                "/corrections",
+                "/duties",
+                "/agencies",
+                "/statistics",
+            ],
             Self::SecurityOfficer => &["/applications", "/people", "/loss", "/statistics"],
-            Self::Auditor => {
-                &["/applications", "/people", "/loss", "/duties", "/agencies", "/statistics", "/audit-log", "/system"]
-            }
-            Self::Operator => &["/agencies", "/statistics", "/system"],
+            Self::Auditor => &[
+                "/applications",
+                "/people",
+                "/loss",
+                "/duties",
+                "/agencies",
+                "/relying-parties",
+                "/statistics",
+                "/audit-log",
+                "/system",
+            ],
+            Self::Operator => &["/agencies", "/relying-parties", "/statistics", "/system"],
             Self::Applicant | Self::DepartmentHead => &[],
         }
     }
