@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::record::Application;
+use super::state::Kind;
 use crate::employment;
 use crate::lifecycle::Badge;
 use crate::operations::Platform;
@@ -138,7 +139,8 @@ pub(super) async fn badge_outdated(
     Ok(outdated.map(|(event, since)| (event.key(), since)))
 }
 
-/// Which of these applications' records differ from when they were sent: for the lists, which name nothing of it.
+/// Which of these applications' records differ from when they were sent, or from what the present badge says: for the
+/// lists, which name nothing of it.
 pub(super) async fn differ(
     platform: &Platform,
     page: &Page,
@@ -147,6 +149,16 @@ pub(super) async fn differ(
     if applications.is_empty() {
         return Ok(Vec::new());
     }
+    let mut changed = Vec::new();
+    // Whoever asks for another badge may have one that says what is no longer true.
+    for (application, employee) in applications {
+        if application.kind != Kind::First
+            && application.state.is_open()
+            && badge_outdated(platform, &employee.id).await?.is_some()
+        {
+            changed.push(application.id.clone());
+        }
+    }
     let places: Vec<String> = (1..=applications.len()).map(|place| format!("${place}")).collect();
     // Only placeholders go into the text.
     let sql = format!(
@@ -154,7 +166,6 @@ pub(super) async fn differ(
         places.join(", ")
     );
     let ids = applications.iter().map(|(application, _)| Value::from(application.id.as_str())).collect();
-    let mut changed = Vec::new();
     for row in platform.store.fetch_all(sqlx::AssertSqlSafe(sql), ids).await? {
         let id = row.text("application_id")?;
         let Some((_, employee)) = applications.iter().find(|(application, _)| application.id == id) else {

@@ -9,6 +9,7 @@ use http::StatusCode;
 use openid::approval::Level;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::badge_sign_in::CLIENT_ID as CONSOLE;
 use super::told;
 use crate::login;
 use crate::operations::Platform;
@@ -81,7 +82,10 @@ async fn list(page: Page, who: Actor, State(platform): State<Arc<Platform>>) -> 
         .into_iter()
         .map(|party| Line {
             claims: party.claims.iter().map(|claim| login::claim_label(page.lang, claim)).collect(),
-            why: purpose(&platform.config.desk.purposes, &party.id),
+            why: match party.id.as_str() {
+                CONSOLE => page.t("desk.parties.why.console").to_owned(),
+                id => purpose(&platform.config.desk.purposes, id),
+            },
             party,
         })
         .collect();

@@ -62,6 +62,9 @@ pub(super) async fn plan(
                 Box::pin(async move {
                     save::take_turn(tx).await?;
                     let saved = save::agency(&inner, tx, &line, &Told::line(by.clone(), "console")).await?;
+                    if saved == Saved::Older {
+                        return Ok(saved);
+                    }
                     let code = line.code.as_str();
                     tx.execute(
                         "UPDATE agency SET target = $2, closed_network = $3 WHERE code = $1",

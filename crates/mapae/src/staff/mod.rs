@@ -37,6 +37,7 @@ pub use extract::{Actor, Applicant, Denied, Posted, Source, duties_of};
 pub(crate) use pages::{host_cookie, welcome};
 pub use password::{Attempt, BadPassword, HashingFailed, Password};
 pub use second_factor::{Policy, ResetError, has_codes, reset as reset_codes};
+pub(crate) use session::badge_stopped;
 pub use session::{Began, Door, Session, SignInError, SignedIn, sign_in, sign_in_by_badge};
 
 use crate::operations::config::Section;

@@ -401,6 +401,17 @@ pub(super) async fn end_all(tx: &mut Tx, account_id: &str) -> Result<u64, StoreE
     tx.execute("DELETE FROM staff_session WHERE account_id = $1", params![account_id]).await
 }
 
+/// The person's badge was stopped, ended or replaced: what it opened at the console closes in the same transaction. What a
+/// password opened stays.
+pub(crate) async fn badge_stopped(tx: &mut Tx, employee_id: &str) -> Result<u64, StoreError> {
+    tx.execute(
+        "DELETE FROM staff_session WHERE began_by = 'badge' \
+         AND account_id IN (SELECT id FROM staff_account WHERE employee_id = $1)",
+        params![employee_id],
+    )
+    .await
+}
+
 /// Removes sessions and counters that have ended.
 pub(super) async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
     let now = platform.clock.now_ms();

@@ -94,7 +94,7 @@ async fn what_changed_since_it_was_sent_stands_side_by_side_until_the_applicatio
     assert!(page.contains("신청 뒤 바뀐 내용"), "{page}");
     assert!(page.contains(&record.position.ko) && page.contains("예시새직위"));
     let list = send(&town, true, get("/applications", &desk)).await.body;
-    assert!(list.contains("신청 뒤 인사 기록이 바뀜"), "the list says that something changed");
+    assert!(list.contains("인사 기록이 바뀜"), "the list says that something changed");
     crate::application::withdraw(&town, &application.employee_id, &application.id).await.unwrap();
     assert_eq!(kept(&town).await, 0, "nothing of it is kept afterwards");
     let body = format!("csrf={}&text=", csrf_of(&page));

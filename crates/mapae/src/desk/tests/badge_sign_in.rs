@@ -51,6 +51,25 @@ async fn a_badge_opens_the_console_for_whoever_has_a_duty_and_an_account() {
 }
 
 #[tokio::test]
+async fn what_a_badge_opened_closes_when_it_is_stopped_and_what_a_password_opened_stays() {
+    let town = town().await;
+    let id = town.id(HR_ONE).await;
+    let badge = crate::lifecycle::tests::badge(&town, &id).await;
+    let by_badge = admit(&town, &id, None).await.unwrap();
+    let by_badge = format!("__Host-mapae-console={}", by_badge.token.as_str());
+    let by_password = sign_in(&town, true, &format!("person{HR_ONE}")).await;
+    let report = crate::loss::Report {
+        employee_id: badge.employee_id.clone(),
+        cause: crate::loss::Cause::Loss,
+        way: crate::loss::Way::Code,
+        by: None,
+    };
+    crate::loss::report(&town, report).await.unwrap();
+    assert_eq!(send(&town, true, get("/account", &by_badge)).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(send(&town, true, get("/account", &by_password)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn an_answer_that_this_browser_did_not_ask_for_opens_nothing() {
     let town = town().await;
     for cookie in ["", "__Host-mapae-badge=AQAAAA"] {
