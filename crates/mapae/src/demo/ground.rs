@@ -134,6 +134,7 @@ pub(super) fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> 
         wishes.store.clone().unwrap_or_else(|| format!("sqlite:{}", folder.join("mapae.db").display()));
     config.keys.file = folder.join("mapae.key");
     config.demo.enabled = true;
+    config.desk.purposes = vec![format!("{}: 예시 업무 포털에 로그인", crate::login::sample::CLIENT_ID)];
     Ok(())
 }
 
