@@ -79,7 +79,12 @@ const API: &[(&str, &str, &str, &str)] = &[
     ("GET", "/api/v1/console/applications", "dsssssss", ""),
     ("GET", "/api/v1/console/applications/{id}", "d0++++00", ""),
     ("GET", "/api/v1/console/applications/{id}/comments", "d0++++00", ""),
-    ("POST", "/api/v1/console/applications/{id}/comments", "d0+++-00", r#"{"text":" ","for_applicant":false}"#),
+    (
+        "POST",
+        "/api/v1/console/applications/{id}/comments",
+        "d0+++-00",
+        r#"{"text":" ","for_applicant":false}"#,
+    ),
     (
         "POST",
         "/api/v1/console/applications/{id}/decisions",
@@ -297,7 +302,8 @@ async fn every_door_opens_to_whom_the_table_says_and_to_nobody_else() {
         for ((who, desk), expected) in WHO.iter().zip(&desks).zip(letters.chars()) {
             let id =
                 if path.starts_with("/applications") { &application.id } else { &application.employee_id };
-            let path = path.replace("{id}", id).replace("{account}", &account).replace("{code}", person.agency);
+            let path =
+                path.replace("{id}", id).replace("{account}", &account).replace("{code}", person.agency);
             let visit = match (desk, *method) {
                 (None, "GET") => send(&town, true, get(&path, "")).await,
                 (None, _) => send(&town, true, form(&path, "", "csrf=x")).await,
