@@ -23,6 +23,32 @@ pub(crate) fn scale(json: bool, people: Option<u64>, store: Option<&str>) -> Out
     process::run(&mut command)
 }
 
+/// `cargo xtask bench ledger`: the embedded chain: durable writes, reads, opening, replay, and a look into the trust list.
+pub(crate) fn ledger(json: bool) -> Outcome {
+    process::run(tools::cargo().args([
+        "build",
+        "--package",
+        "registry",
+        "--example",
+        "endurance",
+        "--release",
+        "--locked",
+    ]))?;
+    let line = process::output(
+        Command::new(tools::target().join("release/examples/endurance")).args(["bench", "20000"]),
+    )?;
+    if json {
+        print!("{line}");
+        return Ok(());
+    }
+    let figures: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&line).map_err(|error| format!("the bench printed no JSON: {error}"))?;
+    for (name, value) in figures {
+        println!("{name:<24} {value}");
+    }
+    Ok(())
+}
+
 pub(crate) fn run(json: bool, seconds: u64) -> Outcome {
     let mapae = tools::build_mapae(true)?;
     let mut command = Command::new(mapae);

@@ -1,6 +1,7 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
 mod hr;
+mod ledger;
 mod mdoc;
 mod status;
 mod uniffi;
@@ -67,6 +68,11 @@ const JUDGES: &[Judge] = &[
         name: "hr",
         what: "PyPI scim2-tester finds only SUCCESS; PyPI scim2-client pushes 1,000 people through kills; npm smpp, killed too, loses no message",
         run: hr::run,
+    },
+    Judge {
+        name: "ledger",
+        what: "the contracts compile bit for bit; npm anvil and geth agree with the embedded chain in gas, revert data and events",
+        run: ledger::run,
     },
     Judge { name: "postgres", what: "the walk and the invariants on PostgreSQL 15", run: postgres },
 ];

@@ -3,6 +3,7 @@
 //! This crate stays small on purpose: it is compiled before anything else runs. It starts other programs and reads what they say; it holds no logic of the product.
 
 mod bench;
+mod contracts;
 mod interop;
 mod lint;
 mod process;
@@ -63,6 +64,12 @@ enum Command {
     },
     /// Build the installable wallet app, which demo and interop do by themselves.
     Wasm,
+    /// Compile the ledger's contracts and compare them bit for bit with those committed.
+    Contracts {
+        /// Write contracts/out instead of comparing.
+        #[arg(long)]
+        write: bool,
+    },
     /// Format, clippy, dependency rules and file sizes.
     Lint,
     /// Take the screenshots of the documents again.
@@ -78,6 +85,8 @@ enum Measured {
     Wallet,
     /// Console, status lists and issuing with 1.2 million officials.
     Scale,
+    /// The embedded chain of the ledger.
+    Ledger,
 }
 
 fn main() -> std::process::ExitCode {
@@ -91,7 +100,9 @@ fn main() -> std::process::ExitCode {
         Command::Bench { what: Measured::Scale, json, people, store, .. } => {
             bench::scale(json, people, store.as_deref())
         }
+        Command::Bench { what: Measured::Ledger, json, .. } => bench::ledger(json),
         Command::Wasm => tools::build_wallet_app(),
+        Command::Contracts { write } => contracts::run(write),
         Command::Lint => lint::run(),
         Command::Screenshots => interop::screenshots(),
     };

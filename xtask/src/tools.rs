@@ -70,7 +70,7 @@ pub(crate) fn build_mapae(release: bool) -> Outcome<PathBuf> {
 }
 
 /// A folder for downloads and environments, outside the checkout.
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let base = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
@@ -105,15 +105,20 @@ pub(crate) fn program(names: &[&str], how: &str) -> Outcome<PathBuf> {
 
 /// Node with the pinned packages of `interop/package-lock.json`; returns the folder that holds scripts and `node_modules`.
 pub(crate) fn node_folder() -> Outcome<PathBuf> {
+    node_packages("interop")
+}
+
+/// Node with the pinned packages of a folder's `package-lock.json`; returns the folder that holds its files and `node_modules`.
+pub(crate) fn node_packages(name: &str) -> Outcome<PathBuf> {
     program(&["node"], "install Node.js 20 or newer (Debian: apt-get install nodejs npm)")?;
-    let source = root().join("interop");
-    let folder = cache().join("interop-node");
+    let source = root().join(name);
+    let folder = cache().join(format!("{}-node", name.replace('/', "-")));
     std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     let lock = std::fs::read_to_string(source.join("package-lock.json"))
-        .map_err(|error| format!("interop/package-lock.json: {error}"))?;
+        .map_err(|error| format!("{name}/package-lock.json: {error}"))?;
     let stamp = folder.join("installed.lock");
     let current = std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock);
-    for entry in std::fs::read_dir(&source).map_err(|error| format!("interop: {error}"))?.flatten() {
+    for entry in std::fs::read_dir(&source).map_err(|error| format!("{name}: {error}"))?.flatten() {
         if entry.path().is_file() {
             std::fs::copy(entry.path(), folder.join(entry.file_name()))
                 .map_err(|error| format!("cannot copy {}: {error}", entry.path().display()))?;

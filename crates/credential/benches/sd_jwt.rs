@@ -76,6 +76,7 @@ impl World {
             from: NOW - 100_000,
             until: None,
             state: KeyState::Active,
+            statement: None,
         };
         let trust = TrustList::new(ISS.into(), 1, (NOW - 5, NOW + 86_400), vec![root.clone()], vec![entry])
             .expect("trust list");

@@ -90,6 +90,7 @@ impl World {
             from: NOW - 30 * 86_400,
             until: None,
             state: KeyState::Active,
+            statement: None,
         };
         change(&mut entry);
         let times = (NOW - 10, NOW + 86_400);

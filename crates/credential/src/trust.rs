@@ -5,6 +5,7 @@
 //! key writes any date they like.
 
 mod list;
+mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use keys::{PublicKey, encoding, sha256};
 use serde::{Deserialize, Serialize};
 
 pub use list::{LIST_TYP, MAX_ENTRIES, MAX_LIST, MAX_VALIDITY, TrustList, TrustListError};
+pub use statement::{MAX_STATEMENT, Registrar, STATEMENT_TYP, Statement, StatementError};
 
 use crate::status_list::week::Week;
 use crate::types::Bilingual;
@@ -35,6 +37,10 @@ pub struct TrustEntry {
     pub until: Option<i64>,
     #[serde(flatten)]
     pub state: KeyState,
+    /// The registrar's signature over what is granted here: issuer, key, type and period. Ends are not in it: whoever
+    /// serves the list may take trust away, never give it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
 }
 
 /// Whether a key still issues.
@@ -44,6 +50,10 @@ pub enum KeyState {
     Active,
     /// Out of use in good order since `at`.
     Retired {
+        at: i64,
+    },
+    /// Its agency was dissolved at `at`: what was issued before holds.
+    Deactivated {
         at: i64,
     },
     /// Compromised; known since `at`.
@@ -75,6 +85,10 @@ pub enum Distrust {
     NotAccredited,
     #[error("the issuer's key was out of use when the credential was issued")]
     Retired,
+    #[error("the issuer's accreditation had run out when the credential was issued")]
+    Expired,
+    #[error("the issuer no longer existed when the credential was issued")]
+    Deactivated,
     #[error("the credential names another issuer than the owner of the key")]
     OtherIssuer,
 }
@@ -126,15 +140,17 @@ impl TrustEntry {
         if origin.issued_at.is_some_and(|iat| iat < begun) {
             return Err(Distrust::NotAccredited);
         }
-        let retired = match self.state {
-            KeyState::Retired { at } => Some(at),
+        let ended = match self.state {
+            KeyState::Retired { at } => Some((at, Distrust::Retired)),
+            KeyState::Deactivated { at } => Some((at, Distrust::Deactivated)),
             KeyState::Active | KeyState::Revoked { .. } => None,
         };
-        match (retired.into_iter().chain(self.until).min(), origin.issued_at) {
+        let ends = ended.into_iter().chain(self.until.map(|until| (until, Distrust::Expired)));
+        match (ends.min_by_key(|(at, _)| *at), origin.issued_at) {
             (None, _) => Ok(()),
-            (Some(end), Some(iat)) if iat < end => Ok(()),
+            (Some((end, _)), Some(iat)) if iat < end => Ok(()),
             // Without a date nothing shows that it is from before the end.
-            (Some(_), _) => Err(Distrust::Retired),
+            (Some((_, why)), _) => Err(why),
         }
     }
 }

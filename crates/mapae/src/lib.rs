@@ -11,6 +11,7 @@ pub mod audit;
 pub mod desk;
 pub mod employment;
 pub mod issuance;
+pub mod ledger;
 pub mod lifecycle;
 pub mod login;
 pub mod loss;

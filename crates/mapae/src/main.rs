@@ -53,6 +53,9 @@ enum Command {
     /// The audit log: copy it, check a copy.
     #[command(subcommand)]
     Audit(mapae::audit::cli::Command),
+    /// The ledger of agencies: set up, register, accredit, hand over, check.
+    #[command(subcommand)]
+    Ledger(Box<mapae::ledger::cli::Command>),
     /// A phone in the terminal.
     Wallet(mapae::phone::cli::Arguments),
     Demo(mapae::demo::cli::Command),
@@ -121,6 +124,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Account(command) => mapae::account::cli::run(command, config).await,
         Command::RelyingParty(command) => mapae::verification::cli::run(command, config).await,
         Command::Audit(command) => mapae::audit::cli::run(command, config).await,
+        Command::Ledger(command) => mapae::ledger::cli::run(*command, config).await,
         Command::Wallet(_) => Ok(()),
         Command::Demo(command) => mapae::demo::cli::run(command, config).await,
         Command::Bench(command) => mapae::bench::cli::run(command).await,

@@ -144,6 +144,7 @@ fn configuration(folder: &std::path::Path) -> Config {
     let mut config = Config::default();
     config.store.url = format!("sqlite:{}", folder.join("mapae.db").display());
     config.keys.file = folder.join("mapae.key");
+    config.ledger.file = folder.join("ledger.db");
     config.public.listen.set_port(0);
     config.console.listen.set_port(0);
     config.metrics.listen.set_port(0);

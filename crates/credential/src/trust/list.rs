@@ -6,7 +6,7 @@ use keys::jws::{self, Header, JwsError, Typ, Unverified};
 use keys::x509::{Certificate, Purpose};
 use serde::{Deserialize, Serialize};
 
-use super::{Anchor, Distrust, Origin, TrustEntry, TrustSource, judge, roots_id};
+use super::{Anchor, Distrust, Origin, Registrar, TrustEntry, TrustSource, judge, roots_id};
 use crate::types::Bilingual;
 
 /// `typ` of a trust list.
@@ -134,6 +134,14 @@ impl TrustList {
         };
         let roots = payload.roots.iter().map(root).collect::<Result<_, _>>()?;
         Self::new(payload.iss, payload.version, (payload.iat, payload.exp), roots, payload.entries)
+    }
+
+    /// The same list with those entries alone that the registrar vouches for, and how many were left out.
+    pub fn vouched(mut self, registrar: &Registrar) -> (Self, usize) {
+        let before = self.entries.len();
+        self.entries.retain(|entry| registrar.vouches_for(entry));
+        let left_out = before - self.entries.len();
+        (self, left_out)
     }
 
     /// Who publishes the list.

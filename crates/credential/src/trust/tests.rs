@@ -15,6 +15,7 @@ fn entry(jkt: &str) -> TrustEntry {
         from: NOW - 30 * DAY,
         until: None,
         state: KeyState::Active,
+        statement: None,
     }
 }
 
@@ -71,7 +72,7 @@ fn an_accreditation_has_a_beginning_and_an_end() {
     // A copy of this week says that it is from Monday.
     assert_eq!(judged(&entries, &origin(Some(Week::of(NOW).start()))), Ok(()));
     assert_eq!(judged(&entries, &origin(Some(Week::of(NOW).start() - 1))), Err(Distrust::NotAccredited));
-    assert_eq!(judged(&entries, &origin(Some(NOW + DAY))), Err(Distrust::Retired));
+    assert_eq!(judged(&entries, &origin(Some(NOW + DAY))), Err(Distrust::Expired));
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn one_of_two_accreditations_is_enough() {
     let mut ended = entry("k");
     ended.until = Some(NOW - 20 * DAY);
     assert_eq!(judged(&[ended.clone(), entry("k")], &origin(Some(NOW))), Ok(()));
-    assert_eq!(judged(&[ended], &origin(Some(NOW))), Err(Distrust::Retired));
+    assert_eq!(judged(&[ended], &origin(Some(NOW))), Err(Distrust::Expired));
 }
 
 fn list(world: &World, version: u64, entries: Vec<TrustEntry>) -> TrustList {
@@ -164,4 +165,91 @@ fn the_authority_of_a_chain_is_found_for_dcql() {
         0,
         "a root names no authority"
     );
+}
+
+fn member(number: u8) -> keys::SecretKey {
+    keys::SecretKey::from_bytes(&[number; 32]).unwrap()
+}
+
+fn registrar(needed: usize) -> Registrar {
+    Registrar::new([1, 2, 3].map(|number| member(number).public_key().clone()).to_vec(), needed).unwrap()
+}
+
+fn granted(entry: &TrustEntry) -> Statement {
+    Statement {
+        sub: "did:mapae:test:9900001".into(),
+        issuer: entry.issuer.clone(),
+        name: entry.name.clone(),
+        jkt: entry.jkt.clone(),
+        vct: entry.vcts[0].clone(),
+        from: entry.from,
+        until: NOW + 1_000 * DAY,
+    }
+}
+
+fn signed(statement: &Statement, members: &[u8]) -> String {
+    members.iter().map(|number| statement.sign(&member(*number)).unwrap()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn who_serves_the_list_can_end_an_entry_early_and_never_invent_or_widen_one() {
+    let mut entry = entry("k");
+    entry.vcts.truncate(1);
+    entry.until = Some(NOW + 10 * DAY);
+    entry.statement = Some(signed(&granted(&entry), &[1, 3]));
+    let registrar = registrar(2);
+    assert!(registrar.vouches_for(&entry));
+    let ended = TrustEntry { state: KeyState::Revoked { at: NOW }, ..entry.clone() };
+    assert!(registrar.vouches_for(&ended), "trust may be taken away");
+    let changes: [fn(&mut TrustEntry); 7] = [
+        |entry| entry.issuer = "https://other.example".into(),
+        |entry| entry.jkt = "other".into(),
+        |entry| entry.name.ko = "다른 기관".into(),
+        |entry| entry.vcts.push("https://issuer.example/other".into()),
+        |entry| entry.from -= 1,
+        |entry| entry.until = None,
+        |entry| entry.until = Some(NOW + 1_001 * DAY),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut changed = entry.clone();
+        change(&mut changed);
+        assert!(!registrar.vouches_for(&changed), "change {number}");
+    }
+    for bad in [None, Some(String::new()), Some("a.b.c".into())] {
+        assert!(!registrar.vouches_for(&TrustEntry { statement: bad, ..entry.clone() }));
+    }
+}
+
+#[test]
+fn a_statement_takes_as_many_different_members_as_the_registrar_says() {
+    let registrar = registrar(2);
+    let statement = granted(&entry("k"));
+    assert_eq!(registrar.read(&signed(&statement, &[1, 2])), Ok(statement.clone()));
+    let one = Err(StatementError::Unsigned { signed: 1, needed: 2 });
+    assert_eq!(registrar.read(&signed(&statement, &[1])), one);
+    assert_eq!(registrar.read(&signed(&statement, &[1, 1])), one, "the same hand twice");
+    assert_eq!(registrar.read(&signed(&statement, &[1, 9])), one, "a stranger does not count");
+    let other = Statement { until: statement.until + 1, ..statement.clone() };
+    let mixed = format!("{} {}", signed(&statement, &[1]), signed(&other, &[2]));
+    assert_eq!(registrar.read(&mixed), Err(StatementError::Malformed), "two that say different things");
+    assert!(Registrar::new(vec![member(1).public_key().clone()], 2).is_none());
+    assert!(Registrar::new(vec![member(1).public_key().clone(); 2], 2).is_none());
+    assert!(Registrar::new(Vec::new(), 0).is_none());
+}
+
+#[test]
+fn each_end_has_its_own_reason() {
+    let origin = |at| Origin { jkt: "k", issuer: None, vct: VCT, issued_at: Some(at) };
+    let judged = |state, until, at| {
+        let entry = TrustEntry { state, until, ..entry("k") };
+        judge(&[entry], &origin(at)).map(|_| ())
+    };
+    let later = NOW + 30 * DAY;
+    assert_eq!(judged(KeyState::Active, Some(NOW + DAY), later), Err(Distrust::Expired));
+    assert_eq!(judged(KeyState::Deactivated { at: NOW + DAY }, None, later), Err(Distrust::Deactivated));
+    assert_eq!(
+        judged(KeyState::Retired { at: NOW + DAY }, Some(NOW + 2 * DAY), later),
+        Err(Distrust::Retired)
+    );
+    assert_eq!(judged(KeyState::Deactivated { at: NOW + DAY }, None, NOW), Ok(()));
 }

@@ -44,6 +44,10 @@ pub enum Refusal {
     IssuerNotAccredited,
     #[error("the issuer's key was out of use when the credential was issued")]
     IssuerRetired,
+    #[error("the issuer's accreditation had run out when the credential was issued")]
+    IssuerExpired,
+    #[error("the issuer no longer existed when the credential was issued")]
+    IssuerDeactivated,
     #[error("the issuer's key was revoked")]
     IssuerRevoked,
     #[error("the credential names another issuer than the owner of the key")]
@@ -115,6 +119,8 @@ impl Refusal {
             Self::IssuerUntrusted => "refusal.issuer_untrusted",
             Self::IssuerNotAccredited => "refusal.issuer_not_accredited",
             Self::IssuerRetired => "refusal.issuer_retired",
+            Self::IssuerExpired => "refusal.issuer_expired",
+            Self::IssuerDeactivated => "refusal.issuer_deactivated",
             Self::IssuerRevoked => "refusal.issuer_revoked",
             Self::IssuerMismatch => "refusal.issuer_mismatch",
             Self::IssuerSignature => "refusal.issuer_signature",
@@ -140,7 +146,7 @@ impl Refusal {
     }
 
     /// Every code, for the catalogue of sentences and for documentation.
-    pub const CODES: [&'static str; 39] = [
+    pub const CODES: [&'static str; 41] = [
         "too_large",
         "malformed",
         "token_type",
@@ -159,6 +165,8 @@ impl Refusal {
         "issuer_untrusted",
         "issuer_not_accredited",
         "issuer_retired",
+        "issuer_expired",
+        "issuer_deactivated",
         "issuer_revoked",
         "issuer_mismatch",
         "issuer_signature",
@@ -224,6 +232,8 @@ impl From<Distrust> for Refusal {
             Distrust::Revoked => Self::IssuerRevoked,
             Distrust::NotAccredited => Self::IssuerNotAccredited,
             Distrust::Retired => Self::IssuerRetired,
+            Distrust::Expired => Self::IssuerExpired,
+            Distrust::Deactivated => Self::IssuerDeactivated,
             Distrust::OtherIssuer => Self::IssuerMismatch,
         }
     }

@@ -77,6 +77,20 @@ impl Ground {
                 Ok((relying_party, String::new()))
             })
             .await?;
+        let registrar = folder.join("registrar");
+        story
+            .step(
+                "ledger",
+                (
+                    "원장에 발급기관 등록·인정 (시연이 등록기관 역할도 함)",
+                    "issuing agency registered and accredited on the ledger (the demo plays the registrar too)",
+                ),
+                async {
+                    let did = crate::ledger::set_up_demo(&platform, &registrar).await?;
+                    Ok(((), did))
+                },
+            )
+            .await?;
         Ok(Self { platform, relying_party, server, folder, passing })
     }
 
@@ -133,6 +147,7 @@ pub(super) fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> 
     config.store.url =
         wishes.store.clone().unwrap_or_else(|| format!("sqlite:{}", folder.join("mapae.db").display()));
     config.keys.file = folder.join("mapae.key");
+    config.ledger.file = folder.join("ledger.db");
     config.demo.enabled = true;
     config.desk.purposes = vec![format!("{}: 예시 업무 포털에 로그인", crate::login::sample::CLIENT_ID)];
     Ok(())

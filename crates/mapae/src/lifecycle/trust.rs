@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use credential::trust::{Anchor, KeyState, TrustEntry, TrustList, TrustListError};
+use credential::trust::{Anchor, KeyState, Statement, TrustEntry, TrustList, TrustListError};
 use credential::types::Bilingual;
 
 use super::change::{By, ChangeError};
@@ -13,7 +13,7 @@ use crate::issuance::DeskError;
 use crate::operations::server_keys::{KeyName, KeysError};
 use crate::operations::store::{Row, StoreError, Tx, params};
 use crate::operations::{Platform, limits};
-use crate::{audit, issuance};
+use crate::{audit, issuance, ledger};
 
 /// Why there is no trust list.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +120,111 @@ async fn end_key(
     Ok(())
 }
 
+/// What the ledger says that the trust list has to follow.
+#[derive(Debug)]
+pub(crate) enum TrustChange {
+    Granted(Box<Grant>),
+    /// For one type.
+    Retired {
+        jkt: String,
+        vct_hash: [u8; 32],
+        at_ms: i64,
+    },
+    /// For every type.
+    Revoked {
+        jkt: String,
+        at_ms: i64,
+    },
+    /// Every key of the agency.
+    Deactivated {
+        did: String,
+    },
+}
+
+/// An accreditation, and the registrar's signed word for it.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) statement: Statement,
+    pub(crate) text: String,
+}
+
+impl TrustChange {
+    /// The act and its subject, for the audit log.
+    pub(crate) fn told(&self) -> (&'static str, &str) {
+        match self {
+            Self::Granted(grant) => ("issuer_key.accredited", &grant.statement.jkt),
+            Self::Retired { jkt, .. } => ("issuer_key.retired", jkt),
+            Self::Revoked { jkt, .. } => ("issuer_key.revoked", jkt),
+            Self::Deactivated { did } => ("agency.deactivated", did),
+        }
+    }
+}
+
+/// Enters what the ledger says; whether it was news. No end is taken back.
+pub(crate) async fn follow_ledger(tx: &mut Tx, change: &TrustChange) -> Result<bool, StoreError> {
+    let rows = match change {
+        TrustChange::Granted(grant) => {
+            let statement = &grant.statement;
+            tx.execute(
+                "INSERT INTO trust_entry \
+                 (jkt, vct, issuer, name_ko, name_en, state, state_at, from_at, until_at, did, statement) \
+                 VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10) \
+                 ON CONFLICT (jkt, vct) DO UPDATE SET issuer = excluded.issuer, name_ko = excluded.name_ko, \
+                 name_en = excluded.name_en, from_at = excluded.from_at, until_at = excluded.until_at, \
+                 did = excluded.did, statement = excluded.statement \
+                 WHERE trust_entry.state = 'active' AND COALESCE(trust_entry.statement, '') <> excluded.statement",
+                params![
+                    &statement.jkt,
+                    &statement.vct,
+                    &statement.issuer,
+                    &statement.name.ko,
+                    &statement.name.en,
+                    tx.now_ms(),
+                    statement.from.saturating_mul(1_000),
+                    statement.until.saturating_mul(1_000),
+                    &statement.sub,
+                    &grant.text
+                ],
+            )
+            .await?
+        }
+        TrustChange::Retired { jkt, vct_hash, at_ms } => {
+            let mut ended = 0;
+            let rows = tx.fetch_all("SELECT vct FROM trust_entry WHERE jkt = $1 LIMIT 1000", params![jkt]).await?;
+            for row in rows {
+                let vct = row.text("vct")?;
+                if keys::sha256(vct.as_bytes()) == *vct_hash {
+                    ended += tx.execute(
+                        "UPDATE trust_entry SET state = 'retired', state_at = $3 \
+                         WHERE jkt = $1 AND vct = $2 AND state = 'active'",
+                        params![jkt, vct, *at_ms],
+                    )
+                    .await?;
+                }
+            }
+            ended
+        }
+        TrustChange::Revoked { jkt, at_ms } => {
+            tx.execute(
+                "UPDATE trust_entry SET state = 'revoked', state_at = $2 WHERE jkt = $1 AND state <> 'revoked'",
+                params![jkt, *at_ms],
+            )
+            .await?
+        }
+        TrustChange::Deactivated { did } => {
+            tx.execute(
+                "UPDATE trust_entry SET deactivated_at = $2 WHERE did = $1 AND deactivated_at IS NULL",
+                params![did, tx.now_ms()],
+            )
+            .await?
+        }
+    };
+    if rows > 0 {
+        raise_version(tx).await?;
+    }
+    Ok(rows > 0)
+}
+
 async fn raise_version(tx: &mut Tx) -> Result<(), StoreError> {
     tx.execute("UPDATE trust_version SET version = version + 1 WHERE id = 1", params![]).await?;
     Ok(())
@@ -147,7 +252,9 @@ pub(super) async fn signed(platform: &Platform) -> Result<Arc<Signed>, TrustErro
     {
         return Ok(last);
     }
-    accredit(platform).await?;
+    if ledger::setup(platform).await?.is_none() {
+        accredit(platform).await?;
+    }
     let made = Arc::new(sign(platform, self::version(platform).await?, now_ms).await?);
     *memory.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
     Ok(made)
@@ -159,15 +266,20 @@ async fn version(platform: &Platform) -> Result<u64, StoreError> {
 }
 
 async fn sign(platform: &Platform, version: u64, now_ms: i64) -> Result<Signed, TrustError> {
+    let ledger = ledger::setup(platform).await?;
     let rows = platform
         .store
         .fetch_all(
-            "SELECT jkt, vct, issuer, name_ko, name_en, state, state_at, from_at FROM trust_entry \
-             ORDER BY jkt, vct LIMIT 10000",
+            "SELECT jkt, vct, issuer, name_ko, name_en, state, state_at, from_at, until_at, statement, deactivated_at \
+             FROM trust_entry ORDER BY jkt, vct LIMIT 10000",
             params![],
         )
         .await?;
-    let entries = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    let mut entries = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    if ledger.is_some() {
+        // What this server entered for itself before there was a ledger.
+        entries.retain(|entry| entry.statement.is_some());
+    }
     let origin = platform.config.public.origin();
     let now = now_ms.div_euclid(1000);
     let until = now.saturating_add(limits::TRUST_LIST_LIFE.get() / 1000);
@@ -178,6 +290,19 @@ async fn sign(platform: &Platform, version: u64, now_ms: i64) -> Result<Signed, 
     let jwt = list.sign(&signer.public_key().thumbprint(), &chain, signer.as_ref())?;
     let roots = [platform.keys.root().clone()];
     let list = TrustList::verify(&jwt, Anchor::Roots(&roots), version, now)?;
+    let list = match ledger {
+        Some(setup) => {
+            let (list, left_out) = list.vouched(&setup.registrar);
+            if left_out > 0 {
+                tracing::error!(
+                    left_out,
+                    "entries of the trust list without the registrar's statement are not believed"
+                );
+            }
+            list
+        }
+        None => list,
+    };
     let digest = keys::sha256(jwt.as_bytes());
     let tag = keys::encoding::hex_encode(digest.get(..12).unwrap_or_default());
     Ok(Signed { jwt: jwt.into(), tag, list: Arc::new(list), signed_at_ms: now_ms })
@@ -186,7 +311,10 @@ async fn sign(platform: &Platform, version: u64, now_ms: i64) -> Result<Signed, 
 fn entry(row: &Row) -> Result<TrustEntry, StoreError> {
     let (state, at) = (row.text("state")?, row.int("state_at")?.div_euclid(1000));
     let state = match state.as_str() {
-        "active" => KeyState::Active,
+        "active" => match row.opt_int("deactivated_at")? {
+            Some(at) => KeyState::Deactivated { at: at.div_euclid(1000) },
+            None => KeyState::Active,
+        },
         "retired" => KeyState::Retired { at },
         // A word that this version does not know is no reason to trust.
         _ => KeyState::Revoked { at },
@@ -197,7 +325,8 @@ fn entry(row: &Row) -> Result<TrustEntry, StoreError> {
         jkt: row.text("jkt")?,
         vcts: vec![row.text("vct")?],
         from: row.int("from_at")?.div_euclid(1000),
-        until: None,
+        until: row.opt_int("until_at")?.map(|at| at.div_euclid(1000)),
         state,
+        statement: row.opt_text("statement")?,
     })
 }

@@ -85,6 +85,7 @@ sections! {
     audit: crate::audit::Settings, "The audit log.";
     loss: crate::loss::Settings, "Reports of lost phones.";
     desk: crate::desk::Settings, "The console's desks.";
+    ledger: crate::ledger::Settings, "The ledger of agencies: DIDs, accreditations, anchors.";
 }
 
 /// `[public]`

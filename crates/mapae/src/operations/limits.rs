@@ -286,6 +286,18 @@ limits! {
         AUDIT_RETENTION_SWEEP = HOUR, Milliseconds, "How often personal parts of audit records whose time is over are deleted.";
         AUDIT_DELETED_AT_ONCE = 500, Count, "Personal parts deleted in one transaction.";
     }
+    "ledger" {
+        LEDGER_FOLLOW = 5 * SECOND, Milliseconds, "How often the ledger is read for accreditations that are new or have ended.";
+        LEDGER_OVERLAP = 64, Count, "Blocks read again each time on a chain of others: the endpoint that tells the events may be behind the one that told the head.";
+        LEDGER_ANCHOR = MINUTE, Milliseconds, "How often one root over all status lists is anchored, and the audit log's checkpoint.";
+        LEDGER_DRAIN = SECOND, Milliseconds, "How often roots that wait are looked for.";
+        LEDGER_DRAIN_ROWS = 200, Count, "Roots sent before the next are looked for.";
+        LEDGER_ANCHORS_KEPT = 90 * DAY, Milliseconds, "How long anchored roots are kept with the leaves they were made of.";
+        LEDGER_REQUEST = 5 * SECOND, Milliseconds, "One question to an endpoint of the ledger.";
+        LEDGER_RECEIPT = MINUTE, Milliseconds, "How long a transaction's receipt is waited for before it is sent again.";
+        LEDGER_DOCUMENT = 64 * KIB, Bytes, "A did:web document of another host.";
+        LEDGER_KEY_FILE = 16 * KIB, Bytes, "A registrar's key file, or a prepared transaction.";
+    }
     "login" {
         LOGIN_PAGE = 5 * MINUTE, Milliseconds, "How long a login page works.";
         LOGIN_PAGE_KEPT = HOUR, Milliseconds, "How long an expired page can still begin anew.";

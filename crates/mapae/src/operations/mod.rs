@@ -30,7 +30,7 @@ pub use config::Config;
 pub use language::Language;
 pub use problem::Problem;
 pub use sealer::Sealer;
-pub use server_keys::{KeyName, SecretName, ServerKeys};
+pub use server_keys::{KeyName, KeysError, SecretName, ServerKeys};
 pub use store::{Store, StoreError, Tx, params};
 pub use tokens::Tokens;
 
@@ -69,7 +69,8 @@ local!(
     login,
     audit,
     loss,
-    desk
+    desk,
+    ledger
 );
 
 /// Why the platform could not start, and what to mend.

@@ -33,6 +33,7 @@ macro_rules! merge {
             .merge(crate::audit::$routes())
             .merge(crate::loss::$routes())
             .merge(crate::desk::$routes())
+            .merge(crate::ledger::$routes())
             .merge(crate::wallet_app::$routes())
             .merge(crate::pages::routes().into())
     };
@@ -212,6 +213,7 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     crate::audit::start(platform, tasks);
     crate::loss::start(platform, tasks);
     crate::desk::start(platform, tasks);
+    crate::ledger::start(platform, tasks);
 }
 
 #[cfg(test)]

@@ -105,10 +105,12 @@ pub enum SecretName {
     StatusPermutation,
     /// The seed of the key that signs the audit log's checkpoints.
     AuditCheckpoint,
+    /// The secp256k1 key that anchors on the ledger.
+    LedgerAnchorer,
 }
 
 impl SecretName {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Data,
         Self::Token,
         Self::Index,
@@ -116,6 +118,7 @@ impl SecretName {
         Self::PairwiseSub,
         Self::StatusPermutation,
         Self::AuditCheckpoint,
+        Self::LedgerAnchorer,
     ];
 
     /// The name in the table.
@@ -128,6 +131,7 @@ impl SecretName {
             Self::PairwiseSub => "pairwise-sub",
             Self::StatusPermutation => "status-permutation",
             Self::AuditCheckpoint => "audit-checkpoint",
+            Self::LedgerAnchorer => "ledger-anchorer",
         }
     }
 }

@@ -108,3 +108,16 @@ fn sign(
     metrics::counter!("mapae_status_lists_signed_total").increment(1);
     Ok(SignedList { jwt: jwt.into(), cwt: cwt.into(), tag, version, signed_at_ms: now_ms })
 }
+
+/// Every list that is served now, as it was signed last: address, version, SHA-256 of the JWT.
+pub(crate) async fn digests(platform: &Platform) -> Result<Vec<(String, i64, [u8; 32])>, String> {
+    let mut digests = Vec::new();
+    for uri in super::all_uris(platform).await.map_err(|error| error.to_string())? {
+        let name = uri.rsplit('/').next().and_then(ListName::parse);
+        let Some(name) = name else { continue };
+        if let Some(signed) = signed(platform, &name).await.map_err(|error| error.to_string())? {
+            digests.push((uri, signed.version, keys::sha256(signed.jwt.as_bytes())));
+        }
+    }
+    Ok(digests)
+}

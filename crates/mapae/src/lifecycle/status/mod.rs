@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use credential::sd_jwt::StatusClaim;
 use credential::status_list::week::Week;
 
+pub(crate) use lists::digests;
 pub(super) use lists::signed;
 pub(crate) use series::COPIES_A_WEEK;
 pub use source::LocalStatus;
