@@ -139,7 +139,7 @@ async fn show_queue(page: Page, who: &Actor, platform: &Platform, problem: Optio
 }
 
 /// Names and what is wrong with them were read.
-async fn note_look(platform: &Platform, actor: &str, rows: usize) -> Result<(), StoreError> {
+pub(super) async fn note_look(platform: &Platform, actor: &str, rows: usize) -> Result<(), StoreError> {
     let actor = actor.to_owned();
     platform
         .store

@@ -19,6 +19,7 @@ mod portrait;
 mod reach;
 mod records;
 pub mod rollout;
+mod rollout_api;
 mod rollout_pages;
 mod search;
 mod types;
@@ -104,12 +105,17 @@ pub struct Local {}
 
 /// Routes of the public listener.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    rollout_pages::public_routes().merge(correction_pages::public_routes())
+    rollout_pages::public_routes()
+        .merge(correction_pages::public_routes())
+        .merge(rollout_api::public_routes())
 }
 
 /// Routes of the console listener.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    api::routes().merge(rollout_pages::console_routes()).merge(correction_pages::console_routes())
+    api::routes()
+        .merge(rollout_pages::console_routes())
+        .merge(correction_pages::console_routes())
+        .merge(rollout_api::console_routes())
 }
 
 /// Starts the workers of this folder.

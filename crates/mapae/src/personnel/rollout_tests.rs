@@ -156,6 +156,11 @@ async fn the_public_page_names_those_that_issue_and_nobody_else_and_may_be_kept(
     rollout::demo_decisions(&town).await.unwrap();
     let page = send(&town, false, get("/agencies?lang=en", "")).await;
     assert!(page.body.contains("Example Metropolitan City") && page.body.contains("Local governments"));
+    let told = send(&town, false, get("/api/v1/agencies", "")).await;
+    assert_eq!(told.headers["cache-control"], "public, max-age=300");
+    let told: serde_json::Value = serde_json::from_str(&told.body).unwrap();
+    let codes: Vec<&str> = told.as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert!(codes.contains(&CENTRAL) && codes.contains(&LOCAL) && !codes.contains(&"9000007"), "{codes:?}");
     let local = agency(&town, LOCAL).await.unwrap().unwrap();
     assert_eq!(Stage::of(&local, town.now_ms()), Stage::Issuing);
     assert_eq!(Stage::of(&local, 0), Stage::NotOptedIn);

@@ -69,14 +69,7 @@ async fn show(
 ) -> PageResult {
     let told = |error: Problem| Fault::told(&page, error);
     let may = who.holds(Duty::HrManager);
-    let duty = if may { Duty::HrManager } else { Duty::Auditor };
-    let from = [Duty::HrManager, Duty::Auditor].into_iter().flat_map(|duty| who.reaches_from(duty)).collect();
-    let agencies = personnel::agencies_under(platform, from, limits::SEARCH_AGENCIES.size())
-        .await
-        .map_err(|error| told(error.into()))?;
-    if agencies.is_empty() {
-        return Err(told(GrantError::Forbidden.into()));
-    }
+    let (agencies, duty) = reach(platform, who).await.map_err(|error| told(error.into()))?;
     let (held, next) =
         granting::holders(platform, &agencies, after).await.map_err(|error| told(error.into()))?;
     let waiting = granting::waiting(platform, &agencies).await.map_err(|error| told(error.into()))?;
@@ -98,8 +91,21 @@ async fn show(
     Ok(render_with(status, &view))
 }
 
+/// The agencies whose duties somebody reads, and in which duty.
+pub(super) async fn reach(platform: &Platform, who: &Actor) -> Result<(Vec<String>, Duty), GrantError> {
+    let duty = if who.holds(Duty::HrManager) { Duty::HrManager } else { Duty::Auditor };
+    let from = [Duty::HrManager, Duty::Auditor].into_iter().flat_map(|duty| who.reaches_from(duty)).collect();
+    let agencies = personnel::agencies_under(platform, from, limits::SEARCH_AGENCIES.size()).await?;
+    if agencies.is_empty() { Err(GrantError::Forbidden) } else { Ok((agencies, duty)) }
+}
+
 /// Names were shown.
-async fn note_look(platform: &Platform, actor: &str, duty: Duty, shown: usize) -> Result<(), StoreError> {
+pub(super) async fn note_look(
+    platform: &Platform,
+    actor: &str,
+    duty: Duty,
+    shown: usize,
+) -> Result<(), StoreError> {
     let actor = actor.to_owned();
     platform
         .store

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::account::{self, AccountError};
 use super::duty::Duty;
@@ -19,7 +21,9 @@ use crate::personnel::{self, Employee, PersonnelError};
 const TABLE: &str = "staff_duty_request";
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = DutyAct)]
 pub(super) enum Act {
     Grant,
     Withdraw,

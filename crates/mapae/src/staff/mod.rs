@@ -9,6 +9,7 @@ mod api;
 pub mod cli;
 pub mod demo;
 mod duties;
+mod duties_api;
 mod duty;
 mod extract;
 mod granting;
@@ -77,7 +78,11 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 
 /// The console's door.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    pages::console_routes().merge(second_pages::routes()).merge(duties::routes()).merge(api::console_routes())
+    pages::console_routes()
+        .merge(second_pages::routes())
+        .merge(duties::routes())
+        .merge(duties_api::routes())
+        .merge(api::console_routes())
 }
 
 /// Starts the workers of this folder: ended sessions are removed.
