@@ -8,11 +8,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use credential::trust::Statement;
 use credential::types::Bilingual;
 use keys::{Jwk, PublicKey};
 use registry::contract::{Code, Role, call};
 use registry::did::{Did, IssuerKey};
-use registry::embedded::{self, Chain};
 use registry::ethereum::{Address, Bytes, Signed, Transaction, address_of_text};
 use registry::{Call, Prepared};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::ceremony::{self, Wish};
 use super::open::{self, Opened};
 use super::registrar::{self, Member};
-use super::{LedgerError, anchor, follow, record};
+use super::{LedgerError, follow, record, standing};
 use crate::operations::{Config, Platform, SystemClock, limits};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -30,16 +30,16 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 pub struct How {
     /// Folder with the members' key files.
     #[arg(long)]
-    keys: Option<PathBuf>,
+    pub(super) keys: Option<PathBuf>,
     /// Sign and send nothing: print what these members (addresses) have to sign elsewhere.
     #[arg(long, value_name = "ADDRESS", num_args = 1.., value_parser = address)]
-    offline: Vec<Address>,
+    pub(super) offline: Vec<Address>,
     /// Ask the contract whether it would take the act, and do nothing.
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Print one JSON object.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// The ledger of agencies.
@@ -129,9 +129,9 @@ pub enum Command {
         #[command(flatten)]
         how: How,
     },
-    /// Sign what `--offline` printed, with one member's key file. Needs no network, no server and no configuration.
+    /// Sign what `--offline` printed (a transaction or a statement) with one member's key file. Needs no network, no server and no configuration.
     Sign {
-        /// File that holds one prepared transaction.
+        /// File that holds one prepared transaction, or a statement.
         prepared: PathBuf,
         #[arg(long)]
         key: PathBuf,
@@ -197,7 +197,7 @@ pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
         return Ok(());
     }
     if let Command::Verify { json } = command {
-        return verify(&config, json).await;
+        return standing::verify(&config, json).await;
     }
     let platform = Platform::open(config, Arc::new(SystemClock)).await?;
     let done = perform(&platform, command).await;
@@ -212,7 +212,7 @@ pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
 }
 
 /// Names and values, one a line.
-fn show(value: &Value, depth: usize) {
+pub(super) fn show(value: &Value, depth: usize) {
     let Some(members) = value.as_object() else {
         println!("{:depth$}{}", "", plain(value));
         return;
@@ -307,7 +307,7 @@ pub(super) async fn perform(
             carry_out(platform, &opened, &how, call::offer_role(Role::Registrar, to), told).await
         }
         Command::Send { file } => Ok((true, send(platform, &file).await?)),
-        Command::Status { json } => Ok((json, status(platform).await?)),
+        Command::Status { json } => Ok((json, standing::status(platform).await?)),
         Command::Sign { .. } | Command::Verify { .. } => Ok((true, Value::Null)),
     }
 }
@@ -402,6 +402,13 @@ async fn accredit(
             }
             text
         }
+        None if !how.offline.is_empty() => {
+            let statement = wish.statement(platform, opened.setup.network);
+            let statement =
+                serde_json::to_value(&statement).map_err(|error| LedgerError::Source(error.to_string()))?;
+            let next = "let enough members sign this, join what they print by spaces, and come again with --statement";
+            return Ok((true, json!({ "statement": statement, "next": next })));
+        }
         // A contract that would refuse is told before anybody signs.
         None if how.dry_run => "not signed".to_owned(),
         None => ceremony::signed(opened, &members(how)?, &wish.statement(platform, opened.setup.network))?,
@@ -482,6 +489,10 @@ pub(super) fn sign(prepared: &Path, key: &Path) -> Result<String, LedgerError> {
     let fault = |what: &str| LedgerError::Files(format!("{}: {what}", prepared.display()));
     let given: Value =
         serde_json::from_str(&read_small(prepared)?).map_err(|_| fault("is no prepared transaction"))?;
+    let member = Member::read(key)?;
+    if let Ok(statement) = serde_json::from_value::<Statement>(given.clone()) {
+        return Ok(statement.sign(&member.statement)?);
+    }
     let number =
         |name: &str| given.get(name).and_then(Value::as_u64).ok_or_else(|| fault("a number is missing"));
     let text = |name: &str| given.get(name).and_then(Value::as_str).ok_or_else(|| fault("a text is missing"));
@@ -495,7 +506,6 @@ pub(super) fn sign(prepared: &Path, key: &Path) -> Result<String, LedgerError> {
         to: Some(address_of_text(text("to")?).ok_or_else(|| fault("names no recipient"))?),
         data: text("data")?.parse().map_err(|_| fault("its data is malformed"))?,
     };
-    let member = Member::read(key)?;
     if text("from")? != member.chain.address().to_string() {
         return Err(fault("is for another member"));
     }
@@ -515,93 +525,4 @@ async fn send(platform: &Platform, file: &Path) -> Result<Value, LedgerError> {
     }
     let changes = follow::follow(platform).await?;
     Ok(json!({ "sent": receipts, "trust_list_changes": changes }))
-}
-
-async fn status(platform: &Platform) -> Result<Value, LedgerError> {
-    let queue = anchor::queue(platform).await?;
-    let Some(setup) = record::setup(platform).await? else {
-        return Ok(json!({ "set_up": false, "next": "mapae ledger init" }));
-    };
-    let mut told = json!({
-        "set_up": true,
-        "mode": platform.config.ledger.mode,
-        "network": setup.network.to_string(),
-        "chain": setup.chain_id,
-        "registry": setup.registry.to_string(),
-        "council": setup.council.to_string(),
-        "threshold": format!("{} of {}", setup.registrar.needed(), setup.registrar.members().len()),
-        "read_to_block": setup.next_block,
-        "queue": queue,
-    });
-    let live = live(platform).await;
-    if let Some(object) = told.as_object_mut() {
-        match live {
-            Ok(live) => object.insert("ledger".to_owned(), live),
-            // Everything else goes on; the queue tells how long.
-            Err(error) => object.insert("unreachable".to_owned(), error.to_string().into()),
-        };
-        if let Some(remote) = &open::connect(platform).await?.remote {
-            let health = remote.health().await;
-            let each = health.iter().map(
-                |one| json!({ "endpoint": one.endpoint, "reachable": one.reachable, "error": one.error }),
-            );
-            object.insert("endpoints".to_owned(), each.collect());
-        }
-    }
-    Ok(told)
-}
-
-async fn live(platform: &Platform) -> Result<Value, LedgerError> {
-    let opened = open::opened(platform).await?;
-    let head = opened.connection.ledger.head().await?;
-    let lists = opened.registry.status_lists().await?;
-    let minute = platform.now_ms().div_euclid(60_000).unsigned_abs();
-    Ok(json!({
-        "head": head.number,
-        "head_at": head.timestamp,
-        "paused": opened.registry.paused().await?,
-        "anchorer": opened.anchorer.address().to_string(),
-        "anchorer_may_anchor": opened.registry.has_role(Role::Anchorer, opened.anchorer.address()).await?,
-        "council_is_registrar": opened.registry.has_role(Role::Registrar, opened.setup.council).await?,
-        "last_minute_anchored": lists.position,
-        "minutes_behind": if lists.position == 0 { Value::Null } else { minute.saturating_sub(lists.position).into() },
-    }))
-}
-
-async fn verify(config: &Config, as_json: bool) -> Result<(), AnyError> {
-    if config.ledger.mode != super::Mode::Embedded {
-        return Err("only the embedded chain can be run again here".into());
-    }
-    if !Chain::exists(&config.ledger.file) {
-        return Err(format!("{} does not exist", config.ledger.file.display()).into());
-    }
-    let options = embedded::Options { path: config.ledger.file.clone(), chain_id: config.ledger.chain_id };
-    let clock = SystemClock;
-    let chain =
-        Chain::open(&options, Arc::new(move || crate::operations::Clock::now_s(&clock).unsigned_abs()))
-            .await?;
-    let bar = if as_json { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new_spinner() };
-    let verified = embedded::verify(&chain, &mut |number| {
-        if number.is_multiple_of(256) {
-            bar.set_message(format!("block {number}"));
-            bar.tick();
-        }
-    })
-    .await?;
-    bar.finish_and_clear();
-    let value = json!({
-        "blocks": verified.blocks,
-        "transactions": verified.transactions,
-        "events": verified.logs,
-        "cells": verified.cells,
-        "head": verified.head.to_string(),
-        "state_root": verified.state_root.to_string(),
-    });
-    if as_json {
-        println!("{value}");
-    } else {
-        show(&value, 0);
-        println!("every block makes what is written, and the state that is kept");
-    }
-    Ok(())
 }

@@ -18,6 +18,7 @@ mod open;
 mod record;
 mod registrar;
 mod routes;
+mod standing;
 
 #[cfg(test)]
 mod tests;

@@ -139,6 +139,8 @@ impl<'a> Builder<'a> {
         let mut cfg = CfgEnv::new_with_spec(RULES);
         cfg.chain_id = self.place.chain_id;
         cfg.disable_nonce_check = !counted;
+        // A contract may be asked on behalf of another, as every node lets one.
+        cfg.disable_eip3607 = !counted;
         let gas_limit = if counted { BLOCK_GAS.saturating_sub(self.gas_used) } else { BLOCK_GAS };
         let block = BlockEnv {
             number: U256::from(self.place.number),

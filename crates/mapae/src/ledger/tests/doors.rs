@@ -109,4 +109,44 @@ async fn what_was_signed_on_a_device_without_a_network_does_the_same_as_here() {
     let sent = cli::perform(&ground.platform, cli::Command::Send { file }).await.unwrap().1;
     assert_eq!(sent["sent"].as_array().unwrap().len(), 2, "{sent}");
     assert_eq!(opened.registry.agency(agency).await.unwrap().unwrap().version, 1);
+
+    // An accreditation: the statement first, signed by two, then the act.
+    let accredit = |statement: Option<PathBuf>| cli::Command::Accredit {
+        agency,
+        name_ko: "예시청".to_owned(),
+        name_en: "Example Office".to_owned(),
+        vct: None,
+        key: None,
+        days: 30,
+        statement,
+        how: cli::How { keys: None, offline: addresses[..2].to_vec(), dry_run: false, json: true },
+    };
+    let asked = cli::perform(&ground.platform, accredit(None)).await.unwrap().1;
+    let statement = folder.join("statement.txt");
+    std::fs::write(&statement, asked["statement"].to_string()).unwrap();
+    let signed: Vec<String> = (1..3)
+        .map(|number| cli::sign(&statement, &folder.join(format!("registrar-{number}.json"))).unwrap())
+        .collect();
+    std::fs::write(&statement, &signed[0]).unwrap();
+    assert!(
+        cli::perform(&ground.platform, accredit(Some(statement.clone()))).await.is_err(),
+        "one is not enough"
+    );
+    std::fs::write(&statement, signed.join(" ")).unwrap();
+    let prepared = cli::perform(&ground.platform, accredit(Some(statement))).await.unwrap().1;
+    assert_eq!(prepared["to_sign"].as_array().unwrap().len(), 2, "{prepared}");
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_the_registry_would_say_and_does_nothing() {
+    let ground = ground().await;
+    let try_to_add = async |agency: &str| {
+        let agency = Code::parse(agency).unwrap();
+        let how = cli::How { keys: None, offline: Vec::new(), dry_run: true, json: true };
+        let command = cli::Command::Agency(cli::AgencyCommand::Add { agency, key: None, how });
+        cli::perform(&ground.platform, command).await.unwrap().1
+    };
+    assert_eq!(try_to_add("9900001").await["verdict"], "the registry would take it");
+    assert_eq!(try_to_add("9900001").await["verdict"], "the registry would take it", "nothing was done");
+    assert_eq!(try_to_add(AGENCY).await["verdict"], "the registry refuses: AgencyExists");
 }
