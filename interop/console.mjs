@@ -1,6 +1,7 @@
 // One day at the console: what each duty does, in headless Chromium, with a phone that gets a badge, loses it and gets another.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { readFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -39,7 +40,7 @@ async function person(options = {}) {
   const context = await browser.newContext({ viewport: sizes.wide, locale: 'ko-KR', timezoneId: 'Asia/Seoul', ...options });
   const page = await context.newPage();
   const complaints = [];
-  page.on('console', (said) => said.type() === 'error' && !/status of 4(03|09|22)/.test(said.text()) && complaints.push(said.text()));
+  page.on('console', (said) => said.type() === 'error' && !/status of 4(01|03|09|22)/.test(said.text()) && complaints.push(said.text()));
   page.on('pageerror', (error) => complaints.push(String(error)));
   return { context, page, complaints };
 }
@@ -115,6 +116,31 @@ async function login(walk) {
   const said = await walk('login', page.link, '--number', page.number, '--yes');
   if (said.ok !== true) return { ok: false, said };
   return { ok: (await visitor.returned(page)).searchParams.has('code'), said };
+}
+
+/** The code of an authenticator app (RFC 6238), some steps of thirty seconds from now. */
+function totp(secret, steps = 0) {
+  let bits = '';
+  for (const letter of secret) bits += 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30000) + steps));
+  const tag = createHmac('sha1', key).update(step).digest();
+  const at = tag[19] & 15;
+  return String((tag.readUInt32BE(at) & 0x7fffffff) % 1000000).padStart(6, '0');
+}
+
+/** Signs in at the console with the badge on a phone, as the browser and the phone do it; resolves when the browser has come back. */
+async function badgeSignIn(page, walk) {
+  await page.goto(new URL('/sign-in', demo.urls.console).href);
+  await page.getByRole('link', { name: '모바일 공무원증으로 로그인' }).click();
+  await page.waitForSelector('[data-qr] svg');
+  assert.equal(new URL(page.url()).origin, new URL(demo.urls.public).origin, 'the provider asks, not the console');
+  const [number, link] = [(await page.innerText('.login-digits')).trim(), await page.getAttribute('[data-qr]', 'data-scan')];
+  const said = await walk('login', link, '--number', number, '--yes');
+  assert.equal(said.ok, true, JSON.stringify(said));
+  await page.waitForURL((url) => url.origin === new URL(demo.urls.console).origin, { timeout: 20000 });
+  await page.waitForLoadState();
 }
 
 const three = {};
@@ -275,6 +301,148 @@ test('lost again: HR takes the report; a re-issue goes through three hands; the 
   assert.equal((await login(second)).ok, true, 'the new phone');
 });
 
+test('a badge opens no console without a duty; two HR managers give one, and it does', async () => {
+  const visitor = await person();
+  await visitor.page.goto(new URL('/sign-in', demo.urls.console).href);
+  await look(visitor.page, 'sign-in');
+  await badgeSignIn(visitor.page, second);
+  assert.match(await visitor.page.innerText('main'), /맡은 직무가 없습니다/);
+  await look(visitor.page, 'badge-no-duty');
+  const [one, two] = [people['yesi.insa'], people['yesi.insa2']];
+  await one.go('/duties');
+  await look(one.page, 'duties');
+  await one.page.selectOption('#duty', 'security_officer');
+  await one.page.fill('#agency', holder.agency);
+  await one.page.fill('#number', holder.number);
+  await one.page.fill('#reason', '예시 사유');
+  await one.press('직무 요청');
+  assert.match(await one.text(), /내가 요청했습니다/);
+  await two.go('/duties');
+  await look(two.page, 'duties-waiting');
+  await two.page.locator('form[action$="/confirm"] button').click();
+  await two.page.waitForLoadState();
+  assert.equal(await two.page.locator('form[action$="/confirm"]').count(), 0, await two.text());
+  await badgeSignIn(visitor.page, second);
+  assert.equal(new URL(visitor.page.url()).pathname, '/');
+  await visitor.page.goto(new URL('/account', demo.urls.console).href);
+  assert.match(await visitor.page.innerText('main'), /모바일 공무원증[\s\S]*보안담당/);
+  await look(visitor.page, 'account-badge');
+  assert.deepEqual(visitor.complaints, []);
+  await visitor.context.close();
+});
+
+test('what the official asks of HR: a correction, a second phone, the plastic card', async () => {
+  const official = await portal(holder.login);
+  const hr = people['yesi.insa'];
+  await official.go('/portal/corrections');
+  await official.page.selectOption('#field', 'rank');
+  await official.page.fill('#said', '예시 직급이 다릅니다.');
+  await official.press('정정 요청');
+  await hr.go('/corrections');
+  assert.match(await hr.text(), /예시 직급이 다릅니다/);
+  await look(hr.page, 'corrections-queue');
+  await hr.page.fill('textarea[name=reason]', '인사 기록을 고쳤습니다.');
+  await hr.press('고쳤음');
+  await official.go('/portal/corrections');
+  assert.match(await official.text(), /인사 기록을 고쳤습니다/);
+  await look(official.page, 'corrections');
+
+  await official.go('/portal/notices');
+  await official.page.fill('#phone', '010-0000-9997');
+  await official.press('인증번호 보내기');
+  let text;
+  for (let turn = 0; turn < 50 && !text; turn += 1) {
+    const box = await (await fetch(new URL('/demo/messages.json?to=01000009997', demo.urls.public))).json();
+    text = box[0]?.text;
+    if (!text) await new Promise((done) => setTimeout(done, 200));
+  }
+  await official.page.reload();
+  await look(official.page, 'notices-code');
+  await official.page.fill('#code', /\d{6}/.exec(text)[0]);
+  await official.page.locator('form[action$="/confirm"] button').click();
+  await official.page.waitForLoadState();
+  assert.match(await official.text(), /확인됨/);
+  await look(official.page, 'notices');
+
+  await hr.go('/people');
+  await hr.page.fill('#q', holder.number);
+  await hr.page.keyboard.press('Enter');
+  await hr.page.waitForURL('**/people?q=*');
+  await hr.page.locator('tbody th a').first().click();
+  await hr.page.waitForLoadState();
+  await hr.page.fill('#card-number', 'EX-2026-0042');
+  await hr.press('번호 연결');
+  await look(hr.page, 'person-card');
+  await official.go('/portal/loss');
+  await official.press('카드 분실 신고');
+  assert.match(await official.text(), /분실 신고됨/);
+  await look(official.page, 'portal-card-lost');
+  assert.equal((await login(second)).ok, true, 'the badge goes on without the card');
+  assert.deepEqual(official.complaints, []);
+  await official.context.close();
+});
+
+test('those who decide talk about an application, and tell the applicant what concerns them', async () => {
+  const hr = people['yesi.insa'];
+  const { id } = three['yesi.day1'];
+  await hr.go(`/applications/${id}`);
+  await hr.page.fill('#comment', '예시: 안에서만 보는 의견');
+  await hr.press('의견 남기기');
+  await hr.page.fill('#comment', '예시: 새 사진을 내 주세요');
+  await hr.page.check('input[name=for_applicant]');
+  await hr.press('의견 남기기');
+  await look(hr.page, 'application-comments');
+  const official = await portal('yesi.day1');
+  const text = await official.text();
+  assert.ok(text.includes('새 사진을 내 주세요') && !text.includes('안에서만 보는'), text);
+  await official.context.close();
+});
+
+test('the operator plans the roll-out; everybody reads which agencies issue', async () => {
+  const operatorDesk = people['yesi.unyeong'];
+  await operatorDesk.go('/agencies');
+  await look(operatorDesk.page, 'agencies');
+  await operatorDesk.go(`/agencies/${holder.agency}`);
+  await operatorDesk.page.fill('#target', '500');
+  await operatorDesk.press('저장');
+  assert.equal(await operatorDesk.page.locator('[role=alert]').count(), 0, await operatorDesk.text());
+  assert.equal(await operatorDesk.page.inputValue('#target'), '500');
+  await operatorDesk.page.fill('#value', '예시임기제');
+  await operatorDesk.page.selectOption('#kind', 'contract');
+  await operatorDesk.page.fill('#rule-ko', '다음 단계에 발급합니다.');
+  await operatorDesk.press('규칙 추가');
+  assert.match(await operatorDesk.text(), /예시임기제/);
+  await look(operatorDesk.page, 'agency');
+  await operatorDesk.press('규칙 끝내기');
+  assert.doesNotMatch(await operatorDesk.text(), /예시임기제/);
+  // A local government decides for itself: one of its HR managers records the decision, another confirms it.
+  for (const number of ['EX00000380', 'EX00000381']) {
+    await run(process.env.MAPAE, ['staff', 'grant', '--agency', '9000001', '--number', number, '--over', '9000105', 'hr_manager'], { env: operator });
+  }
+  const [one, two] = [people['yesi.insa'], people['yesi.insa2']];
+  await one.go('/agencies/9000105');
+  await one.page.fill('#decision-number', '예시군 2026-17');
+  await one.page.fill('#decided_on', '2026-05-04');
+  await one.press('결정 기록');
+  assert.match(await one.text(), /내가 기록했습니다/);
+  await two.go('/agencies/9000105');
+  await look(two.page, 'agency-decision');
+  await two.press('결정 확인');
+  assert.equal(await two.page.locator('[role=alert]').count(), 0, await two.text());
+  await look(two.page, 'agency-decided');
+  await operatorDesk.go('/relying-parties');
+  assert.match(await operatorDesk.text(), /예시 업무 포털[\s\S]*마패 업무 창구/);
+  await look(operatorDesk.page, 'relying-parties');
+  const anybody = await person();
+  await anybody.page.goto(new URL('/agencies', demo.urls.public).href);
+  assert.match(await anybody.page.innerText('main'), /예시행정부[\s\S]*예시특별시/);
+  await look(anybody.page, 'public-agencies');
+  await anybody.page.goto(new URL('/agencies?lang=en', demo.urls.public).href);
+  assert.match(await anybody.page.innerText('main'), /Example Ministry of Administration/);
+  assert.deepEqual(anybody.complaints, []);
+  await anybody.context.close();
+});
+
 test('five wrong PINs: two HR managers unlock it together', async () => {
   for (let turn = 0; turn < 5; turn += 1) await second('pin', 'check', '--pin', '111223');
   const [one, two] = [people['yesi.insa'], people['yesi.insa2']];
@@ -323,6 +491,32 @@ test('the statistics agree with the database', async () => {
   assert.deepEqual([await counted('신청'), await counted('발급')], [applied, issued]);
   const live = await sql("SELECT COUNT(*) FROM badge WHERE state = 'active'");
   assert.ok(live >= 1);
+});
+
+test('with an authenticator app set up, the password alone opens nothing, and a code opens once', async () => {
+  const auditor = people['yesi.gamsa'];
+  await auditor.go('/account');
+  await look(auditor.page, 'account');
+  await auditor.press('인증 앱 등록');
+  await look(auditor.page, 'codes-set-up');
+  const secret = (await auditor.page.innerText('#secret')).replace(/\s/g, '');
+  await auditor.page.fill('#code', totp(secret));
+  await auditor.press('확인하고 등록');
+  assert.match(await auditor.text(), /등록됨/);
+  const again = await desk('yesi.gamsa');
+  assert.match(await again.text(), /6자리 번호/);
+  await look(again.page, 'sign-in-code');
+  const next = totp(secret, 1);
+  await again.page.fill('#code', next === '000000' ? '000001' : '000000');
+  await again.press('로그인');
+  await again.page.waitForSelector('[role=alert]');
+  await again.page.fill('#code', totp(secret, 1));
+  await again.press('로그인');
+  await again.page.waitForURL(new URL('/', demo.urls.console).href);
+  await again.go('/account');
+  assert.match(await again.text(), /비밀번호와 인증 앱 번호/);
+  assert.deepEqual(again.complaints, []);
+  await again.context.close();
 });
 
 test('the auditor finds what happened; the operator sees the system', async () => {

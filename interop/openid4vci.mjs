@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
+import { DeviceResponse, Verifier } from '@auth0/mdl';
 import { clientAuthenticationNone, setGlobalConfig } from '@openid4vc/oauth2';
 import { Openid4vciClient } from '@openid4vc/openid4vci';
 import { SDJwtVcInstance } from '@sd-jwt/sd-jwt-vc';
@@ -9,6 +10,17 @@ import * as jose from 'jose';
 import { demo, standardOffer } from './demo.mjs';
 
 setGlobalConfig({ allowInsecureUrls: true });
+
+// As much CBOR (RFC 8949) as a transcript and the frame of a response need.
+const head = (major, n) => (n < 24 ? Buffer.from([(major << 5) | n]) : n < 256 ? Buffer.from([(major << 5) | 24, n]) : Buffer.from([(major << 5) | 25, n >> 8, n & 255]));
+const cbor = {
+  bytes: (data) => Buffer.concat([head(2, data.length), data]),
+  text: (words) => Buffer.concat([head(3, Buffer.byteLength(words)), Buffer.from(words)]),
+  array: (...items) => Buffer.concat([head(4, items.length), ...items]),
+  map: (...pairs) => Buffer.concat([head(5, pairs.length), ...pairs.flatMap(([name, value]) => [cbor.text(name), value])]),
+  embedded: (data) => Buffer.concat([Buffer.from([0xd8, 24]), cbor.bytes(data)]),
+  nothing: Buffer.from([0xf6]),
+};
 
 const keys = new Map();
 
@@ -43,7 +55,7 @@ const callbacks = {
 
 const client = new Openid4vciClient({ callbacks });
 
-async function receive({ copies }) {
+async function receive({ copies, format = 'dc+sd-jwt' }) {
   const { offer, code } = await standardOffer();
   const credentialOffer = await client.resolveCredentialOffer(offer);
   const issuerMetadata = await client.resolveIssuerMetadata(credentialOffer.credential_issuer);
@@ -52,7 +64,8 @@ async function receive({ copies }) {
   });
   assert.equal(token.accessTokenResponse.token_type, 'DPoP');
   const { c_nonce: nonce } = await client.requestNonce({ issuerMetadata });
-  const [configuration] = credentialOffer.credential_configuration_ids;
+  const known = issuerMetadata.credentialIssuer.credential_configurations_supported;
+  const configuration = credentialOffer.credential_configuration_ids.find((id) => known[id].format === format);
   const signers = await Promise.all(Array.from({ length: copies }, newSigner));
   const jwt = await Promise.all(signers.map(async (signer) =>
     (await client.createCredentialRequestJwtProof({ issuerMetadata, credentialConfigurationId: configuration, signer, nonce, issuedAt: new Date() })).jwt));
@@ -100,6 +113,92 @@ test('a standard wallet receives a batch of badges and each verifies', async () 
   }
   assert.equal(indexes.size, 3, 'each copy has its own status index');
   console.log(`received ${credentials.length} copies, status indexes all different`);
+});
+
+const BADGE_DOCUMENT = 'io.mapae.badge.1';
+
+/** A document of ours on the stock library's phone: the elements named are told, bound to one request. */
+function present({ credential, key, elements, transcript }) {
+  const document = cbor.map(['docType', cbor.text(BADGE_DOCUMENT)], ['issuerSigned', Buffer.from(credential, 'base64url')]);
+  const held = cbor.map(['version', cbor.text('1.0')], ['documents', cbor.array(document)], ['status', head(0, 0)]);
+  return DeviceResponse.from(held)
+    .usingPresentationDefinition({
+      id: 'badge',
+      input_descriptors: [{
+        id: BADGE_DOCUMENT,
+        format: { mso_mdoc: { alg: ['ES256'] } },
+        constraints: {
+          limit_disclosure: 'required',
+          fields: elements.map((name) => ({ path: [`$['${BADGE_DOCUMENT}']['${name}']`], intent_to_retain: false })),
+        },
+      }],
+    })
+    .usingSessionTranscriptBytes(transcript)
+    .authenticateWithSignature(key, 'ES256')
+    .sign();
+}
+
+/** OpenID4VP 1.0 §B.2.6.1, as `SessionTranscriptBytes`. */
+async function handover({ clientId, nonce, jwk, responseUri }) {
+  const thumbprint = Buffer.from(await jose.calculateJwkThumbprint(jwk, 'sha256'), 'base64url');
+  const info = cbor.array(cbor.text(clientId), cbor.text(nonce), cbor.bytes(thumbprint), cbor.text(responseUri));
+  const hash = createHash('sha256').update(info).digest();
+  return cbor.embedded(cbor.array(cbor.nothing, cbor.nothing, cbor.array(cbor.text('OpenID4VPHandover'), cbor.bytes(hash))));
+}
+
+async function askedFor(elements) {
+  const query = { credentials: [{ id: 'doc', format: 'mso_mdoc', meta: { doctype_value: BADGE_DOCUMENT }, claims: elements.map((name) => ({ path: [BADGE_DOCUMENT, name] })) }] };
+  const headers = { authorization: `Bearer ${demo.relying_party.api_key}`, 'content-type': 'application/json' };
+  const at = new URL('/api/v1/verifications', demo.urls.public);
+  const made = await (await fetch(at, { method: 'POST', headers, body: JSON.stringify({ dcql_query: query }) })).json();
+  const request = jose.decodeJwt(await (await fetch(made.request_uri, { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: '' })).text());
+  return { request, result: async () => (await fetch(`${at}/${made.id}`, { headers })).json() };
+}
+
+test('a stock wallet receives the badge as a mobile document and shows it to our verifier with a stock library', async () => {
+  const { credentials, signers } = await receive({ copies: 2, format: 'mso_mdoc' });
+  assert.equal(credentials.length, 2);
+  const { request, result } = await askedFor(['name', 'inst_code']);
+  const [jwk] = request.client_metadata.jwks.keys;
+  const transcript = await handover({ clientId: request.client_id, nonce: request.nonce, jwk, responseUri: request.response_uri });
+  const privateJwk = { ...(await jose.exportJWK(keys.get(signers[0].publicJwk.x))), kid: 'device' };
+  const shown = await present({ credential: credentials[0], key: privateJwk, elements: ['name', 'inst_code'], transcript });
+
+  // What a stock verifier says of it: chain to the platform root, signature, digests, dates, device signature.
+  const faults = [];
+  const root = await (await fetch(new URL('/root.pem', demo.urls.public))).text();
+  await new Verifier([root]).verify(shown.encode(), {
+    encodedSessionTranscript: transcript,
+    onCheck: (check) => { if (check.status === 'FAILED') faults.push(`${check.id}: ${check.reason ?? ''}`); },
+  });
+  assert.deepEqual(faults, []);
+
+  const answer = async (response) => {
+    const token = { vp_token: { doc: [Buffer.from(response).toString('base64url')] }, state: request.state };
+    const encrypted = await new jose.EncryptJWT(token)
+      .setProtectedHeader({ alg: 'ECDH-ES', enc: 'A128GCM', kid: jwk.kid })
+      .encrypt(await jose.importJWK(jwk, 'ECDH-ES'));
+    return fetch(request.response_uri, { method: 'POST', body: new URLSearchParams({ response: encrypted }) });
+  };
+  // A byte of the name changed: refused, and the request still waits for the true one.
+  const forged = Buffer.from(shown.encode());
+  forged[forged.indexOf('예시')] ^= 1;
+  const refused = await answer(forged);
+  assert.equal(refused.status, 400, await refused.text());
+  // Bound to another request: refused as well.
+  const elsewhere = await handover({ clientId: request.client_id, nonce: 'another', jwk, responseUri: request.response_uri });
+  const foreign = await present({ credential: credentials[0], key: privateJwk, elements: ['name', 'inst_code'], transcript: elsewhere });
+  assert.equal((await answer(foreign.encode())).status, 400);
+  assert.equal((await result()).state, 'pending');
+
+  const taken = await answer(shown.encode());
+  assert.equal(taken.status, 200, await taken.clone().text());
+  const verified = await result();
+  assert.equal(verified.state, 'verified');
+  assert.equal(verified.type, BADGE_DOCUMENT);
+  assert.deepEqual(Object.keys(verified.claims[BADGE_DOCUMENT]).sort(), ['inst_code', 'name']);
+  assert.deepEqual(verified.waived, []);
+  console.log('a mobile document of ours went through @auth0/mdl to our verifier; two forgeries were refused');
 });
 
 test('a nonce works once', async () => {

@@ -220,12 +220,12 @@ test('five wrong PINs lock; two operators unlock; a new PIN follows', async () =
 });
 
 test('suspended: locked and kept; resumed: as before', async () => {
-  await operate('suspend', holder, '--by', 'yesi.boan');
+  await order('suspend', holder, '--by', 'yesi.boan', '--reason', 'loss');
   await phone.unlock('사용이 중지되었습니다');
   await phone.look('suspended');
   await phone.press('다시 확인');
   await phone.told(/아직 중지/);
-  await operate('resume', holder, '--by', 'yesi.boan');
+  await order('resume', holder, '--by', 'yesi.boan', '--reason', 'found');
   await phone.press('다시 확인');
   await phone.at('내 공무원증');
 });
@@ -412,7 +412,7 @@ test('the camera is refused: the screen says what to do, and a photo of the QR l
     await site.page.waitForURL(new URL('/', demo.urls.relying_party).href, { timeout: 15000 });
     await site.close();
     // Lost for good: suspended, and the phone is ordered to forget everything, whoever finds it.
-    await operate('suspend', who, '--by', 'yesi.boan');
+    await order('suspend', who, '--by', 'yesi.boan', '--reason', 'loss');
     await operate('wipe', who, '--by', 'yesi.boan');
     await other.unlock('공무원증이 끝났습니다');
     assert.deepEqual(await other.stored(), { records: ['settings'], keys: [] });

@@ -6,7 +6,9 @@ use std::process::Command;
 
 /// The workspace's root.
 pub(crate) fn root() -> PathBuf {
-    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    // Told by cargo when it runs us: a target folder that two checkouts share may hold the other one's program.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     manifest.parent().map(Path::to_path_buf).unwrap_or(manifest)
 }
 
@@ -48,6 +50,7 @@ pub(crate) fn build_wallet_app() -> Outcome {
     let built = target().join(WASM).join("wallet");
     process::run(
         Command::new(target().join("debug/wallet-bundle"))
+            .arg(root().join("crates"))
             .arg(built.join("wallet_web.wasm"))
             .arg(built.join("wallet_scan.wasm"))
             .arg(target().join("wallet-app")),

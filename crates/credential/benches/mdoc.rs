@@ -110,7 +110,8 @@ impl World {
 }
 
 fn leaf(root: &Certificate, root_key: &SecretKey, key: &SecretKey) -> Certificate {
-    let profile = Profile { cn: "예시부".into(), dns: vec![], uri: vec![], kind: Kind::Issuer };
+    let profile =
+        Profile { country: None, cn: "예시부".into(), dns: vec![], uri: vec![], kind: Kind::Issuer };
     let (from, until) = (NOW - 900_000, NOW + 10_000_000);
     x509::issue(root, root_key, key.public_key(), &profile, from, until, x509::random_serial())
         .expect("certificate")

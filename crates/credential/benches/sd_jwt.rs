@@ -57,8 +57,13 @@ impl World {
         let root_key = SecretKey::generate();
         let root = x509::root(&root_key, "예시 루트", NOW - 1_000, NOW + 100_000_000).expect("root");
         let issuer_key = SecretKey::generate();
-        let profile =
-            Profile { cn: "예시부".into(), dns: vec![], uri: vec![ISS.into()], kind: Kind::Issuer };
+        let profile = Profile {
+            country: None,
+            cn: "예시부".into(),
+            dns: vec![],
+            uri: vec![ISS.into()],
+            kind: Kind::Issuer,
+        };
         let serial = x509::random_serial();
         let key = issuer_key.public_key();
         let leaf = x509::issue(&root, &root_key, key, &profile, NOW - 500, NOW + 10_000_000, serial)

@@ -96,7 +96,8 @@ fn write(folder: &Path, now: i64) -> Result<(), Box<dyn Error>> {
     let (root_key, issuer_key, device_key) =
         (SecretKey::generate(), SecretKey::generate(), SecretKey::generate());
     let root = x509::root(&root_key, "예시 루트", now - 30 * DAY, now + 3_000 * DAY)?;
-    let profile = Profile { cn: "예시부".to_owned(), dns: vec![], uri: vec![], kind: Kind::Issuer };
+    let profile =
+        Profile { country: None, cn: "예시부".to_owned(), dns: vec![], uri: vec![], kind: Kind::Issuer };
     let key = issuer_key.public_key();
     let serial = x509::random_serial();
     let leaf = x509::issue(&root, &root_key, key, &profile, now - 10 * DAY, now + 300 * DAY, serial)?;
@@ -136,16 +137,17 @@ fn read(folder: &Path, now: i64) -> Result<(), Box<dyn Error>> {
     let types = AcceptedTypes::OneOf(vec![DOC_TYPE.to_owned()]);
     let chains = ChainCache::new(0);
     let mut read = serde_json::Map::new();
-    let mut tell = |what: &str, verified: Result<credential::mdoc::Verified, credential::verify::Refusal>| {
-        let told = match verified {
-            Ok(verified) => json!({
-                "claims": verified.claims,
-                "status": verified.status_claim.map(|claim| json!({ "uri": claim.uri, "idx": claim.index })),
-            }),
-            Err(refusal) => json!({ "refused": refusal.code() }),
+    let mut tell =
+        |what: &str, verified: Result<credential::verify::Verified, credential::verify::Refusal>| {
+            let told = match verified {
+                Ok(verified) => json!({
+                    "claims": verified.claims,
+                    "status": verified.status_claim.map(|claim| json!({ "uri": claim.uri, "idx": claim.index })),
+                }),
+                Err(refusal) => json!({ "refused": refusal.code() }),
+            };
+            read.insert(what.to_owned(), told);
         };
-        read.insert(what.to_owned(), told);
-    };
     if let Ok(issued) = std::fs::read(folder.join("their-issued.cbor")) {
         let jwk: Value = serde_json::from_slice(&std::fs::read(folder.join("device.jwk"))?)?;
         let d = jwk.get("d").and_then(Value::as_str).ok_or("device.jwk is no private key")?;

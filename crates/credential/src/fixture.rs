@@ -54,7 +54,7 @@ pub(crate) fn bilingual(text: &str) -> Bilingual {
 }
 
 pub(crate) fn certificate(ca: &Certificate, ca_key: &SecretKey, key: &SecretKey, kind: Kind) -> Certificate {
-    let profile = Profile { cn: "예시".to_owned(), dns: vec![], uri: vec![], kind };
+    let profile = Profile { country: None, cn: "예시".to_owned(), dns: vec![], uri: vec![], kind };
     let serial = x509::random_serial();
     x509::issue(ca, ca_key, key.public_key(), &profile, NOW - 86_400, NOW + YEAR, serial).unwrap()
 }

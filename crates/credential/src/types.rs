@@ -10,6 +10,7 @@ mod tests;
 
 use serde_json::{Map, Value};
 
+use crate::mdoc::CborValue;
 use crate::path::{ClaimPath, Step};
 
 pub use file::TypeFileError;
@@ -64,6 +65,11 @@ impl Format {
             Self::Mdoc => "mso_mdoc",
         }
     }
+
+    /// The format of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::SdJwtVc, Self::Mdoc].into_iter().find(|format| format.as_str() == name)
+    }
 }
 
 /// How long the document, and each copy of it, is good.
@@ -86,6 +92,16 @@ pub struct Batch {
     pub top_up_below: u16,
     /// Days after the last correct PIN in which a batch is renewed on the device key alone.
     pub silent_days: u16,
+}
+
+impl Batch {
+    /// Copies of one batch in this format.
+    pub fn copies(&self, format: Format) -> u16 {
+        match format {
+            Format::SdJwtVc => self.sd_jwt_copies,
+            Format::Mdoc => self.mdoc_copies,
+        }
+    }
 }
 
 /// One claim of a type.
@@ -143,6 +159,26 @@ impl ClaimKind {
             Self::List => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
         }
     }
+
+    /// A value that fits, as the element of a mobile document.
+    fn element(self, value: &Value) -> Option<CborValue> {
+        match (self, value) {
+            (Self::Date, Value::String(day)) => Some(crate::mdoc::full_date(day)),
+            (_, Value::String(text)) => Some(CborValue::from(text.as_str())),
+            (_, Value::Bool(truth)) => Some(CborValue::from(*truth)),
+            (_, Value::Array(items)) => {
+                let texts = items.iter().map(|item| item.as_str().map(CborValue::from));
+                texts.collect::<Option<Vec<_>>>().map(CborValue::Array)
+            }
+            (_, Value::Object(texts)) => {
+                let texts = texts.iter().map(|(tag, text)| {
+                    Some((CborValue::from(tag.as_str()), CborValue::from(text.as_str()?)))
+                });
+                texts.collect::<Option<Vec<_>>>().map(CborValue::Map)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Whether the holder may withhold a claim.
@@ -170,6 +206,8 @@ pub enum ClaimsError {
     Missing(String),
     #[error("the value of the claim `{0}` is not of its kind")]
     WrongKind(String),
+    #[error("the type is not issued as a mobile document")]
+    NoDocument,
 }
 
 impl CredentialType {
@@ -190,10 +228,75 @@ impl CredentialType {
 
     /// Checks the values against the type and sorts them into those always told and those the holder may withhold.
     pub fn claims(&self, values: &Map<String, Value>) -> Result<crate::sd_jwt::Claims, ClaimsError> {
+        let mut sorted = crate::sd_jwt::Claims::with_digests(self.selective_claims());
+        for (claim, value) in self.checked(values)? {
+            let name = claim.name();
+            let added = match claim.disclosure {
+                Disclosure::Selective => sorted.selective(name, value),
+                Disclosure::Always => sorted.always(name, value),
+            };
+            // The file was checked for names of the token itself when it was read.
+            added.map_err(|_| ClaimsError::Unknown(name.to_owned()))?;
+        }
+        Ok(sorted)
+    }
+
+    /// The same values as elements of a mobile document, in the one namespace of the type. A claim for one audience
+    /// alone stays out of it: readers of documents know nothing of that rule.
+    pub fn elements(&self, values: &Map<String, Value>) -> Result<crate::mdoc::Elements, ClaimsError> {
+        let name_space = self.name_space().ok_or(ClaimsError::NoDocument)?;
+        let mut elements = crate::mdoc::Elements::with_digests(self.documented().count());
+        for (claim, value) in self.checked(values)?.into_iter().filter(|(claim, _)| claim.only_for.is_none())
+        {
+            let wrong = || ClaimsError::WrongKind(claim.name().to_owned());
+            let element = claim.kind.element(value).ok_or_else(wrong)?;
+            elements.add(name_space, claim.name(), &element).map_err(|_| wrong())?;
+        }
+        Ok(elements)
+    }
+
+    /// The claims that a mobile document of the type may tell.
+    pub fn documented(&self) -> impl Iterator<Item = &Claim> {
+        self.claims.iter().filter(|claim| claim.only_for.is_none())
+    }
+
+    /// The namespace of the type's elements in a mobile document: its document type.
+    pub fn name_space(&self) -> Option<&str> {
+        self.doctype.as_deref()
+    }
+
+    /// The names that the type has in its formats: the `vct`, the document type.
+    pub fn type_names(&self) -> impl Iterator<Item = &str> {
+        let document = self.doctype.as_deref().filter(|_| self.is_issued_as(Format::Mdoc));
+        std::iter::once(self.vct.as_str()).chain(document)
+    }
+
+    /// The claim that a path of a query names in this format: its one step, or in a document the one below the
+    /// namespace.
+    pub fn claim_at(&self, format: Format, path: &ClaimPath) -> Option<&Claim> {
+        let name = match (format, path.steps()) {
+            (Format::SdJwtVc, [Step::Key(name), ..]) => name,
+            (Format::Mdoc, [Step::Key(name_space), Step::Key(name), ..])
+                if Some(name_space.as_str()) == self.name_space() =>
+            {
+                name
+            }
+            _ => return None,
+        };
+        self.claim(name)
+    }
+
+    /// Whether it is issued in this format.
+    pub fn is_issued_as(&self, format: Format) -> bool {
+        self.formats.contains(&format)
+    }
+
+    /// Each claim that has a value, in the order of the file.
+    fn checked<'v>(&self, values: &'v Map<String, Value>) -> Result<Vec<(&Claim, &'v Value)>, ClaimsError> {
         if let Some(name) = values.keys().find(|name| self.claim(name).is_none()) {
             return Err(ClaimsError::Unknown(name.clone()));
         }
-        let mut sorted = crate::sd_jwt::Claims::with_digests(self.selective_claims());
+        let mut checked = Vec::with_capacity(self.claims.len());
         for claim in &self.claims {
             let name = claim.name();
             match values.get(name) {
@@ -202,17 +305,10 @@ impl CredentialType {
                 Some(value) if !claim.kind.fits(value) => {
                     return Err(ClaimsError::WrongKind(name.to_owned()));
                 }
-                Some(value) => {
-                    let added = match claim.disclosure {
-                        Disclosure::Selective => sorted.selective(name, value),
-                        Disclosure::Always => sorted.always(name, value),
-                    };
-                    // The file was checked for names of the token itself when it was read.
-                    added.map_err(|_| ClaimsError::Unknown(name.to_owned()))?;
-                }
+                Some(value) => checked.push((claim, value)),
             }
         }
-        Ok(sorted)
+        Ok(checked)
     }
 
     /// The first and last second of a copy issued at `now`, on ISO-week borders so that copies of a week look alike.

@@ -79,12 +79,13 @@ pub enum StatusVerdict {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verified {
     pub issuer: VerifiedIssuer,
+    /// Credential type: the `vct`, or the document type of an mdoc.
     pub vct: String,
     /// Further types (`aka_vcts`).
     pub aka_vcts: Vec<String>,
-    /// All claims that were told, those of the token itself among them.
+    /// All claims that were told, those of the token itself among them; of an mdoc `{namespace: {element: value}}`.
     pub claims: Value,
-    /// The key in `cnf`; it signed the presentation unless `waived` says otherwise.
+    /// The key in `cnf` or in the MSO; it signed the presentation unless `waived` says otherwise.
     pub holder: Option<PublicKey>,
     pub issued_at: Option<i64>,
     pub expires_at: Option<i64>,

@@ -37,6 +37,7 @@ fn envelopes(c: &mut Criterion) {
     let root_key = SecretKey::generate();
     let root = x509::root(&root_key, "예시 Root", 0, 90 * DAY).unwrap();
     let profile = x509::Profile {
+        country: None,
         cn: "예시 Issuer".into(),
         dns: vec!["issuer.example".into()],
         uri: vec![],

@@ -6,7 +6,7 @@
 //!
 //! One curve (P-256), one signature (ES256), one hash (SHA-256): what the profile of OpenID4VC High Assurance asks.
 //! RS256 exists for relying parties of the login that know nothing else, and Ed25519 for readers of the audit log's
-//! checkpoints, both behind `aws-lc`.
+//! checkpoints, both behind `aws-lc`; so do one-time codes by time, which authenticator apps make with HMAC-SHA-1.
 
 mod backend;
 mod der;
@@ -28,6 +28,8 @@ mod secret_key;
 mod signature;
 mod signer;
 pub mod strict_json;
+#[cfg(feature = "aws-lc")]
+pub mod totp;
 pub mod web_push;
 pub mod x509;
 

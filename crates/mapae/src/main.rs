@@ -44,7 +44,7 @@ enum Command {
     /// Badges: suspend, resume, revoke.
     #[command(subcommand)]
     Badge(mapae::lifecycle::cli::Command),
-    /// Wallet accounts: suspend, resume, unlock.
+    /// Wallet accounts: status, wipe, unlock.
     #[command(subcommand)]
     Account(mapae::account::cli::Command),
     /// Relying parties (이용기관): register, renew secrets, list.

@@ -232,13 +232,13 @@ impl Wallet {
 
     /// Accepts an offer of any issuer. `tx_code` is what the person typed, where the offer asks for it.
     pub fn receive(&self, link: String, tx_code: Option<String>) -> Result<Received, WalletError> {
-        let options = Options { tx_code: tx_code.as_deref(), copies: None };
+        let options = Options { tx_code: tx_code.as_deref(), ..Options::default() };
         self.call(|inner| Ok(drive(inner.receive(&link, options))??.into()))
     }
 
     /// Receives the badge of this phone's account, or its next batch of copies; goes on with what was begun.
     pub fn receive_badge(&self, tx_code: Option<String>) -> Result<Received, WalletError> {
-        let options = Options { tx_code: tx_code.as_deref(), copies: None };
+        let options = Options { tx_code: tx_code.as_deref(), ..Options::default() };
         self.call(|inner| Ok(drive(inner.receive_badge(options))??.into()))
     }
 

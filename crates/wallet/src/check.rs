@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use credential::sd_jwt::{KeyBinding, SdJwt, StatusClaim};
+use credential::mdoc::{self, SessionTranscript};
+use credential::sd_jwt::KeyBinding;
 use credential::status_list::verify_jwt;
 use credential::trust::{Anchor, TrustedRoots};
 use credential::types::Bilingual;
@@ -10,10 +11,9 @@ use credential::verify::{
     AcceptedTypes, ChainCache, HolderBinding, Policy, PresentationInput, Refusal, StatusAnswer, StatusRule,
     StatusSource, StatusVerdict, Unproven, verify,
 };
-use keys::PublicKey;
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::document::Document;
 use crate::ports::{Clock as _, DeviceKey as _, Http as _, Request, Shell};
 use crate::wallet::Wallet;
 
@@ -70,20 +70,30 @@ impl<S: Shell> Wallet<S> {
         let now = self.shell().clock().now_s();
         let holding = self.holding(holding)?;
         let copy = holding.copies.get(holding.next_copy(now)?)?;
-        let token = SdJwt::parse(&copy.credential).ok()?;
-        let holder = holder_key(token.dangerous_claims())?;
+        let document = Document::of(holding, copy)?;
+        let (holder, entry) = (document.holder_key()?, document.status());
         let nonce = keys::random::token();
-        let bound = token.select(&[]).ok()?.key_binding(&KeyBinding {
-            nonce: &nonce,
-            audience: AUDIENCE,
-            issued_at: now,
-            transaction_data_hashes: &[],
-        });
-        let signature = self.signing(&copy.key, holder).sign(bound.as_bytes()).await.ok()?;
-        let presentation = bound.finish(&signature);
+        let signing = self.signing(&copy.key, holder);
+        let made = match document {
+            Document::SdJwt(token) => {
+                let bound = token.select(&[]).ok()?.key_binding(&KeyBinding {
+                    nonce: &nonce,
+                    audience: AUDIENCE,
+                    issued_at: now,
+                    transaction_data_hashes: &[],
+                });
+                let signature = signing.sign(bound.as_bytes()).await.ok()?;
+                Presentation::SdJwt(bound.finish(&signature))
+            }
+            Document::Mdoc(document) => {
+                let transcript = SessionTranscript::openid4vp(AUDIENCE, &nonce, None, AUDIENCE);
+                let bound = document.select(&[]).ok()?.device_authentication(&transcript);
+                let signature = signing.sign(bound.as_bytes()).await.ok()?;
+                Presentation::Mdoc { response: bound.finish(&signature), transcript }
+            }
+        };
 
         let anchors = self.anchors();
-        let entry = status_claim(token.dangerous_claims());
         let list = match &entry {
             Some(claim) => self.status_list(&claim.uri, &anchors, now).await,
             None => StatusAnswer::Unavailable,
@@ -100,13 +110,22 @@ impl<S: Shell> Wallet<S> {
                 absent: Unproven::Accept,
             },
         };
-        let input = PresentationInput {
-            presentation: &presentation,
-            nonce: &nonce,
-            audience: AUDIENCE,
-            transaction_data_hashes: &[],
+        let (list, chains) = (OneList(list), ChainCache::new(0));
+        let verified = match &made {
+            Presentation::SdJwt(presentation) => {
+                let input = PresentationInput {
+                    presentation,
+                    nonce: &nonce,
+                    audience: AUDIENCE,
+                    transaction_data_hashes: &[],
+                };
+                verify(&input, &policy, &trust, &list, &chains, now)
+            }
+            Presentation::Mdoc { response, transcript } => {
+                let input = mdoc::PresentationInput { response, transcript };
+                mdoc::verify(&input, &policy, &trust, &list, &chains, now)
+            }
         };
-        let verified = verify(&input, &policy, &trust, &OneList(list), &ChainCache::new(0), now);
         let checked = match verified {
             Ok(verified) => {
                 let (status, status_age_s) = match verified.freshness.status {
@@ -162,21 +181,16 @@ fn refused(refusal: &Refusal) -> Checked {
     }
 }
 
+/// A presentation that never leaves the phone.
+enum Presentation {
+    SdJwt(String),
+    Mdoc { response: Vec<u8>, transcript: SessionTranscript },
+}
+
 struct OneList(StatusAnswer);
 
 impl StatusSource for OneList {
     fn list(&self, _uri: &str) -> StatusAnswer {
         self.0.clone()
     }
-}
-
-/// The key that a copy is bound to.
-pub(crate) fn holder_key(claims: &Value) -> Option<PublicKey> {
-    let jwk: keys::Jwk = serde_json::from_value(claims.get("cnf")?.get("jwk")?.clone()).ok()?;
-    PublicKey::from_jwk(&jwk).ok()
-}
-
-fn status_claim(claims: &Value) -> Option<StatusClaim> {
-    let list = claims.get("status")?.get("status_list")?;
-    Some(StatusClaim { uri: list.get("uri")?.as_str()?.to_owned(), index: list.get("idx")?.as_u64()? })
 }

@@ -206,7 +206,8 @@ impl Certified {
 
     fn below(root: Certificate, root_key: SecretKey, kind: Kind, until: i64) -> Certified {
         let key = SecretKey::generate();
-        let profile = Profile { cn: "예시 기관".to_owned(), dns: vec![], uri: vec![], kind };
+        let profile =
+            Profile { country: None, cn: "예시 기관".to_owned(), dns: vec![], uri: vec![], kind };
         let serial = x509::random_serial();
         let leaf =
             x509::issue(&root, &root_key, key.public_key(), &profile, NOW - 86_400, until, serial).unwrap();

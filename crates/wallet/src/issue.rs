@@ -19,6 +19,7 @@ mod sending;
 mod type_info;
 
 use credential::path::ClaimPath;
+use credential::types::Format;
 use keys::Jwk;
 use openid::vci::{Target, TxCode};
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,7 @@ pub const TOP_UP_BELOW: usize = 8;
 /// One copy of a credential, with the key it is bound to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Copy {
-    /// The credential as issued (`dc+sd-jwt`: compact, with all disclosures).
+    /// The credential as issued: an SD-JWT with all disclosures, or an mdoc's `IssuerSigned` in base64url.
     pub credential: Secret,
     /// The holder key.
     pub key: KeyHandle,
@@ -63,9 +64,9 @@ pub struct Holding {
     pub issuer: String,
     /// Credential configuration id at that issuer.
     pub configuration: String,
-    /// `dc+sd-jwt`
+    /// `dc+sd-jwt` or `mso_mdoc`
     pub format: String,
-    /// Credential type.
+    /// Credential type: the `vct`, or the document type of an mdoc.
     pub vct: String,
     /// The copies.
     pub copies: Vec<Copy>,
@@ -75,6 +76,11 @@ pub struct Holding {
 }
 
 impl Holding {
+    /// The format; `None` for one that this version does not know.
+    pub fn format(&self) -> Option<Format> {
+        Format::from_name(&self.format)
+    }
+
     /// How many copies are neither shown nor expired.
     pub fn unused(&self, now_s: i64) -> usize {
         self.copies.iter().filter(|copy| copy.shown == 0 && copy.is_current(now_s)).count()
@@ -105,6 +111,9 @@ pub struct Issuing {
     pub(crate) dpop: Option<HeldKey>,
     /// Fewer copies than the issuer's batch size.
     pub(crate) copies: Option<usize>,
+    /// The only format to ask for.
+    #[serde(default)]
+    pub(crate) format: Option<String>,
     /// The token response, once it came.
     #[serde(default)]
     pub(crate) token: Option<Secret>,

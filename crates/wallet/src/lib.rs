@@ -22,6 +22,7 @@
 
 pub mod account;
 pub mod check;
+mod document;
 #[cfg(test)]
 mod fixture;
 pub mod issue;

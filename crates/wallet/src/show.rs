@@ -1,11 +1,11 @@
 //! A held credential as its holder is shown it.
 
-use credential::path::ClaimPath;
-use credential::sd_jwt::SdJwt;
+use credential::path::{ClaimPath, Step};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::check::Checked;
+use crate::document::Document;
 use crate::issue::Holding;
 use crate::ports::{Clock as _, Shell};
 use crate::wallet::Wallet;
@@ -23,8 +23,10 @@ pub struct Shown {
     pub name_ko: String,
     /// Its name in English.
     pub name_en: String,
-    /// Credential type.
+    /// Credential type: the `vct`, or the document type of an mdoc.
     pub vct: String,
+    /// `dc+sd-jwt` or `mso_mdoc`
+    pub format: String,
     /// Credential issuer identifier.
     pub issuer: String,
     /// Copies that are neither shown nor expired.
@@ -52,16 +54,28 @@ impl<S: Shell> Wallet<S> {
 impl Shown {
     fn of(holding: &Holding, now: i64) -> Shown {
         let newest = holding.copies.iter().max_by_key(|copy| copy.expires_at.unwrap_or(i64::MAX));
-        let mut claims = newest
-            .and_then(|copy| SdJwt::parse(&copy.credential).ok())
-            .and_then(|token| token.dangerous_claims().as_object().cloned())
-            .unwrap_or_default();
-        claims.retain(|name, _| !OF_THE_TOKEN.contains(&name.as_str()));
+        let document = newest.and_then(|copy| Document::of(holding, copy));
+        let told = document.as_ref().and_then(|document| document.claims().as_object().cloned());
+        let (mut claims, mut name_space) = (told.unwrap_or_default(), None);
+        match document {
+            Some(Document::SdJwt(_)) | None => {
+                claims.retain(|name, _| !OF_THE_TOKEN.contains(&name.as_str()));
+            }
+            Some(Document::Mdoc(_)) => {
+                // A document of one namespace is read like any other credential.
+                if let (1, Some((only, Value::Object(elements)))) = (claims.len(), claims.iter().next()) {
+                    name_space = Some(only.clone());
+                    claims = elements.clone();
+                }
+            }
+        }
         let info = holding.type_info.as_ref();
         let name =
             |language: &str| info.and_then(|info| info.name(language)).unwrap_or(&holding.vct).to_owned();
         let label = |claim: &str, language: &str| {
-            let path = ClaimPath::claim(claim);
+            let steps = name_space.iter().map(String::as_str).chain([claim]);
+            let path = ClaimPath::new(steps.map(|step| Step::Key(step.to_owned())).collect());
+            let path = path.unwrap_or_else(|_| ClaimPath::claim(claim));
             info.map_or_else(|| claim.to_owned(), |info| info.label(&path, language))
         };
         Shown {
@@ -69,6 +83,7 @@ impl Shown {
             name_ko: name("ko"),
             name_en: name("en"),
             vct: holding.vct.clone(),
+            format: holding.format.clone(),
             issuer: holding.issuer.clone(),
             unused_copies: holding.unused(now),
             copies: holding.copies.len(),

@@ -1,5 +1,6 @@
 //! What the vault holds.
 
+use credential::types::Format;
 use keys::{Jwk, JwkSet};
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,14 @@ pub struct State {
     /// The history.
     #[serde(default)]
     pub usage: Vec<UsageRecord>,
+}
+
+impl State {
+    /// The credential that stands on the card: the same badge may be held as a mobile document too.
+    pub fn card(&self) -> Option<&Holding> {
+        let token = |held: &&Holding| held.format() == Some(Format::SdJwtVc);
+        self.holdings.iter().find(token).or_else(|| self.holdings.first())
+    }
 }
 
 impl Default for State {

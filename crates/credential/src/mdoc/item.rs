@@ -3,13 +3,14 @@
 
 use ciborium::Value;
 use coset::{AsCborValue, CoseSign1};
-use keys::{Sha256, x509::MAX_CHAIN};
+use keys::{PublicKey, Sha256, x509::MAX_CHAIN};
 use serde_json::{Map as JsonMap, Value as Json};
 
 use super::cbor::{Members, Writer, encoded, parse, to_json, unsigned};
 use super::mso::Mso;
 use super::{MAX_DOCUMENT, MAX_ELEMENTS, MIN_SALT, MdocError};
 use crate::cose::{X5CHAIN, certificates, header_value, is_es256};
+use crate::sd_jwt::StatusClaim;
 
 /// A parsed `IssuerSigned` (§8.3.2.1.2.2).
 #[derive(Debug, Clone)]
@@ -96,8 +97,18 @@ impl IssuerSigned {
         self.mso.valid_until
     }
 
+    /// The holder's key, as if the issuer's signature verified.
+    pub fn dangerous_device_key(&self) -> &PublicKey {
+        &self.mso.device_key
+    }
+
+    /// Where the status is found, as if the issuer's signature verified.
+    pub fn dangerous_status(&self) -> Option<&StatusClaim> {
+        self.mso.status.as_ref()
+    }
+
     /// The issuer's certificates, leaf first (§9.1.2.4: unprotected).
-    pub(super) fn x5chain(&self) -> Option<Vec<Vec<u8>>> {
+    pub fn x5chain(&self) -> Option<Vec<Vec<u8>>> {
         let chain = certificates(header_value(&self.auth.unprotected, X5CHAIN)?)?;
         (!chain.is_empty() && chain.len() <= MAX_CHAIN + 1).then_some(chain)
     }

@@ -14,7 +14,7 @@ use crate::path::ClaimPath;
 use crate::sd_jwt::{SelectError, StatusClaim};
 use crate::status_list::week::Week;
 use crate::verify::{
-    AcceptedTypes, HolderBinding, Policy, Refusal, StatusRule, StatusVerdict, Unproven, Waiver,
+    AcceptedTypes, HolderBinding, Policy, Refusal, StatusRule, StatusVerdict, Unproven, Verified, Waiver,
 };
 
 const DOC_TYPE: &str = "example.mapae.badge.1";
@@ -109,9 +109,10 @@ fn what_was_issued_and_told_verifies_and_says_no_more_than_was_told() {
         verified.claims,
         json!({ NAME_SPACE: { "name": { "ko": "예시온", "en": "Sion Ye" }, "inst_code": "0000001" } })
     );
-    assert_eq!(verified.doc_type, DOC_TYPE);
-    assert_eq!(verified.holder, *world.holder.public_key());
-    assert_eq!((verified.issued_at, verified.expires_at), Week::of(NOW).validity(2));
+    assert_eq!(verified.vct, DOC_TYPE);
+    assert_eq!(verified.holder.as_ref(), Some(world.holder.public_key()));
+    let (from, until) = Week::of(NOW).validity(2);
+    assert_eq!((verified.issued_at, verified.expires_at), (Some(from), Some(until)));
     assert_eq!(verified.issuer.name.ko, "예시부");
     assert_eq!(verified.freshness.status, StatusVerdict::Valid { age: 10 });
     assert_eq!(verified.status_claim, Some(StatusClaim { uri: LIST.to_owned(), index: 77 }));
@@ -283,7 +284,7 @@ proptest! {
         changed[at.index(response.len())] ^= flip;
         if let Ok(verified) = check(&world, &changed) {
             prop_assert_eq!(verified.claims, claims);
-            prop_assert_eq!(verified.doc_type, DOC_TYPE);
+            prop_assert_eq!(verified.vct, DOC_TYPE);
         }
     }
 

@@ -1,5 +1,5 @@
-//! Whether a presented document holds: one total function, under the same [`Policy`] and with the same [`Refusal`]s as
-//! [`crate::verify`].
+//! Whether a presented document holds: one total function, under the same [`Policy`], with the same [`Refusal`]s and
+//! the same [`Verified`] as [`crate::verify`].
 //!
 //! Order of the checks: form and digests, type, issuer's chain, accreditation, signature, validity, holder binding,
 //! status, elements. Nonce and verifier are in the session transcript that the device key signs: an answer to another
@@ -9,19 +9,17 @@
 use ciborium::Value;
 use coset::{AsCborValue, CoseSign1};
 use keys::PublicKey;
-use serde_json::Value as Json;
 
 use super::cbor::{Members, encoded, parse, unsigned};
 use super::item::IssuerSigned;
 use super::{MAX_DOCUMENT, MdocError, SessionTranscript};
 use crate::CLOCK_SKEW;
 use crate::cose::{is_es256, verifies};
-use crate::sd_jwt::StatusClaim;
 use crate::status_list::week::Week;
 use crate::trust::{Origin, TrustSource};
 use crate::verify::{
     AcceptedTypes, ChainCache, Freshness, HolderBinding, Policy, Refusal, StatusSource, StatusVerdict,
-    VerifiedIssuer, Waiver, check_status,
+    Verified, VerifiedIssuer, Waiver, check_status,
 };
 
 /// What was presented, and what it must be bound to.
@@ -31,27 +29,6 @@ pub struct PresentationInput<'a> {
     pub response: &'a [u8],
     /// The transcript as the verifier knows it.
     pub transcript: &'a SessionTranscript,
-}
-
-/// A document that holds. Times in seconds since 1970.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Verified {
-    pub issuer: VerifiedIssuer,
-    pub doc_type: String,
-    /// What was told: `{namespace: {element: value}}`.
-    pub claims: Json,
-    /// The key in the MSO; it signed the presentation unless `waived` says otherwise.
-    pub holder: PublicKey,
-    /// `signed`
-    pub issued_at: i64,
-    /// `validUntil`
-    pub expires_at: i64,
-    /// Where the status is found.
-    pub status_claim: Option<StatusClaim>,
-    /// `holder_binding` is unknown in this format.
-    pub freshness: Freshness,
-    /// What the policy waived and this result therefore does not say.
-    pub waived: Vec<Waiver>,
 }
 
 /// Verifies a presentation. `now` in seconds since 1970.
@@ -115,11 +92,12 @@ fn into_verified(
     let mso = document.mso.clone();
     Verified {
         issuer,
-        doc_type: mso.doc_type,
+        vct: mso.doc_type,
+        aka_vcts: Vec::new(),
         claims: document.into_claims(),
-        holder: mso.device_key,
-        issued_at: mso.signed,
-        expires_at: mso.valid_until,
+        holder: Some(mso.device_key),
+        issued_at: Some(mso.signed),
+        expires_at: Some(mso.valid_until),
         status_claim: mso.status,
         freshness: Freshness {
             status,

@@ -60,7 +60,7 @@ fn a_broken_file_is_told_with_its_line() {
     assert_eq!(error.line, line_with("path = [\"rank\"]"), "{error}");
     let error = broken("vct = \"badge\" ", "vct = \"http://id.example\" ");
     assert_eq!(error.line, line_with("vct = \"badge\""), "{error}");
-    let error = broken("formats = [\"dc+sd-jwt\"]", "formats = []");
+    let error = broken("formats = [\"dc+sd-jwt\", \"mso_mdoc\"]", "formats = []");
     assert_eq!(error.line, line_with("formats = "), "{error}");
     let error = broken("#0b2545", "navy");
     assert_eq!(error.line, line_with("background_color"), "{error}");
@@ -110,4 +110,42 @@ fn a_text_is_told_in_the_language_it_has() {
     assert_eq!(text_in(&json!({"ko": "예시"}), "en"), Some("예시"));
     assert_eq!(text_in(&json!("예시"), "en"), Some("예시"));
     assert_eq!(text_in(&json!(1), "en"), None);
+}
+
+#[test]
+fn a_document_tells_what_the_other_format_tells_but_nothing_that_is_for_one_audience_alone() {
+    let badge = badge();
+    assert!(badge.is_issued_as(Format::Mdoc) && badge.is_issued_as(Format::SdJwtVc));
+    assert_eq!(
+        badge.type_names().collect::<Vec<_>>(),
+        ["https://id.example.go.kr/types/badge", "io.mapae.badge.1"]
+    );
+    let secret = keys::SecretKey::generate();
+    let issuance = crate::mdoc::Issuance {
+        issuer: &crate::mdoc::Issuer::new(&[]),
+        doc_type: badge.doctype.as_deref().unwrap(),
+        elements: &badge.elements(&values()).unwrap(),
+        device_key: secret.public_key(),
+        status: None,
+        issued_at: 0,
+        expires_at: 1,
+    };
+    let signed = crate::mdoc::IssuerSigned::parse(&crate::mdoc::issue(&issuance, &secret).unwrap()).unwrap();
+    let told = &signed.dangerous_claims()["io.mapae.badge.1"];
+    let mut expected = Value::Object(values());
+    expected.as_object_mut().unwrap().remove("link_id");
+    assert_eq!(*told, expected);
+
+    let path = |steps: &[&str]| ClaimPath::from_value(&json!(steps)).unwrap();
+    let name = |format, steps: &[&str]| badge.claim_at(format, &path(steps)).map(Claim::name);
+    assert_eq!(name(Format::SdJwtVc, &["name", "ko"]), Some("name"));
+    assert_eq!(name(Format::Mdoc, &["io.mapae.badge.1", "name"]), Some("name"));
+    for foreign in [&["name"][..], &["name", "ko"], &["org.iso.18013.5.1", "name"], &["io.mapae.badge.1"]] {
+        assert_eq!(name(Format::Mdoc, foreign), None, "{foreign:?}");
+    }
+    let mut short = values();
+    short.remove("name");
+    assert_eq!(badge.elements(&short).unwrap_err(), ClaimsError::Missing("name".into()));
+    let no_document = CredentialType { doctype: None, ..badge };
+    assert_eq!(no_document.elements(&values()).unwrap_err(), ClaimsError::NoDocument);
 }

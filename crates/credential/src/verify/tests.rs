@@ -357,7 +357,8 @@ fn a_checked_chain_counts_under_the_roots_it_was_checked_with_only() {
 fn a_checked_chain_ends_with_its_certificate() {
     use keys::x509::{Profile, issue, random_serial};
     let mut world = World::new();
-    let profile = Profile { cn: "예시".to_owned(), dns: vec![], uri: vec![], kind: Kind::Issuer };
+    let profile =
+        Profile { country: None, cn: "예시".to_owned(), dns: vec![], uri: vec![], kind: Kind::Issuer };
     let key = world.issuer_key.public_key();
     let leaf = issue(&world.root, &world.root_key, key, &profile, NOW - 5, NOW + 5, random_serial()).unwrap();
     world.x5c = vec![leaf.der().to_vec()];

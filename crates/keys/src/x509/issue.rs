@@ -77,6 +77,8 @@ impl Kind {
 /// Who a certificate is for, and what for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
+    /// Country, two capital letters (ISO 3166-1): readers of mobile documents ask for one.
+    pub country: Option<String>,
     /// Common name, 1 to 64 characters (RFC 5280 ub-common-name).
     pub cn: String,
     /// DNS names for subjectAltName.
@@ -94,8 +96,19 @@ pub fn random_serial() -> [u8; 16] {
 
 /// A self-signed root, valid from `from` to `to` (seconds since 1970).
 pub fn root(signer: &dyn Signer, cn: &str, from: i64, to: i64) -> Result<Certificate, IssueError> {
+    root_in(None, signer, cn, from, to)
+}
+
+/// As [`root`], of a country (two capital letters).
+pub fn root_in(
+    country: Option<&str>,
+    signer: &dyn Signer,
+    cn: &str,
+    from: i64,
+    to: i64,
+) -> Result<Certificate, IssueError> {
     let key = signer.public_key();
-    let name = name(cn)?;
+    let name = name(country, cn)?;
     let extensions =
         [authority(Some(1)), key_usage(KeyUsages::KeyCertSign | KeyUsages::CRLSign), subject_key(key)];
     let tbs = Tbs { serial: random_serial(), issuer: &name, subject: &name, key, from, to };
@@ -138,7 +151,7 @@ pub fn issue(
     }
     extensions.push(subject_key(key));
     extensions.push(issuer_key(ca));
-    let subject = name(&profile.cn)?;
+    let subject = name(profile.country.as_deref(), &profile.cn)?;
     Tbs { serial, issuer: &ca.subject, subject: &subject, key, from, to }.sign(signer, &extensions)
 }
 
@@ -200,13 +213,22 @@ fn time(seconds: i64) -> Result<Vec<u8>, IssueError> {
 }
 
 /// A Name that is one common name.
-pub(super) fn name(cn: &str) -> Result<Vec<u8>, IssueError> {
+pub(super) fn name(country: Option<&str>, cn: &str) -> Result<Vec<u8>, IssueError> {
     if cn.is_empty() || cn.chars().count() > 64 || cn.chars().any(char::is_control) {
         return Err(IssueError::Name);
     }
+    const COUNTRY: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x06];
     const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
-    let attribute = tlv(0x30, &[&COMMON_NAME, &tlv(0x0c, &[cn.as_bytes()])]);
-    Ok(tlv(0x30, &[&tlv(0x31, &[&attribute])]))
+    const UTF8: u8 = 0x0c;
+    const PRINTABLE: u8 = 0x13;
+    let attribute =
+        |of: &[u8], kind, text: &str| tlv(0x31, &[&tlv(0x30, &[of, &tlv(kind, &[text.as_bytes()])])]);
+    let common_name = attribute(&COMMON_NAME, UTF8, cn);
+    let Some(country) = country else { return Ok(tlv(0x30, &[&common_name])) };
+    if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
+        return Err(IssueError::Name);
+    }
+    Ok(tlv(0x30, &[&attribute(&COUNTRY, PRINTABLE, country), &common_name]))
 }
 
 /// One extension as DER, or none where its value has no encoding.

@@ -7,7 +7,7 @@ mod issue;
 
 pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE};
 pub use chain::{ChainError, MAX_CHAIN, Purpose, verify_chain};
-pub use issue::{IssueError, Kind, Profile, issue, random_serial, root};
+pub use issue::{IssueError, Kind, Profile, issue, random_serial, root, root_in};
 
 use x509_cert::der::oid::ObjectIdentifier;
 

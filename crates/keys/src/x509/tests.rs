@@ -40,7 +40,7 @@ impl Party {
     /// A certificate that no rule of ours would make, with these extensions.
     fn below_with(&self, extensions: &[Option<Vec<u8>>]) -> Self {
         let key = SecretKey::generate();
-        let subject = name(&format!("예시 {}", key.public_key().thumbprint())).unwrap();
+        let subject = name(None, &format!("예시 {}", key.public_key().thumbprint())).unwrap();
         let tbs = Tbs {
             serial: random_serial(),
             issuer: &self.certificate.subject,
@@ -60,7 +60,7 @@ impl Party {
 
 fn profile(kind: Kind) -> Profile {
     let uri = vec!["https://issuer.example/1741000".into()];
-    Profile { cn: format!("예시 {kind:?}"), dns: vec!["issuer.example".into()], uri, kind }
+    Profile { country: None, cn: format!("예시 {kind:?}"), dns: vec!["issuer.example".into()], uri, kind }
 }
 
 fn check(chain: &[&Party], root: &Party, purpose: Purpose) -> Result<Certificate, ChainError> {
@@ -229,7 +229,7 @@ fn a_root_is_no_leaf() {
 #[test]
 fn a_self_signed_leaf_is_not_trusted_even_as_its_own_anchor() {
     let key = SecretKey::generate();
-    let name = name("예시").unwrap();
+    let name = name(None, "예시").unwrap();
     let tbs =
         Tbs { serial: [1; 16], issuer: &name, subject: &name, key: key.public_key(), from: FROM, to: TO };
     let certificate = tbs.sign(&key, &[key_usage(KeyUsages::DigitalSignature.into())]).unwrap();
@@ -329,11 +329,15 @@ fn names_have_their_form() {
         issue(&root.certificate, &root.key, key.public_key(), &profile, FROM, TO, serial)
     };
     let good = profile(Kind::Issuer);
-    assert!(made(Profile { cn: "가".repeat(64), ..good.clone() }, [1; 16]).is_ok());
+    assert!(
+        made(Profile { country: Some("KR".into()), cn: "가".repeat(64), ..good.clone() }, [1; 16]).is_ok()
+    );
     for broken in [
-        Profile { cn: String::new(), ..good.clone() },
-        Profile { cn: "가".repeat(65), ..good.clone() },
-        Profile { cn: "a\0b".into(), ..good.clone() },
+        Profile { country: None, cn: String::new(), ..good.clone() },
+        Profile { country: Some("kr".into()), ..good.clone() },
+        Profile { country: Some("KOR".into()), ..good.clone() },
+        Profile { country: None, cn: "가".repeat(65), ..good.clone() },
+        Profile { country: None, cn: "a\0b".into(), ..good.clone() },
         Profile { dns: vec![String::new()], ..good.clone() },
         Profile { dns: vec!["예시.example".into()], ..good.clone() },
         Profile { dns: vec!["a b.example".into()], ..good.clone() },
@@ -387,7 +391,7 @@ fn unknown(critical: bool) -> Option<Vec<u8>> {
 fn an_unknown_critical_extension_is_refused_an_uncritical_one_is_not() {
     let root = Party::root();
     assert!(check(&[&root.below_with(&[unknown(false)])], &root, Purpose::Any).is_ok());
-    let subject = name("예시").unwrap();
+    let subject = name(None, "예시").unwrap();
     let tbs = Tbs {
         serial: [1; 16],
         issuer: &root.certificate.subject,
@@ -473,7 +477,7 @@ proptest! {
         prop_assume!(serial != [0; 16]);
         let root = Party::root();
         let key: &PublicKey = root.key.public_key();
-        let profile = Profile { cn: cn.clone(), dns: vec![], uri: vec![], kind: Kind::StatusList };
+        let profile = Profile { country: None, cn: cn.clone(), dns: vec![], uri: vec![], kind: Kind::StatusList };
         let made = issue(&root.certificate, &root.key, key, &profile, FROM, TO, serial).unwrap();
         prop_assert_eq!(made.subject_common_name(), Some(cn.as_str()));
         let start = serial.iter().position(|byte| *byte != 0).unwrap();

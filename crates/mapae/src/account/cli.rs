@@ -1,4 +1,5 @@
-//! `mapae account`: what the loss desk and the unlock desk do at the console, for whoever runs the server.
+//! `mapae account`: what the unlock desk does at the console, for whoever runs the server. Stopping and resuming is
+//! `mapae badge`'s.
 //!
 //! Whoever runs these commands operates the server; the persons named by `--by` and `--second` answer for the act
 //! ([`crate::staff::order`]).
@@ -8,13 +9,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::standing::{Standing, of_employee};
-use crate::lifecycle::{self, Badge, By, ChangeError, Reason};
-use crate::operations::store::StoreError;
+use crate::account;
+use crate::lifecycle::By;
 use crate::operations::{Config, Platform, SystemClock};
 use crate::personnel::Employee;
 use crate::staff::Duty;
 use crate::staff::order::{Holder, person};
-use crate::{account, operations::store::Tx};
 
 /// What can be asked for.
 #[derive(Debug, clap::Subcommand)]
@@ -23,28 +23,6 @@ pub enum Command {
     Status {
         #[command(flatten)]
         holder: Holder,
-    },
-    /// Stop an official's badge and account at once. Only `resume` undoes it.
-    Suspend {
-        #[command(flatten)]
-        holder: Holder,
-        /// Staff id of the security officer or HR manager who orders it.
-        #[arg(long)]
-        by: String,
-        /// The phone was stolen rather than lost.
-        #[arg(long)]
-        stolen: bool,
-    },
-    /// Make a suspended badge and account good again.
-    Resume {
-        #[command(flatten)]
-        holder: Holder,
-        /// Staff id of the security officer or HR manager who orders it.
-        #[arg(long)]
-        by: String,
-        /// The report was a mistake rather than the phone found again.
-        #[arg(long)]
-        mistake: bool,
     },
     /// Order the phone of a suspended official to forget everything, the next time it asks.
     Wipe {
@@ -90,20 +68,6 @@ async fn perform(platform: &Arc<Platform>, command: Command) -> Result<(bool, Va
             let standing = of_employee(&platform.store, &employee.id).await?;
             let text = standing.as_ref().map_or_else(|| "no account".to_owned(), line);
             Ok((holder.json, standing.as_ref().map_or(Value::Null, object), text))
-        }
-        Command::Suspend { holder, by, stolen } => {
-            let employee = holder.find(platform).await?;
-            let by = ordered_by(platform, &by, &employee).await?;
-            let reason = if stolen { Reason::Theft } else { Reason::Loss };
-            change(platform, &employee, by, reason, true).await?;
-            after(platform, holder.json, &employee, "suspended").await
-        }
-        Command::Resume { holder, by, mistake } => {
-            let employee = holder.find(platform).await?;
-            let by = ordered_by(platform, &by, &employee).await?;
-            let reason = if mistake { Reason::Mistake } else { Reason::Found };
-            change(platform, &employee, by, reason, false).await?;
-            after(platform, holder.json, &employee, "resumed").await
         }
         Command::Wipe { holder, by } => {
             let employee = holder.find(platform).await?;
@@ -157,43 +121,4 @@ async fn ordered_by(platform: &Platform, login: &str, holder: &Employee) -> Resu
     let duties = [Duty::SecurityOfficer, Duty::HrManager];
     let (actor, duty) = person(platform, login, holder, &duties).await?;
     Ok(By { actor, duty: duty.as_str().to_owned() })
-}
-
-/// Suspends or resumes the live badge with everything that hangs on it; an account that holds none yet is changed
-/// alone.
-async fn change(
-    platform: &Platform,
-    employee: &Employee,
-    by: By,
-    reason: Reason,
-    suspend: bool,
-) -> Result<(), AnyError> {
-    let employee_id = employee.id.clone();
-    let pending = of_employee(&platform.store, &employee.id).await?;
-    platform
-        .store
-        .write::<_, ChangeError, _>(move |tx| {
-            Box::pin(async move {
-                let badge = Badge::live_of_employee_in(tx, &employee_id).await?;
-                if suspend {
-                    lifecycle::suspend_employee(tx, &employee_id, &by, reason).await?;
-                } else if let Some(badge) = &badge {
-                    lifecycle::resume(tx, &badge.id, &by, reason).await?;
-                }
-                match pending {
-                    Some(account)
-                        if badge.is_none_or(|badge| badge.account_id.as_ref() != Some(&account.id)) =>
-                    {
-                        alone(tx, &account.id, suspend).await.map_err(ChangeError::from)
-                    }
-                    _ => Ok(()),
-                }
-            })
-        })
-        .await?;
-    Ok(())
-}
-
-async fn alone(tx: &mut Tx, account_id: &str, suspend: bool) -> Result<(), StoreError> {
-    if suspend { account::suspend(tx, account_id).await } else { account::resume(tx, account_id).await }
 }

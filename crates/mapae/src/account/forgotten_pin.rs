@@ -15,7 +15,7 @@ use crate::application;
 use crate::audit;
 use crate::notification::{self, Message, Topic};
 use crate::operations::store::params;
-use crate::operations::{Language, Platform, language, limits};
+use crate::operations::{Platform, language, limits};
 use crate::personnel;
 
 /// Says who the holder is. Right: a one-time password is on its way; wrong: one answer for every mismatch.
@@ -66,6 +66,8 @@ pub(super) async fn reset(platform: &Platform, text: &str) -> Result<AccountStat
         effect::proven_pin_key(platform, &pin_key, &pin_proof, &account.id, &account.device_thumbprint)?;
     let sealed = platform.sealer.seal("account", "pin_key", &account.pin_place(), &key.to_sec1());
     let notice = notice(platform, &account).await?;
+    let second =
+        notification::second_notice(platform, &account.employee_id, "account.sms.pin_reset", &[]).await?;
     let (read, now_ms) = (account.clone(), platform.now_ms());
     platform
         .store
@@ -101,6 +103,9 @@ pub(super) async fn reset(platform: &Platform, text: &str) -> Result<AccountStat
                 };
                 audit::record(tx, record).await?;
                 notification::enqueue(tx, notice).await?;
+                if let Some(second) = second {
+                    notification::enqueue(tx, second).await?;
+                }
                 notification::tell(tx, &read.id, PushKind::Activity).await?;
                 Ok(())
             })
@@ -116,6 +121,7 @@ async fn notice(platform: &Platform, account: &Account) -> Result<Message, Devic
         .await
         .map_err(|error| DeviceRefusal::Internal(error.to_string()))?
         .ok_or(DeviceRefusal::PhoneChanged)?;
-    let text = language::text(Language::Ko, "account.sms.pin_reset");
+    let told_in = notification::language_of(platform, &account.employee_id).await?;
+    let text = language::text(told_in, "account.sms.pin_reset");
     Ok(Message::sms(platform, Topic::Notice, &phone, text))
 }

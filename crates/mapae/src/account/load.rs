@@ -4,13 +4,10 @@ use keys::SecretKey;
 use sqlx::AssertSqlSafe;
 
 use super::record::pin_place;
-use crate::operations::store::{StoreError, Tx, Value, params, places};
+use crate::operations::store::{STATEMENT_ROWS, StoreError, Tx, Value, params, places};
 use crate::operations::{Platform, id, limits};
 
-/// Rows of one statement.
-const ROWS: usize = 250;
-
-/// An account that waits for its badge, as a registration leaves it. Its private keys are thrown away.
+/// An account as the issue of its badge leaves it. Its private keys are thrown away.
 #[derive(Debug)]
 pub struct NewPhone {
     pub id: String,
@@ -29,7 +26,7 @@ impl NewPhone {
             id.as_str(),
             employee_id,
             application_id,
-            "pending",
+            "active",
             device.to_sec1().to_vec(),
             thumbprint,
             platform.sealer.seal("account", "pin_key", &place, &pin.to_sec1()),
@@ -47,7 +44,7 @@ impl NewPhone {
 
 /// Writes them.
 pub async fn load(tx: &mut Tx, phones: &[NewPhone]) -> Result<(), StoreError> {
-    for some in phones.chunks(ROWS) {
+    for some in phones.chunks(STATEMENT_ROWS) {
         // Fixed words and placeholders.
         let sql = format!(
             "INSERT INTO account (id, employee_id, application_id, state, device_key, device_thumbprint, pin_key, \

@@ -19,7 +19,7 @@ use crate::application::{self, Activation};
 use crate::audit;
 use crate::notification::{self, Message, Topic};
 use crate::operations::store::{Row, StoreError, Tx, params};
-use crate::operations::{Language, Platform, id, language, limits};
+use crate::operations::{Platform, id, language, limits};
 use crate::personnel;
 
 /// What the seal of an onboarding token is for.
@@ -226,8 +226,9 @@ async fn send_otp(
     let otp = keys::Zeroizing::new(keys::random::digits(limits::OTP_DIGITS.size()));
     let hash = otp_hash(platform, &onboarding.id, &otp);
     let expires_at = now_ms.saturating_add(limits::OTP_LIFE.get());
+    let told_in = notification::language_of(platform, &onboarding.employee_id).await?;
     let text =
-        keys::Zeroizing::new(language::format(Language::Ko, "account.sms.otp", &[("otp", otp.to_string())]));
+        keys::Zeroizing::new(language::format(told_in, "account.sms.otp", &[("otp", otp.to_string())]));
     let message = Message::sms(platform, Topic::Code, phone, &text).until(expires_at);
     let sent = platform
         .store

@@ -14,7 +14,7 @@ use super::record::Account;
 use crate::application;
 use crate::notification::{self, Message, Topic};
 use crate::operations::store::{Row, StoreError, Tx, params};
-use crate::operations::{Language, Platform, id, language, limits};
+use crate::operations::{Platform, id, language, limits};
 
 /// What is proved for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,8 +120,9 @@ where
     };
     let otp = keys::Zeroizing::new(keys::random::digits(limits::OTP_DIGITS.size()));
     let hash = onboarding::otp_hash(platform, &begun.id, &otp);
+    let told_in = notification::language_of(platform, &account.employee_id).await?;
     let text =
-        keys::Zeroizing::new(language::format(Language::Ko, "account.sms.otp", &[("otp", otp.to_string())]));
+        keys::Zeroizing::new(language::format(told_in, "account.sms.otp", &[("otp", otp.to_string())]));
     let message = Message::sms(platform, Topic::Code, &phone, &text).until(begun.otp_expires_at);
     let row = (begun.id.clone(), account.id.clone(), begun.otp_expires_at, begun.expires_at);
     platform

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::people;
 use super::record::{self, Application, By, Entry, advance};
+use super::said;
 use super::state::{Act, Kind, State};
 use crate::operations::problem::Problem;
 use crate::operations::store::{StoreError, params};
@@ -140,6 +141,7 @@ pub async fn apply(
     let act = if request.submit { Act::Submit } else { Act::Create };
     let entry = Entry::new(platform, act, By::applicant(employee_id), Some(request.note.trim()));
     let (row, key) = (application.clone(), request.key.clone());
+    let sealed = request.submit.then(|| said::seal(platform, &row.id, &employee));
     let made = platform
         .store
         .write::<_, ApplyError, _>(move |tx| {
@@ -184,6 +186,9 @@ pub async fn apply(
                     params![row.id.as_str(), row.employee_id.as_str()],
                 )
                 .await?;
+                if let Some(sealed) = sealed {
+                    said::keep(tx, &row.id, sealed).await?;
+                }
                 entry.write(tx, &row.id, row.state, now).await?;
                 Ok(true)
             })
@@ -252,6 +257,7 @@ pub async fn submit(
         .await?
         .ok_or(ApplyError::NobodyDecides)?;
     let now = platform.clock.now_ms();
+    let sealed = said::seal(platform, &application.id, &employee);
     let entry = Entry::new(platform, Act::Submit, By::applicant(employee_id), Some(note.trim()));
     platform
         .store
@@ -261,6 +267,7 @@ pub async fn submit(
                 if !advance(tx, &application.id, State::Draft, entry, ends_at, now).await? {
                     return Err(ApplyError::Moved);
                 }
+                said::keep(tx, &application.id, sealed).await?;
                 tx.execute(
                     "UPDATE application SET agency_code = $1, department_id = $2, head_department_id = $3 WHERE id = $4",
                     params![employee.agency.code, employee.department_id, head, application.id],

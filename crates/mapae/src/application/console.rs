@@ -10,10 +10,12 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::comment::{self, Said};
 use super::decide::{self, Authority, DecideError, Decision};
 use super::delegation::{self, DelegationKind, Lending};
 use super::queue::{self, Cursor};
 use super::record::{self, Application};
+use super::said::{self, Changed};
 use super::state::{State, Step};
 use super::view::{self, Names, Station};
 use super::{invitation, people};
@@ -49,6 +51,8 @@ pub(super) struct Line {
     pub(super) kind: &'static str,
     pub(super) state: (&'static str, &'static str),
     pub(super) age: &'static str,
+    /// The HR record says something else than when the application was sent.
+    pub(super) changed: bool,
 }
 
 fn age(now: i64, since: i64) -> &'static str {
@@ -65,6 +69,14 @@ pub(super) async fn lines(
     names: &mut Names,
     applications: Vec<Application>,
 ) -> Result<Vec<Line>, PersonnelError> {
+    for application in &applications {
+        names.learn(platform, &application.employee_id).await?;
+    }
+    let known: Vec<(&Application, &Employee)> = applications
+        .iter()
+        .filter_map(|application| Some((application, names.get(&application.employee_id)?)))
+        .collect();
+    let changed = said::differ(platform, page, &known).await?;
     let mut lines = Vec::with_capacity(applications.len());
     for application in applications {
         let (name, unit) = match names.learn(platform, &application.employee_id).await? {
@@ -84,6 +96,7 @@ pub(super) async fn lines(
             kind: view::kind_key(application.kind),
             state: view::state_words(application.state),
             age: age(page.now_ms, application.since),
+            changed: changed.contains(&application.id),
             application,
         });
     }
@@ -206,6 +219,12 @@ struct One {
     seen: String,
     message: Option<Fate>,
     may_invite: bool,
+    /// What the record says now and did not when the application was sent.
+    changed: Vec<Changed>,
+    /// What made the person's present badge untrue, and when.
+    outdated: Option<(&'static str, i64)>,
+    comments: Vec<Said>,
+    may_comment: bool,
     problem: Option<String>,
     reason: String,
     csrf: String,
@@ -288,7 +307,7 @@ async fn one(
     show_one(page.signed_in(Area::Console, who.who()), &who, &platform, &id, None, String::new()).await
 }
 
-async fn show_one(
+pub(super) async fn show_one(
     page: Page,
     who: &Actor,
     platform: &Platform,
@@ -338,6 +357,13 @@ async fn show_one(
             .await
             .map_err(told(&page))?
             .is_some();
+    let identity = step == Some(Step::IdentityCheck);
+    let changed =
+        said::changed(platform, &page, &application, &employee, identity).await.map_err(told(&page))?;
+    let outdated = said::badge_outdated(platform, &application.employee_id).await.map_err(told(&page))?;
+    let own = application.employee_id == who.employee_id;
+    let comments = comment::said(platform, &page, &application.id, own).await.map_err(told(&page))?;
+    let may_comment = !own && who.duties.iter().all(|held| held.duty != Duty::Auditor);
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status);
     let view = One {
         kind: view::kind_key(application.kind),
@@ -356,6 +382,10 @@ async fn show_one(
         not_mine,
         message,
         may_invite,
+        changed,
+        outdated,
+        comments,
+        may_comment,
         reason,
     };
     Ok(render_with(status, &view))

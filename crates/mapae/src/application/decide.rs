@@ -196,7 +196,7 @@ pub async fn decide(
                 return Err(DecideError::PhoneChanged);
             }
             let phone = application.frozen_phone(&platform.sealer).ok_or(DecideError::NoPhone)?;
-            invited = Some(invitation::Prepared::new(platform, &application, &phone));
+            invited = Some(invitation::Prepared::new(platform, &application, &phone).await?);
         }
         _ => {}
     }
@@ -255,7 +255,7 @@ pub async fn invite_again(
         return Err(DecideError::PhoneChanged);
     }
     let phone = application.frozen_phone(&platform.sealer).ok_or(DecideError::NoPhone)?;
-    let prepared = invitation::Prepared::new(platform, &application, &phone);
+    let prepared = invitation::Prepared::new(platform, &application, &phone).await?;
     let by = By {
         actor_id: Some(actor.employee_id.clone()),
         behalf_of_id: authority.behalf_of,

@@ -231,6 +231,19 @@ pub(super) async fn to(
     rows.iter().map(of).collect()
 }
 
+/// Whether anything is lent to this person now.
+pub async fn has_been_lent(platform: &Platform, employee_id: &str) -> Result<bool, StoreError> {
+    let row = platform
+        .store
+        .fetch_optional(
+            "SELECT id FROM application_delegation \
+             WHERE to_id = $1 AND from_at <= $2 AND until_at > $2 AND ended_at IS NULL LIMIT 1",
+            params![employee_id, platform.clock.now_ms()],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// What this person lends now or later, and what is lent to them.
 pub(super) async fn around(platform: &Platform, employee_id: &str) -> Result<Vec<Delegation>, StoreError> {
     let rows = platform

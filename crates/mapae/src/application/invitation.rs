@@ -72,25 +72,30 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(platform: &Platform, application: &Application, phone: &str) -> Self {
+    pub(super) async fn new(
+        platform: &Platform,
+        application: &Application,
+        phone: &str,
+    ) -> Result<Self, StoreError> {
         let now = platform.clock.now_ms();
         let handle = keys::encoding::b64url_encode(&keys::random::bytes::<16>());
         let address = install_address(platform.config.public.origin(), &handle);
+        let told_in = notification::language_of(platform, &application.employee_id).await?;
         let text = crate::operations::language::format(
-            crate::operations::Language::Ko,
+            told_in,
             "application.sms.invitation",
             &[("address", address)],
         );
         let message =
             Message::sms(platform, Topic::Invitation, phone, &text).until(now + limits::INVITATION.get());
-        Self {
+        Ok(Self {
             id: id::new(),
             application_id: application.id.clone(),
             employee_id: application.employee_id.clone(),
             handle_hash: handle_hash(&handle),
             message,
             now,
-        }
+        })
     }
 
     /// Writes invitation and message; an earlier invitation of the application is void from here on.

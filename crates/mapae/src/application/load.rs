@@ -6,11 +6,9 @@ use sqlx::AssertSqlSafe;
 
 use super::record::seal_phone;
 use super::state::{Act, Kind, State, Step};
-use crate::operations::store::{StoreError, Tx, Value, params, places};
+use crate::operations::store::{STATEMENT_ROWS, StoreError, Tx, Value, params, places};
 use crate::operations::{Platform, id, limits};
 
-/// Rows of one statement.
-const ROWS: usize = 250;
 /// How long each step of the walk has taken.
 const STEP_MS: i64 = 5 * 3_600_000;
 
@@ -110,7 +108,7 @@ pub async fn load(tx: &mut Tx, all: &[Rows]) -> Result<(), StoreError> {
         ("application_event (id, application_id, act, state, actor_id, behalf_of_id, note, at)", events),
         ("application_hand (application_id, person_id, step)", hands),
     ] {
-        for some in rows.chunks(ROWS) {
+        for some in rows.chunks(STATEMENT_ROWS) {
             let columns = some.first().map_or(0, |row| row.len());
             // Fixed words and placeholders.
             let sql = format!("INSERT INTO {into} VALUES {}", places(some.len(), columns));

@@ -6,6 +6,7 @@
 mod api;
 mod apply;
 mod bulk;
+mod comment;
 mod console;
 mod decide;
 mod delegation;
@@ -17,6 +18,7 @@ mod people;
 mod portal;
 mod queue;
 mod record;
+mod said;
 mod state;
 mod view;
 mod wallet_offer;
@@ -30,7 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use apply::{ApplyError, Request, apply, own, submit, withdraw};
 pub use decide::{DecideError, Decision, decide, invite_again};
-pub use delegation::{DelegateError, Delegation, DelegationKind, Lending, lend, take_back};
+pub use delegation::{DelegateError, Delegation, DelegationKind, Lending, has_been_lent, lend, take_back};
 pub use employment::{check_again, end_of_employee, start_over};
 pub(crate) use invitation::message_sent;
 pub use invitation::{
@@ -73,7 +75,7 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 
 /// The desks of the duties.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    console::routes().merge(bulk::routes()).merge(api::console_routes())
+    console::routes().merge(comment::routes()).merge(bulk::routes()).merge(api::console_routes())
 }
 
 /// Starts the workers of this folder: what nobody moves expires.

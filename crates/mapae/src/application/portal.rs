@@ -11,6 +11,7 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::apply::{self, ApplyError, Request};
+use super::comment::{self, Said};
 use super::invitation::{self, ActivationCode, Invitation};
 use super::people;
 use super::record::{self, Application};
@@ -56,6 +57,8 @@ struct Home {
     way: Option<PhoneWay>,
     badge: Option<Badge>,
     may_withdraw: bool,
+    /// What those who decide say to the applicant.
+    comments: Vec<Said>,
     csrf: String,
 }
 
@@ -102,9 +105,10 @@ async fn home(page: Page, who: Applicant, Shared(platform): Shared<Arc<Platform>
     let me = people::employee(&platform, &who.employee_id).await.map_err(told(&page))?;
     let newest = record::of_employee(&platform.store, &who.employee_id, 1).await.map_err(told(&page))?;
     let application = newest.into_iter().next();
-    let (mut stations, mut way) = (Vec::new(), None);
+    let (mut stations, mut way, mut comments) = (Vec::new(), None, Vec::new());
     if let Some(application) = &application {
         stations = view::stations(&platform, application, page.lang).await.map_err(told(&page))?;
+        comments = comment::said(&platform, &page, &application.id, true).await.map_err(told(&page))?;
         if matches!(application.state, State::IssueApproved | State::Invited) {
             way = Some(phone_way(&platform, &who.employee_id, application).await.map_err(told(&page))?);
         }
@@ -115,7 +119,9 @@ async fn home(page: Page, who: Applicant, Shared(platform): Shared<Arc<Platform>
         application.as_ref().is_some_and(|application| application.state.after(Act::Withdraw).is_some());
     let csrf = who.session.csrf.clone();
     let badge = Badge::live_of_employee(&platform.store, &who.employee_id).await.map_err(told(&page))?;
-    Ok(render(&Home { page, me, application, state, kind, stations, way, badge, may_withdraw, csrf }))
+    let view =
+        Home { page, me, application, state, kind, stations, way, badge, may_withdraw, comments, csrf };
+    Ok(render(&view))
 }
 
 async fn phone_way(
@@ -223,7 +229,13 @@ async fn apply_post(
     let request =
         Request { kind, note: form.note.clone(), key: Some(form.request_key), submit: form.draft.is_empty() };
     match apply::apply(&platform, &who.employee_id, request).await {
-        Ok(_) => Ok(Redirect::to("/portal").into_response()),
+        Ok(_) => {
+            // Whoever applies in English is told in English, unless they chose otherwise.
+            notification::choose_language(&platform, &who.employee_id, page.lang, true)
+                .await
+                .map_err(told(&page))?;
+            Ok(Redirect::to("/portal").into_response())
+        }
         Err(error @ ApplyError::Store(_)) => Err(Fault::told(&page, error)),
         Err(error) => show_apply(page, &who, &platform, form.note, Some(error.into())).await,
     }

@@ -1,5 +1,6 @@
 //! The application row and its events: reading, and the one way to change a state.
 
+use super::said;
 use super::state::{Act, Kind, State};
 use crate::audit;
 use crate::operations::store::{Row, Store, StoreError, Tx, params};
@@ -247,6 +248,9 @@ pub(super) async fn advance(
         .await?;
     if moved != 1 {
         return Ok(false);
+    }
+    if !to.is_open() {
+        said::forget(tx, application_id).await?;
     }
     entry.write(tx, application_id, to, now).await?;
     Ok(true)

@@ -118,6 +118,11 @@ impl Names {
         Ok(self.0.get(employee_id))
     }
 
+    /// Somebody who was looked up.
+    pub(super) fn get(&self, employee_id: &str) -> Option<&Employee> {
+        self.0.get(employee_id)
+    }
+
     /// `예시부장 (과장)`.
     fn told(&self, employee_id: &str, lang: Language) -> Option<String> {
         self.0.get(employee_id).map(|employee| {

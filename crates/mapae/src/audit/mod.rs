@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use keys::ed25519::Ed25519Key;
+use sqlx::AssertSqlSafe;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use self::search::{Filter, Head, Listed, head, search};
@@ -38,7 +39,7 @@ use self::checkpoint::LogKey;
 use self::leaf::{Leaf, commitment};
 use crate::operations::config::Section;
 use crate::operations::server_keys::SecretName;
-use crate::operations::store::{StoreError, Tx, params};
+use crate::operations::store::{STATEMENT_ROWS, StoreError, Tx, Value, params, places};
 use crate::operations::tasks::Tasks;
 use crate::operations::{Platform, Problem, Sealer, id};
 
@@ -115,7 +116,25 @@ pub struct Record<'a> {
 
 /// Writes a record; if it cannot be written, the transaction it describes fails.
 pub async fn record(tx: &mut Tx, record: Record<'_>) -> Result<(), StoreError> {
-    insert(tx, &id::new(), record, None).await
+    insert(tx, &id::new(), &record, None).await
+}
+
+macro_rules! into_record {
+    () => {
+        "INSERT INTO audit_record (id, at, actor, duty, act, subject, detail, personal_commitment, leaf_hash) VALUES "
+    };
+}
+const INSERT: &str = concat!(into_record!(), "($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+
+/// Writes many records in few statements: for a measurement at full size.
+pub async fn record_many(tx: &mut Tx, records: &[Record<'_>]) -> Result<(), StoreError> {
+    for some in records.chunks(STATEMENT_ROWS) {
+        let rows = some.iter().flat_map(|record| row(tx.now_ms(), &id::new(), record, None)).collect();
+        let sql = format!(concat!(into_record!(), "{}"), places(some.len(), 9));
+        // Fixed words and placeholders.
+        tx.execute(AssertSqlSafe(sql), rows).await?;
+    }
+    Ok(())
 }
 
 /// Writes a record with a personal part, sealed apart and committed to by a salted hash.
@@ -128,7 +147,7 @@ pub async fn record_with_personal(
     let record_id = id::new();
     let plain = personal.to_string();
     let salt = keys::random::bytes::<16>();
-    insert(tx, &record_id, record, Some(commitment(&salt, plain.as_bytes()))).await?;
+    insert(tx, &record_id, &record, Some(commitment(&salt, plain.as_bytes()))).await?;
     let sealed = sealer.seal("audit_personal", "sealed", &record_id, plain.as_bytes());
     tx.execute(
         "INSERT INTO audit_personal (record_id, salt, sealed) VALUES ($1, $2, $3)",
@@ -141,12 +160,19 @@ pub async fn record_with_personal(
 async fn insert(
     tx: &mut Tx,
     record_id: &str,
-    record: Record<'_>,
+    record: &Record<'_>,
     commitment: Option<[u8; 32]>,
 ) -> Result<(), StoreError> {
+    let row = row(tx.now_ms(), record_id, record, commitment);
+    tx.execute(INSERT, row).await?;
+    Ok(())
+}
+
+/// A record as it is stored, with the hash of its leaf.
+fn row(at: i64, record_id: &str, record: &Record<'_>, commitment: Option<[u8; 32]>) -> Vec<Value> {
     let leaf = Leaf {
         id: record_id.to_owned(),
-        at: tx.now_ms(),
+        at,
         actor: record.actor.to_owned(),
         duty: record.duty.to_owned(),
         act: record.act.to_owned(),
@@ -155,23 +181,17 @@ async fn insert(
         commitment: commitment.map(|hash| keys::encoding::hex_encode(&hash)).unwrap_or_default(),
     };
     let hash = leaf.hash();
-    tx.execute(
-        "INSERT INTO audit_record (id, at, actor, duty, act, subject, detail, personal_commitment, leaf_hash) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        params![
-            leaf.id,
-            leaf.at,
-            leaf.actor,
-            leaf.duty,
-            leaf.act,
-            leaf.subject,
-            leaf.detail,
-            commitment.map(|c| c.to_vec()),
-            hash
-        ],
-    )
-    .await?;
-    Ok(())
+    params![
+        leaf.id,
+        leaf.at,
+        leaf.actor,
+        leaf.duty,
+        leaf.act,
+        leaf.subject,
+        leaf.detail,
+        commitment.map(|c| c.to_vec()),
+        hash
+    ]
 }
 
 /// The log's public key as its readers note it down (C2SP signed-note verifier key).

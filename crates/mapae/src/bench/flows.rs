@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use credential::types::Format;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::Client;
 use wallet::issue::Options;
@@ -108,7 +109,8 @@ impl Gauge<'_> {
     /// `issue_flow_sqlite`: any standard wallet, one copy.
     pub(super) async fn issue(&self, who: Vec<(Phone, Offered)>) -> Result<Figure, AnyError> {
         let flow = async |(mut phone, offered): (Phone, Offered)| {
-            let options = Options { tx_code: Some(&offered.tx_code), copies: Some(1) };
+            let options =
+                Options { tx_code: Some(&offered.tx_code), copies: Some(1), format: Some(Format::SdJwtVc) };
             let received = phone.receive_with(Some(&offered.link), options).await?;
             if received.copies == 1 { Ok((phone, offered)) } else { Err("one copy was asked for".into()) }
         };
@@ -119,7 +121,8 @@ impl Gauge<'_> {
     /// `issue_batch_sqlite`: the account's own wallet, as many copies as the type file says. Returns those who have them.
     pub(super) async fn batch(&self, phones: Vec<Phone>) -> Result<(Figure, Vec<Phone>), AnyError> {
         let flow = async |mut phone: Phone| {
-            let received = phone.receive_with(None, Options::default()).await?;
+            let options = Options { format: Some(Format::SdJwtVc), ..Options::default() };
+            let received = phone.receive_with(None, options).await?;
             if received.copies > 1 { Ok(phone) } else { Err("a batch was asked for".into()) }
         };
         self.measure("issue_batch_sqlite", BATCH, phones, false, flow).await

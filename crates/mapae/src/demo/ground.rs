@@ -149,6 +149,7 @@ pub(super) fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> 
     config.keys.file = folder.join("mapae.key");
     config.ledger.file = folder.join("ledger.db");
     config.demo.enabled = true;
+    config.desk.purposes = vec![format!("{}: 예시 업무 포털에 로그인", crate::login::sample::CLIENT_ID)];
     Ok(())
 }
 

@@ -4,9 +4,11 @@
 //! Nothing is owned here: a desk asks who may (`reach`), calls the folder that owns the table, and shows what came back.
 
 mod audit_log;
+mod badge_sign_in;
 mod my_data;
 mod people;
 mod reach;
+mod relying_parties;
 mod statistics;
 mod system;
 #[cfg(test)]
@@ -26,10 +28,15 @@ use crate::pages::{Fault, Page};
 /// The `[desk]` section of the configuration.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {}
+pub struct Settings {
+    pub purposes: Vec<String>,
+}
 
 impl Section for Settings {
-    const NOTES: &'static [(&'static str, &'static str)] = &[];
+    const NOTES: &'static [(&'static str, &'static str)] = &[(
+        "purposes",
+        "Why each relying party asks, as \"client_id: why\"; shown on the console's page of relying parties.",
+    )];
 }
 
 /// What this process remembers for speed; nothing another replica would miss.
@@ -50,6 +57,8 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
         .merge(statistics::routes())
         .merge(audit_log::routes())
         .merge(system::routes())
+        .merge(badge_sign_in::routes())
+        .merge(relying_parties::routes())
 }
 
 /// Starts the workers of this folder.

@@ -21,7 +21,7 @@ use crate::operations::store::StoreError;
 use crate::pages::{Area, Fault, Page, PageResult, iso, render};
 use crate::personnel::{self, PersonnelError};
 use crate::staff::{self, Applicant};
-use crate::{account, application, audit, loss};
+use crate::{account, application, audit, loss, notification};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new().route("/portal/my-data", get(page)).route("/portal/my-data.json", get(file))
@@ -66,7 +66,17 @@ async fn held(platform: &Platform, employee_id: &str) -> Result<Value, Personnel
         })
     });
     let duties = staff::duties_of(platform, employee_id).await?;
+    let card = loss::card::of_employee(platform, employee_id).await?.map(
+        |card| json!({ "number": card.number, "linked": iso(card.linked_at), "lost": card.lost_at.map(iso) }),
+    );
     Ok(json!({
+        "corrections": personnel::corrections_told(platform, employee_id).await?,
+        "plastic_card": card,
+        "messages": {
+            "language": notification::language_of(platform, employee_id).await?.tag(),
+            "second_phone": notification::second_phone(platform, employee_id).await?,
+        },
+        "sign_in_codes_since": staff::has_codes(platform, employee_id).await?.map(iso),
         "as_of": iso(platform.now_ms()),
         "hr_record": {
             "name": employee.name,

@@ -21,7 +21,7 @@ use crate::operations::{Platform, limits};
 use crate::pages::{Area, Fault, Page, PageResult, render, render_with};
 use crate::personnel::{self, Employee};
 use crate::staff::{Actor, Duty, Posted};
-use crate::{account, audit, loss};
+use crate::{account, audit, loss, staff};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
@@ -30,6 +30,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/people/{id}/resume", post(resume))
         .route("/people/{id}/revoke", post(revoke))
         .route("/people/{id}/wipe", post(wipe))
+        .route("/people/{id}/codes", post(reset_codes))
+        .route("/people/{id}/card", post(link_card))
+        .route("/people/{id}/card/loss", post(card_lost))
 }
 
 #[derive(Deserialize)]
@@ -119,6 +122,9 @@ struct Person {
     reports: Vec<loss::Noted>,
     may_stop: bool,
     may_unlock: bool,
+    /// Since when the person's sign-in asks for one-time codes.
+    codes_since: Option<i64>,
+    card: Option<loss::card::Card>,
     is_self: bool,
     problem: Option<String>,
     csrf: String,
@@ -209,6 +215,8 @@ async fn show(
         reports: loss::of_employee(&platform.store, &employee.id).await.map_err(told(&page))?,
         may_stop,
         may_unlock,
+        card: loss::card::of_employee(platform, &employee.id).await.map_err(told(&page))?,
+        codes_since: staff::has_codes(platform, &employee.id).await.map_err(told(&page))?,
         is_self: employee.id == who.employee_id,
         csrf: who.session.csrf.clone(),
         problem: problem.as_ref().map(|problem| problem.detail(page.lang)),
@@ -362,6 +370,71 @@ async fn wipe(
         account::WipeError::Store(error) => error.into(),
     });
     answer(page, &who, &platform, &id, done).await
+}
+
+#[derive(Deserialize)]
+struct WhyForm {
+    #[serde(default)]
+    reason: String,
+}
+
+/// The phone with the authenticator app is gone: a second person takes its codes away.
+async fn reset_codes(
+    page: Page,
+    Path(id): Path<String>,
+    State(platform): State<Arc<Platform>>,
+    Posted(who, form): Posted<Actor, WhyForm>,
+) -> PageResult {
+    let page = page.signed_in(Area::Console, who.who());
+    let (employee, duty) =
+        reach::decides_on(&platform, &who, &id, &reach::UNLOCK).await.map_err(told(&page))?;
+    let done = match written(&form.reason) {
+        Err(error) => Err(error.into()),
+        Ok(reason) => {
+            let by = (who.employee_id.as_str(), duty);
+            staff::reset_codes(&platform, &employee.id, by, &reason).await.map_err(|error| match error {
+                staff::ResetError::NotSetUp => Problem::new(StatusCode::CONFLICT, "staff_no_codes"),
+                staff::ResetError::Store(error) => error.into(),
+            })
+        }
+    };
+    answer(page, &who, &platform, &id, done).await
+}
+
+#[derive(Deserialize)]
+struct CardForm {
+    #[serde(default)]
+    number: String,
+}
+
+/// The number of the plastic card, as HR has it.
+async fn link_card(
+    page: Page,
+    Path(id): Path<String>,
+    State(platform): State<Arc<Platform>>,
+    Posted(who, form): Posted<Actor, CardForm>,
+) -> PageResult {
+    let page = page.signed_in(Area::Console, who.who());
+    let (employee, duty) =
+        reach::decides_on(&platform, &who, &id, &reach::UNLOCK).await.map_err(told(&page))?;
+    let by = By { actor: who.employee_id.clone(), duty: duty.as_str().to_owned() };
+    let done = loss::card::link(&platform, &employee.id, &form.number, by).await;
+    answer(page, &who, &platform, &id, done.map_err(Problem::from)).await
+}
+
+/// The plastic card is lost; the badge goes on.
+async fn card_lost(
+    page: Page,
+    Path(id): Path<String>,
+    State(platform): State<Arc<Platform>>,
+    Posted(who, Nothing {}): Posted<Actor, Nothing>,
+) -> PageResult {
+    let page = page.signed_in(Area::Console, who.who());
+    let (employee, duty) =
+        reach::decides_on(&platform, &who, &id, &reach::STOP).await.map_err(told(&page))?;
+    let by = By { actor: who.employee_id.clone(), duty: duty.as_str().to_owned() };
+    let done = loss::card::report(&platform, &employee.id, by).await;
+    answer(page, &who, &platform, &id, done.map_err(Problem::from)).await
 }
 
 /// Back to the person, or the refusal on the same page.

@@ -10,15 +10,18 @@
 
 use std::sync::Arc;
 
-use credential::sd_jwt::{self, Claims, Issuance, StatusClaim};
+use credential::mdoc;
+use credential::sd_jwt::{self, StatusClaim};
 use credential::status_list::week::Week;
+use credential::types::Format;
+use keys::encoding::b64url_encode;
 use openid::dpop::{self, VerifiedProof};
 use openid::vci::proof::{self, VerifiedKeys};
 use openid::vci::{CredentialRequest, CredentialResponse, Granted};
 use openid::{Code, OAuthError};
 use serde_json::{Map, Value};
 
-use super::desk::{BADGE, Desk};
+use super::desk::Desk;
 use super::notification::NotificationId;
 use super::offer::{OfferRow, OfferState};
 use super::refusal::{Refused, internal};
@@ -27,16 +30,19 @@ use super::{attesters, nonce};
 use crate::lifecycle::{self, Badge, BadgeState, By, ChangeError, NewBadge};
 use crate::operations::server_keys::KeyName;
 use crate::operations::store::{StoreError, Tx, params};
-use crate::operations::{Platform, once};
+use crate::operations::{Platform, limits, once};
 use crate::{application, personnel};
 
 /// What is about to be issued, with everything the commit has to find unchanged.
 struct Batch {
     offer: OfferRow,
+    /// The configuration asked for, and the format that it is issued in.
+    configuration: String,
+    format: Format,
     badge: Subject,
     week: Week,
     first: i64,
-    keys: VerifiedKeys,
+    keys: Arc<VerifiedKeys>,
 }
 
 /// Whose copies they are.
@@ -83,16 +89,29 @@ pub(super) async fn answer(
         return Err(OAuthError::new(Code::InvalidEncryptionParameters, "encryption is not offered").into());
     }
     let granted = granted(token);
-    request.resolve(&granted, |id| id == BADGE)?;
     let desk = super::desk(platform).map_err(|error| internal("credential type", &error))?;
-    let keys = judge_proofs(platform, desk, token.client_id.as_deref(), &request)?;
-    let batch = prepare(platform, desk, token, keys).await?;
-    let claims = claims(platform, desk, &batch).await?;
-    let credentials = sign(platform, desk, &batch, &claims).await?;
-    let notification_id = NotificationId::of(batch.badge.id(), &batch.offer.id);
-    let notification_id = notification_id.seal(platform)?;
-    commit(platform, batch, proof).await?;
-    Ok(CredentialResponse::Issued { credentials, notification_id: Some(notification_id) })
+    let configuration = request.resolve(&granted, |id| desk.format(id).is_some())?;
+    let keys = Arc::new(judge_proofs(platform, desk, token.client_id.as_deref(), &request)?);
+    let proof = Arc::new(proof);
+    let mut tries = limits::ISSUANCE_TRIES.get();
+    loop {
+        let batch = prepare(platform, desk, token, configuration, &keys).await?;
+        let values = values(platform, &batch).await?;
+        let credentials = sign(platform, desk, &batch, &values).await?;
+        let notification_id = NotificationId::of(batch.badge.id(), &batch.offer.id);
+        let notification_id = notification_id.seal(platform)?;
+        match commit(platform, batch, &proof).await {
+            Ok(()) => {
+                return Ok(CredentialResponse::Issued {
+                    credentials,
+                    notification_id: Some(notification_id),
+                });
+            }
+            // The offer's other configuration was issued meanwhile: the badge is there now, with copies taken.
+            Err(NotIssued::Behind) if tries > 1 => tries -= 1,
+            Err(other) => return Err(other.into()),
+        }
+    }
 }
 
 /// What the token reaches, in the terms of the request: configuration ids, or identifiers where those were granted.
@@ -117,7 +136,7 @@ fn judge_proofs(
         issuer: platform.config.public.origin(),
         nonce: &known_nonce,
         client_id,
-        max_keys: usize::from(desk.badge().batch.sd_jwt_copies),
+        max_keys: usize::from(desk.batch_size()),
         attesters: Some(&attester),
         attestation_required: None,
         now: now_ms.div_euclid(1000),
@@ -130,18 +149,24 @@ async fn prepare(
     platform: &Platform,
     desk: &Desk,
     token: &AccessToken,
-    keys: VerifiedKeys,
+    configuration: &str,
+    keys: &Arc<VerifiedKeys>,
 ) -> Result<Batch, Refused> {
     let offer = OfferRow::find(&platform.store, &token.offer_id).await?.ok_or_else(used)?;
     match offer.state {
         OfferState::Redeemed => {}
-        OfferState::Issued => return Err(used().into()),
-        OfferState::Open | OfferState::Void | OfferState::Superseded => return Err(denied().into()),
+        OfferState::Issued if offer.is_issued(&platform.store, configuration).await? => {
+            return Err(used().into());
+        }
+        OfferState::Issued if offer.closed_at.is_none() => {}
+        OfferState::Issued | OfferState::Open | OfferState::Void | OfferState::Superseded => {
+            return Err(denied().into());
+        }
     }
     let now_ms = platform.now_ms();
     let week = Week::of(now_ms.div_euclid(1000));
     let copies = i64::try_from(keys.keys().len()).unwrap_or(i64::MAX);
-    let (badge, first) = if offer.is_renewal() {
+    let (badge, first) = if offer.is_renewal() || offer.state == OfferState::Issued {
         let badge_id = offer.badge_id.as_deref().ok_or_else(denied)?;
         let badge = Badge::find(&platform.store, badge_id).await?.ok_or_else(denied)?;
         if badge.state != BadgeState::Active || badge.valid_until <= now_ms || week.start() < badge.copy_week
@@ -169,11 +194,13 @@ async fn prepare(
         };
         (Subject::New(badge), 0)
     };
-    Ok(Batch { offer, badge, week, first, keys })
+    let format = desk.format(configuration).ok_or_else(denied)?;
+    let configuration = configuration.to_owned();
+    Ok(Batch { offer, configuration, format, badge, week, first, keys: Arc::clone(keys) })
 }
 
-/// The claims of the badge: what personnel says of the employee now, and the badge's own number and dates.
-async fn claims(platform: &Platform, desk: &Desk, batch: &Batch) -> Result<Claims, Refused> {
+/// What the badge says: what personnel says of the employee now, and the badge's own number and dates.
+async fn values(platform: &Platform, batch: &Batch) -> Result<Map<String, Value>, Refused> {
     let employee_id = &batch.offer.employee_id;
     let unreadable = |error| internal("personnel", &error);
     let eligibility =
@@ -187,7 +214,7 @@ async fn claims(platform: &Platform, desk: &Desk, batch: &Batch) -> Result<Claim
     values.insert("badge_number".to_owned(), lifecycle::number(slot, issued_at).into());
     values.insert("issued_at".to_owned(), day(issued_at).into());
     values.insert("valid_until".to_owned(), day(valid_until).into());
-    desk.badge().claims(&values).map_err(|error| internal("claims", &error))
+    Ok(values)
 }
 
 /// Signs every copy, before anything is committed.
@@ -195,7 +222,7 @@ async fn sign(
     platform: &Platform,
     desk: &Desk,
     batch: &Batch,
-    claims: &Claims,
+    values: &Map<String, Value>,
 ) -> Result<Vec<String>, Refused> {
     let (did, slot) = batch.badge.place();
     let count = i64::try_from(batch.keys.keys().len()).unwrap_or(i64::MAX);
@@ -204,25 +231,46 @@ async fn sign(
             .await?
             .ok_or_else(|| OAuthError::new(Code::CredentialRequestDenied, "no more copies this week"))?;
     let signer = platform.keys.signer(KeyName::Issuer).map_err(|error| internal("issuer key", &error))?;
-    let (issued_at, expires_at) = batch.week.validity(desk.badge().validity.copy_weeks);
-    batch
-        .keys
-        .keys()
-        .iter()
-        .zip(&places)
-        .map(|(holder, status)| {
-            let issuance = Issuance {
-                issuer: desk.issuer(),
-                vct: &desk.badge().vct,
-                claims,
-                holder,
-                status: Some(status),
-                issued_at,
-                expires_at,
+    let badge = desk.badge();
+    let (issued_at, expires_at) = batch.week.validity(badge.validity.copy_weeks);
+    let copies = batch.keys.keys().iter().zip(&places);
+    match batch.format {
+        Format::SdJwtVc => {
+            let claims = badge.claims(values).map_err(|error| internal("claims", &error))?;
+            let issue = |(holder, status)| {
+                let issuance = sd_jwt::Issuance {
+                    issuer: desk.issuer(),
+                    vct: &badge.vct,
+                    claims: &claims,
+                    holder,
+                    status: Some(status),
+                    issued_at,
+                    expires_at,
+                };
+                sd_jwt::issue(&issuance, signer.as_ref()).map_err(|error| internal("signature", &error))
             };
-            sd_jwt::issue(&issuance, signer.as_ref()).map_err(|error| internal("signature", &error))
-        })
-        .collect()
+            copies.map(issue).collect()
+        }
+        Format::Mdoc => {
+            let elements = badge.elements(values).map_err(|error| internal("elements", &error))?;
+            let doc_type = badge.doctype.as_deref().unwrap_or_default();
+            let issue = |(device_key, status)| {
+                let issuance = mdoc::Issuance {
+                    issuer: desk.document_issuer(),
+                    doc_type,
+                    elements: &elements,
+                    device_key,
+                    status: Some(status),
+                    issued_at,
+                    expires_at,
+                };
+                // OpenID4VCI 1.0 §A.2.4: the IssuerSigned in base64url.
+                let signed = mdoc::issue(&issuance, signer.as_ref());
+                signed.map(|bytes| b64url_encode(&bytes)).map_err(|error| internal("signature", &error))
+            };
+            copies.map(issue).collect()
+        }
+    }
 }
 
 /// Why a commit did not happen.
@@ -236,6 +284,8 @@ enum NotIssued {
     Used,
     #[error("another issue or a suspension was first")]
     Overtaken,
+    #[error("the offer's other configuration was issued first")]
+    Behind,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -246,19 +296,19 @@ impl From<NotIssued> for Refused {
             NotIssued::Replayed => dpop::Refusal::Replayed.into(),
             NotIssued::NonceUsed => OAuthError::from(proof::Refusal::NonceUnknown).into(),
             NotIssued::Used => used().into(),
-            NotIssued::Overtaken => denied().into(),
+            NotIssued::Overtaken | NotIssued::Behind => denied().into(),
             NotIssued::Store(error) => error.into(),
         }
     }
 }
 
-async fn commit(platform: &Arc<Platform>, batch: Batch, proof: VerifiedProof) -> Result<(), Refused> {
+async fn commit(platform: &Arc<Platform>, batch: Batch, proof: &Arc<VerifiedProof>) -> Result<(), NotIssued> {
     let nonces: Option<Vec<(String, i64)>> =
         batch.keys.nonces().iter().map(|text| nonce::consumable(platform, text)).collect();
     // One may have expired since it was judged.
     let nonces = nonces.ok_or(NotIssued::NonceUsed)?;
-    platform.store.write(move |tx| Box::pin(async move { enter(tx, &batch, &proof, &nonces).await })).await?;
-    Ok(())
+    let proof = Arc::clone(proof);
+    platform.store.write(move |tx| Box::pin(async move { enter(tx, &batch, &proof, &nonces).await })).await
 }
 
 async fn enter(
@@ -276,22 +326,38 @@ async fn enter(
             return Err(NotIssued::NonceUsed);
         }
     }
+    let now_ms = tx.now_ms();
     let rows = tx
         .execute(
-            "UPDATE issuance_offer SET state = 'issued', changed_at = $2 WHERE id = $1 AND state = 'redeemed'",
-            params![&batch.offer.id, tx.now_ms()],
+            "UPDATE issuance_offer SET state = 'issued', changed_at = $2 \
+             WHERE id = $1 AND state = $3 AND closed_at IS NULL",
+            params![&batch.offer.id, now_ms, batch.offer.state.word()],
         )
         .await?;
+    let first_of_configuration = tx
+        .execute(
+            "INSERT INTO issuance_offer_issued (offer_id, configuration, issued_at) VALUES ($1, $2, $3) \
+             ON CONFLICT DO NOTHING",
+            params![&batch.offer.id, &batch.configuration, now_ms],
+        )
+        .await?;
+    if first_of_configuration != 1 {
+        return Err(NotIssued::Used);
+    }
     if rows != 1 {
         let offer = OfferRow::find_in(tx, &batch.offer.id).await?;
-        let issued = offer.is_some_and(|offer| offer.state == OfferState::Issued);
-        return Err(if issued { NotIssued::Used } else { NotIssued::Overtaken });
+        let goes_on = |offer: OfferRow| offer.state == OfferState::Issued && offer.closed_at.is_none();
+        let behind = batch.offer.state == OfferState::Redeemed && offer.is_some_and(goes_on);
+        return Err(if behind { NotIssued::Behind } else { NotIssued::Overtaken });
     }
     let copies = i64::try_from(batch.keys.keys().len()).unwrap_or(i64::MAX);
     match &batch.badge {
         Subject::Active(badge) => {
             if !lifecycle::take_copies(tx, badge, batch.week.start(), copies).await? {
-                return Err(NotIssued::Overtaken);
+                // A badge that is still the same gave copies to another configuration, or is no longer active.
+                let now = Badge::find_in(tx, &badge.id).await?;
+                let active = now.is_some_and(|now| now.state == BadgeState::Active);
+                return Err(if active { NotIssued::Behind } else { NotIssued::Overtaken });
             }
         }
         Subject::New(new) => {

@@ -1,11 +1,13 @@
 //! What the issuer is made of and does not change while the server runs: the credential types and the issuing key's
 //! header, read and encoded once.
 
-use credential::sd_jwt::Issuer;
-use credential::types::{CredentialType, TypeFileError};
+use credential::types::{CredentialType, Format, TypeFileError};
+use credential::{mdoc, sd_jwt};
 
 /// The name of the badge's credential type and of its SD-JWT VC configuration.
 pub const BADGE: &str = "badge";
+/// The configuration of the badge as a mobile document.
+pub const BADGE_MDOC: &str = "badge-mdoc";
 
 /// The badge's credential type file, unless the configuration names another.
 const BADGE_FILE: &str = include_str!("../../types/badge.toml");
@@ -41,7 +43,8 @@ pub enum DeskError {
 #[derive(Debug)]
 pub struct Desk {
     badge: CredentialType,
-    issuer: Issuer,
+    issuer: sd_jwt::Issuer,
+    document_issuer: mdoc::Issuer,
     did: String,
 }
 
@@ -54,8 +57,9 @@ impl Desk {
         let badge = badge_type(settings, base_url)?;
         let did =
             if settings.issuing_did.is_empty() { did_web(base_url) } else { settings.issuing_did.clone() };
-        let issuer = Issuer::new(base_url, &format!("{did}#issuer"), chain);
-        Ok(Self { badge, issuer, did })
+        let issuer = sd_jwt::Issuer::new(base_url, &format!("{did}#issuer"), chain);
+        let document_issuer = mdoc::Issuer::new(chain);
+        Ok(Self { badge, issuer, document_issuer, did })
     }
 
     /// The badge's credential type.
@@ -69,8 +73,31 @@ impl Desk {
     }
 
     /// The issuing key's encoded header.
-    pub(super) fn issuer(&self) -> &Issuer {
+    pub(super) fn issuer(&self) -> &sd_jwt::Issuer {
         &self.issuer
+    }
+
+    /// The same for mobile documents.
+    pub(super) fn document_issuer(&self) -> &mdoc::Issuer {
+        &self.document_issuer
+    }
+
+    /// The configurations that a badge is offered in, one for each format of its type file.
+    pub(super) fn configurations(&self) -> impl Iterator<Item = (&'static str, Format)> {
+        [(BADGE, Format::SdJwtVc), (BADGE_MDOC, Format::Mdoc)]
+            .into_iter()
+            .filter(|(_, format)| self.badge.is_issued_as(*format))
+    }
+
+    /// The format of a configuration, if it is one of ours.
+    pub(super) fn format(&self, configuration: &str) -> Option<Format> {
+        self.configurations().find(|(id, _)| *id == configuration).map(|(_, format)| format)
+    }
+
+    /// The most keys of one request: what the metadata publishes as batch size.
+    pub(super) fn batch_size(&self) -> u16 {
+        let copies = |(_, format)| self.badge.batch.copies(format);
+        self.configurations().map(copies).max().unwrap_or(1)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use credential::types::{Bilingual, CredentialType};
+use credential::types::{Bilingual, Claim, CredentialType, Format};
 use openid::attestation;
 use openid::metadata::{
     AuthorizationServer, BatchIssuance, ClaimDescription, ClaimDisplay, CredentialConfiguration,
@@ -13,10 +13,12 @@ use openid::metadata::{
 use openid::token::{OPENID_CREDENTIAL, PRE_AUTHORIZED_CODE};
 use serde_json::{Value, json};
 
-use super::desk::{BADGE, Desk};
+use super::desk::Desk;
 use super::{AttestationPolicy, paths};
 
 const ES256: &str = "ES256";
+/// The same in COSE (RFC 9053 §2.1).
+const COSE_ES256: i64 = -7;
 
 /// The credential issuer metadata.
 pub(super) fn credential_issuer(desk: &Desk, base_url: &str) -> CredentialIssuer {
@@ -26,17 +28,20 @@ pub(super) fn credential_issuer(desk: &Desk, base_url: &str) -> CredentialIssuer
         credential_endpoint: format!("{base_url}{}", paths::CREDENTIAL),
         nonce_endpoint: Some(format!("{base_url}{}", paths::NONCE)),
         notification_endpoint: Some(format!("{base_url}{}", paths::NOTIFICATION)),
-        batch_credential_issuance: (badge.batch.sd_jwt_copies > 1)
-            .then(|| BatchIssuance { batch_size: u32::from(badge.batch.sd_jwt_copies) }),
+        batch_credential_issuance: (desk.batch_size() > 1)
+            .then(|| BatchIssuance { batch_size: u32::from(desk.batch_size()) }),
         display: languages(&super::issuer_name())
             .map(|(locale, name)| IssuerDisplay { name: Some(name), locale: Some(locale), logo: None })
             .collect(),
-        credential_configurations_supported: BTreeMap::from([(BADGE.to_owned(), sd_jwt_vc(badge))]),
+        credential_configurations_supported: desk
+            .configurations()
+            .map(|(id, format)| (id.to_owned(), configuration(badge, id, format)))
+            .collect(),
         ..CredentialIssuer::default()
     }
 }
 
-fn sd_jwt_vc(kind: &CredentialType) -> CredentialConfiguration {
+fn configuration(kind: &CredentialType, id: &str, format: Format) -> CredentialConfiguration {
     let algorithms = || vec![ES256.to_owned()];
     let proofs = BTreeMap::from([
         (
@@ -51,13 +56,11 @@ fn sd_jwt_vc(kind: &CredentialType) -> CredentialConfiguration {
             },
         ),
     ]);
-    CredentialConfiguration {
-        format: credential::sd_jwt::TYP.to_owned(),
-        scope: Some(BADGE.to_owned()),
-        credential_signing_alg_values_supported: vec![Value::from(ES256)],
-        cryptographic_binding_methods_supported: vec!["jwk".to_owned()],
+    let common = CredentialConfiguration {
+        format: format.as_str().to_owned(),
+        scope: Some(id.to_owned()),
         proof_types_supported: proofs,
-        vct: Some(kind.vct.clone()),
+        copies: Some(u32::from(kind.batch.copies(format))),
         credential_metadata: Some(CredentialMetadata {
             display: languages(&kind.name)
                 .zip(languages(&kind.description))
@@ -70,19 +73,38 @@ fn sd_jwt_vc(kind: &CredentialType) -> CredentialConfiguration {
                     ..CredentialDisplay::default()
                 })
                 .collect(),
-            claims: kind
-                .claims
-                .iter()
-                .map(|claim| ClaimDescription {
-                    path: vec![PathElement::Member(claim.name().to_owned())],
-                    mandatory: claim.mandatory,
-                    display: languages(&claim.label)
-                        .map(|(locale, name)| ClaimDisplay { name: Some(name), locale: Some(locale) })
-                        .collect(),
-                })
-                .collect(),
+            claims: match format {
+                Format::SdJwtVc => kind.claims.iter().map(|claim| described(None, claim)).collect(),
+                Format::Mdoc => kind.documented().map(|claim| described(kind.name_space(), claim)).collect(),
+            },
         }),
         ..CredentialConfiguration::default()
+    };
+    match format {
+        Format::SdJwtVc => CredentialConfiguration {
+            credential_signing_alg_values_supported: vec![Value::from(ES256)],
+            cryptographic_binding_methods_supported: vec!["jwk".to_owned()],
+            vct: Some(kind.vct.clone()),
+            ..common
+        },
+        Format::Mdoc => CredentialConfiguration {
+            credential_signing_alg_values_supported: vec![Value::from(COSE_ES256)],
+            cryptographic_binding_methods_supported: vec!["cose_key".to_owned()],
+            doctype: kind.doctype.clone(),
+            ..common
+        },
+    }
+}
+
+/// A claim with its labels (OpenID4VCI 1.0 Appendix B); an mdoc's path begins with the namespace.
+fn described(name_space: Option<&str>, claim: &Claim) -> ClaimDescription {
+    let steps = name_space.into_iter().chain([claim.name()]);
+    ClaimDescription {
+        path: steps.map(|step| PathElement::Member(step.to_owned())).collect(),
+        mandatory: claim.mandatory,
+        display: languages(&claim.label)
+            .map(|(locale, name)| ClaimDisplay { name: Some(name), locale: Some(locale) })
+            .collect(),
     }
 }
 

@@ -30,7 +30,7 @@ use std::sync::{Arc, OnceLock};
 use ::credential::types::Bilingual;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use desk::{BADGE, Desk, DeskError};
+pub use desk::{BADGE, BADGE_MDOC, Desk, DeskError};
 pub use offer::{
     Offer, OfferError, Order, by_value as offer_by_value, offer_for_account, offer_for_application,
     recovery_for_account, renewal_for_account, void_offers,

@@ -78,6 +78,17 @@ impl OfferState {
             _ => return None,
         })
     }
+
+    /// The word stored.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Redeemed => "redeemed",
+            Self::Issued => "issued",
+            Self::Void => "void",
+            Self::Superseded => "superseded",
+        }
+    }
 }
 
 /// The row as the token and credential endpoints need it.
@@ -99,13 +110,15 @@ pub(super) struct OfferRow {
     pub(super) slot: Option<i64>,
     pub(super) replaces: Option<String>,
     pub(super) expires_at: i64,
+    /// Since when nothing more comes of it, though it led to a badge.
+    pub(super) closed_at: Option<i64>,
 }
 
 /// The columns [`OfferRow::read`] reads.
 macro_rules! columns {
     () => {
         "id, kind, employee_id, application_id, reason, account_id, credential_type, configurations, tx_code_hash, \
-         tries, state, badge_id, issuing_did, slot, replaces, expires_at"
+         tries, state, badge_id, issuing_did, slot, replaces, expires_at, closed_at"
     };
 }
 pub(super) use columns;
@@ -133,6 +146,7 @@ impl OfferRow {
             slot: row.opt_int("slot")?,
             replaces: row.opt_text("replaces")?,
             expires_at: row.int("expires_at")?,
+            closed_at: row.opt_int("closed_at")?,
         })
     }
 
@@ -142,6 +156,12 @@ impl OfferRow {
 
     pub(super) async fn find_in(tx: &mut Tx, id: &str) -> Result<Option<Self>, StoreError> {
         tx.fetch_optional(BY_ID, params![id]).await?.as_ref().map(Self::read).transpose()
+    }
+
+    /// Whether this configuration of it was issued.
+    pub(super) async fn is_issued(&self, store: &Store, configuration: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT issued_at FROM issuance_offer_issued WHERE offer_id = $1 AND configuration = $2";
+        Ok(store.fetch_optional(sql, params![&self.id, configuration]).await?.is_some())
     }
 
     pub(super) fn is_renewal(&self) -> bool {
@@ -271,6 +291,13 @@ pub async fn recovery_for_account(
 /// suspension or a revocation may not finish after it.
 pub async fn void_offers(tx: &mut Tx, employee_id: &str) -> Result<u64, StoreError> {
     let now_ms = tx.now_ms();
+    // An issued offer may still lead to another format of the badge; a resume brings that right back no more.
+    tx.execute(
+        "UPDATE issuance_offer SET closed_at = $2 \
+         WHERE employee_id = $1 AND state = 'issued' AND closed_at IS NULL",
+        params![employee_id, now_ms],
+    )
+    .await?;
     tx.execute(
         "UPDATE issuance_offer SET state = 'void', changed_at = $2 \
          WHERE employee_id = $1 AND state IN ('open', 'redeemed')",
@@ -300,7 +327,10 @@ async fn enter(tx: &mut Tx, platform: &Platform, new: &NewOffer<'_>) -> Result<O
         params![new.employee_id, now_ms, new.kind],
     )
     .await?;
-    let configurations = serde_json::json!([super::desk::BADGE]).to_string();
+    let desk = super::desk(platform)
+        .map_err(|error| StoreError::Column("configurations".to_owned(), error.to_string()))?;
+    let configurations: Vec<&str> = desk.configurations().map(|(id, _)| id).collect();
+    let configurations = serde_json::json!(configurations).to_string();
     tx.execute(
         "INSERT INTO issuance_offer (id, kind, employee_id, application_id, reason, account_id, credential_type, \
          configurations, tx_code_hash, tries, dpop_jkt, state, badge_id, created_at, expires_at, changed_at) \

@@ -179,6 +179,12 @@ pub(super) fn badge_type(platform: &Platform) -> Result<String, LedgerError> {
     Ok(desk.badge().vct.clone())
 }
 
+/// Every name that the type has on the ledger: one in each format.
+fn badge_names(platform: &Platform) -> Result<Vec<String>, LedgerError> {
+    let desk = issuance::desk(platform).map_err(|error| LedgerError::Source(error.to_string()))?;
+    Ok(desk.badge().type_names().map(str::to_owned).collect())
+}
+
 /// The key with which this server issues now.
 pub(super) fn issuing_key(platform: &Platform) -> Result<PublicKey, LedgerError> {
     Ok(platform.keys.signer(KeyName::Issuer)?.public_key().clone())
@@ -206,14 +212,17 @@ pub async fn set_up_demo(platform: &Platform, folder: &Path) -> Result<String, L
         act(&opened, &members, &register(platform, &opened, agency, &key)).await?;
     }
     let now = platform.clock.now_s();
-    let wish = Wish {
-        agency,
-        name: issuance::issuer_name(),
-        vct: badge_type(platform)?,
-        key,
-        period: (now, now.saturating_add(3 * YEAR_S)),
-    };
-    if opened.registry.accreditation(wish.triple()).await?.is_none() {
+    for vct in badge_names(platform)? {
+        let wish = Wish {
+            agency,
+            name: issuance::issuer_name(),
+            vct,
+            key: key.clone(),
+            period: (now, now.saturating_add(3 * YEAR_S)),
+        };
+        if opened.registry.accreditation(wish.triple()).await?.is_some() {
+            continue;
+        }
         let statement = signed(&opened, &members, &wish.statement(platform, network))?;
         act(&opened, &members, &accredit(&opened, &wish, &statement).await?).await?;
     }

@@ -1,10 +1,11 @@
-//! What hangs on a badge in other folders: the wallet account that holds it, and the login sessions begun with it.
+//! What hangs on a badge in other folders: the wallet account that holds it, and the sessions begun with it, at relying
+//! parties and at the console.
 //! Each owner changes its own table; here is only who is told of what, in which order.
 
 use super::badge::{Badge, NewBadge};
 use super::change::ChangeError;
 use crate::operations::store::{StoreError, Tx};
-use crate::{account, login};
+use crate::{account, login, staff};
 
 /// The badge was entered: its account becomes the employee's active one. It may not have been closed or suspended
 /// since its offer was made.
@@ -20,6 +21,7 @@ pub(super) async fn suspend(tx: &mut Tx, badge: &Badge) -> Result<(), StoreError
     if let Some(account_id) = &badge.account_id {
         account::suspend(tx, account_id).await?;
     }
+    staff::badge_stopped(tx, &badge.employee_id).await?;
     login::suspend(tx, &badge.id).await
 }
 
@@ -36,6 +38,7 @@ pub(super) async fn end(tx: &mut Tx, badge: &Badge) -> Result<(), StoreError> {
     if let Some(account_id) = &badge.account_id {
         account::end(tx, account_id).await?;
     }
+    staff::badge_stopped(tx, &badge.employee_id).await?;
     login::suspend(tx, &badge.id).await
 }
 
@@ -46,5 +49,6 @@ pub(super) async fn replaced(tx: &mut Tx, old: &Badge, new: &NewBadge) -> Result
         Some(account_id) if old.account_id != new.account_id => account::end(tx, account_id).await?,
         _ => {}
     }
+    staff::badge_stopped(tx, &old.employee_id).await?;
     login::suspend(tx, &old.id).await
 }

@@ -15,6 +15,7 @@ mod change;
 pub mod cli;
 mod expiry;
 mod followers;
+mod load;
 mod party;
 mod reminder;
 mod routes;
@@ -33,6 +34,7 @@ pub use change::{
     By, ChangeError, Stopped, create, resume, resume_after_leave, revoke, revoke_employee, stop_employee,
     suspend, suspend_employee,
 };
+pub use load::load;
 pub use party::reserve_slot;
 pub use reminder::renewal_begins;
 pub use state::{BadgeState, Reason};

@@ -4,14 +4,19 @@ use crate::operations::store::{Store, StoreError, Tx, params};
 
 /// Reserves the next slot under a DID. A slot whose badge never comes is left empty, and never given again.
 pub async fn reserve_slot(tx: &mut Tx, did: &str) -> Result<i64, StoreError> {
+    reserve_slots(tx, did, 1).await
+}
+
+/// The first of `count` slots in a row.
+pub(super) async fn reserve_slots(tx: &mut Tx, did: &str, count: i64) -> Result<i64, StoreError> {
     let row = tx
         .fetch_one(
-            "INSERT INTO issuing_party (did, next_slot, status_version) VALUES ($1, 1, 0) \
-             ON CONFLICT (did) DO UPDATE SET next_slot = issuing_party.next_slot + 1 RETURNING next_slot",
-            params![did],
+            "INSERT INTO issuing_party (did, next_slot, status_version) VALUES ($1, $2, 0) \
+             ON CONFLICT (did) DO UPDATE SET next_slot = issuing_party.next_slot + $2 RETURNING next_slot",
+            params![did, count],
         )
         .await?;
-    Ok(row.int("next_slot")? - 1)
+    Ok(row.int("next_slot")? - count)
 }
 
 /// The next status version of a DID. The row stays locked until the transaction ends, so that versions are

@@ -7,7 +7,7 @@ use crate::audit;
 use crate::notification::{self, Message, Topic};
 use crate::operations::store::{StoreError, params};
 use crate::operations::tasks::Tasks;
-use crate::operations::{Language, Platform, language, limits};
+use crate::operations::{Platform, language, limits};
 use crate::personnel::{self, PersonnelError};
 
 /// Days before the end, the nearest first: a badge that is found late is told what is true now, and nothing older.
@@ -48,11 +48,14 @@ pub(super) async fn sweep(platform: &Platform) -> Result<u64, PersonnelError> {
 
 async fn tell(platform: &Platform, badge: &Badge, days: i64) -> Result<bool, PersonnelError> {
     let Some(employee) = personnel::employee(platform, &badge.employee_id).await? else { return Ok(false) };
+    let told_in = notification::language_of(platform, &employee.id).await?;
+    let values = [("date", crate::pages::date(badge.valid_until))];
     let message = (!employee.phone.is_empty()).then(|| {
-        let date = crate::pages::date(badge.valid_until);
-        let text = language::format(Language::Ko, "badge.sms.ends", &[("date", date)]);
+        let text = language::format(told_in, "badge.sms.ends", &values);
         Message::sms(platform, Topic::Notice, &employee.phone, &text).until(badge.valid_until)
     });
+    let second = notification::second_notice(platform, &employee.id, "badge.sms.ends", &values).await?;
+    let second = second.map(|message| message.until(badge.valid_until));
     let (badge_id, now_ms) = (badge.id.clone(), platform.now_ms());
     let told = platform
         .store
@@ -68,7 +71,7 @@ async fn tell(platform: &Platform, badge: &Badge, days: i64) -> Result<bool, Per
                     return Ok(false);
                 }
                 let sent = message.is_some();
-                if let Some(message) = message {
+                for message in message.into_iter().chain(second) {
                     notification::enqueue(tx, message).await?;
                 }
                 let record = audit::Record {

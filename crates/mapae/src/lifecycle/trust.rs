@@ -45,26 +45,37 @@ pub(super) struct Signed {
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<Option<Arc<Signed>>>);
 
-/// Enters our issuing key for our credential type if it is not on the list yet: with the first list that is signed.
+/// Enters our issuing key for our credential type, under each name that it has, where it is not on the list yet: with
+/// the first list that is signed.
 async fn accredit(platform: &Platform) -> Result<(), TrustError> {
     let kind = issuance::desk(platform)?.badge();
     let jkt = platform.keys.signer(KeyName::Issuer)?.public_key().thumbprint();
+    for name in kind.type_names() {
+        accredit_for(platform, &jkt, name).await?;
+    }
+    Ok(())
+}
+
+async fn accredit_for(platform: &Platform, jkt: &str, kind: &str) -> Result<(), TrustError> {
     let known = platform
         .store
-        .fetch_optional("SELECT state FROM trust_entry WHERE jkt = $1 AND vct = $2", params![&jkt, &kind.vct])
+        .fetch_optional("SELECT state FROM trust_entry WHERE jkt = $1 AND vct = $2", params![jkt, kind])
         .await?;
     if known.is_some() {
         return Ok(());
     }
-    let (vct, issuer) = (kind.vct.clone(), platform.config.public.origin().to_owned());
+    let (jkt, kind) = (jkt.to_owned(), kind.to_owned());
+    let issuer = platform.config.public.origin().to_owned();
     let name = issuance::issuer_name();
     let unit = platform.store.write(move |tx| {
         Box::pin(async move {
+            // A key that has ended is not brought back by a type that comes later.
             let rows = tx
                 .execute(
                     "INSERT INTO trust_entry (jkt, vct, issuer, name_ko, name_en, state, state_at, from_at) \
-                     VALUES ($1, $2, $3, $4, $5, 'active', $6, $6) ON CONFLICT DO NOTHING",
-                    params![&jkt, &vct, &issuer, &name.ko, &name.en, tx.now_ms()],
+                     SELECT $1, $2, $3, $4, $5, 'active', $6, $6 WHERE NOT EXISTS \
+                     (SELECT 1 FROM trust_entry WHERE jkt = $1 AND state <> 'active') ON CONFLICT DO NOTHING",
+                    params![&jkt, &kind, &issuer, &name.ko, &name.en, tx.now_ms()],
                 )
                 .await?;
             if rows == 1 {

@@ -17,10 +17,10 @@
 mod assets;
 mod authorize;
 mod claims;
+pub(crate) mod client;
 mod id_token;
 mod page;
 mod provider;
-mod qr;
 mod response;
 pub mod sample;
 mod session;
@@ -43,8 +43,10 @@ use crate::audit;
 use crate::operations::Platform;
 use crate::operations::config::Section;
 use crate::operations::limits;
+use crate::operations::server_keys::{KeysError, SecretName};
 use crate::operations::store::{StoreError, Tx};
 use crate::operations::tasks::Tasks;
+use crate::verification::relying_party::RelyingParty;
 
 pub use provider::metadata;
 
@@ -152,6 +154,17 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
             }
         });
     }
+}
+
+/// What a claim is called for people.
+pub(crate) fn claim_label(language: crate::pages::Language, name: &str) -> &'static str {
+    claims::label(language, name)
+}
+
+/// The identifier under which a relying party knows the person with this link identifier: what its ID tokens say.
+pub(crate) fn subject(platform: &Platform, party: &RelyingParty, link_id: &str) -> Result<String, KeysError> {
+    let key = platform.keys.secret(SecretName::PairwiseSub)?;
+    Ok(claims::subject(&*key.bytes, party, link_id))
 }
 
 /// Ends every session and every open code of a badge, in the transaction that suspends or ends it. A badge that is

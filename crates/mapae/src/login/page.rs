@@ -18,13 +18,13 @@ use url::Url;
 use super::session::{self, Concluded, Outcome};
 use super::texts::{Ending, Texts, texts};
 use super::ticket::{Return, Start, Ticket};
-use super::{assets, claims, qr, response};
+use super::{assets, claims, response};
 use crate::operations::Platform;
 use crate::operations::limits;
 use crate::operations::problem::Problem;
 use crate::operations::store::StoreError;
 use crate::operations::tokens::TokenError;
-use crate::pages::{self, Page};
+use crate::pages::{self, Page, qr};
 use crate::verification::relying_party::{self, RelyingParty, StartLevel};
 
 /// Binds a login to the browser that began it.

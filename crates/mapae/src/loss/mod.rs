@@ -10,6 +10,7 @@
 //! The lost phone's own number proves nothing. A report only stops; resuming or revoking is a decision of a duty. The
 //! public page tells whether a code was right, and never whether a person exists.
 
+pub mod card;
 mod code;
 mod desk;
 mod portal;

@@ -7,7 +7,7 @@ use crate::operations::problem::Problem;
 use crate::operations::store::{Row, Store, StoreError, params};
 use crate::operations::{Platform, id};
 use crate::personnel::{self, PersonnelError};
-use crate::{account, audit};
+use crate::{account, audit, notification};
 
 /// Why nothing was reported.
 #[derive(Debug, thiserror::Error)]
@@ -184,6 +184,8 @@ pub async fn report(platform: &Platform, report: Report) -> Result<Receipt, Loss
     let agency = personnel::employee_agency(platform, &report.employee_id).await?;
     let agency_code = agency.ok_or(LossError::Unknown)?.code;
     let report_id = id::new();
+    // Never the lost phone: the other one that its owner named.
+    let notice = notification::second_notice(platform, &report.employee_id, "loss.sms.stopped", &[]).await?;
     let badge = {
         let report = report.clone();
         platform
@@ -233,6 +235,9 @@ pub async fn report(platform: &Platform, report: Report) -> Result<Receipt, Loss
                         detail,
                     };
                     audit::record(tx, record).await?;
+                    if let Some(notice) = notice.filter(|_| stopped_at.is_some()) {
+                        notification::enqueue(tx, notice).await?;
+                    }
                     Ok(badge)
                 })
             })

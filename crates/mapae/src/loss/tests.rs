@@ -147,3 +147,36 @@ async fn whoever_has_nothing_to_stop_is_told_so_and_unknown_persons_are_unknown(
     let nobody = Report { employee_id: "nobody".to_owned(), cause: Cause::Loss, way: Way::Portal, by };
     assert!(matches!(report(&town, nobody).await, Err(LossError::Unknown)));
 }
+
+#[tokio::test]
+async fn card_and_badge_are_lost_one_without_the_other() {
+    use super::card::{CardError, link, of_employee, report as card_lost};
+    let town = town().await;
+    let badge = badge(&town, &town.id(OFFICIAL).await).await;
+    let by = |actor: &str| By { actor: actor.to_owned(), duty: "hr_manager".to_owned() };
+    let none = card_lost(&town, &badge.employee_id, by("a")).await;
+    assert!(matches!(none, Err(CardError::Nothing)), "{none:?}");
+    for bad in ["", "12345", "12 34 56 78", "가나다라마바", &*"1".repeat(33), "1234567;"] {
+        let refused = link(&town, &badge.employee_id, bad, by("a")).await;
+        assert!(matches!(refused, Err(CardError::Number)), "{bad}: {refused:?}");
+    }
+    link(&town, &badge.employee_id, " ex-1234-5678 ", by("a")).await.unwrap();
+    let card = of_employee(&town, &badge.employee_id).await.unwrap().unwrap();
+    assert_eq!((card.number.as_str(), card.masked().as_str()), ("EX-1234-5678", "••-••••-5678"));
+    card_lost(&town, &badge.employee_id, by("a")).await.unwrap();
+    assert_eq!(state(&town, &badge).await, BadgeState::Active, "the badge goes on");
+    assert!(matches!(card_lost(&town, &badge.employee_id, by("a")).await, Err(CardError::Nothing)), "once");
+    link(&town, &badge.employee_id, "EX-1234-9999", by("a")).await.unwrap();
+    let lost =
+        Report { employee_id: badge.employee_id.clone(), cause: Cause::Loss, way: Way::Portal, by: None };
+    report(&town, lost).await.unwrap();
+    let card = of_employee(&town, &badge.employee_id).await.unwrap().unwrap();
+    assert_eq!(card.lost_at, None, "the card goes on");
+    let desk = sign_in(&town, true, "person380").await;
+    let page = send(&town, true, get(&format!("/people/{}", badge.employee_id), &desk)).await.body;
+    assert!(page.contains("EX-1234-9999"));
+    let own = town.id(HR_ONE).await;
+    let body = format!("csrf={}&number=EX-1234-0000", csrf_of(&page));
+    let mine = send(&town, true, form(&format!("/people/{own}/card"), &desk, &body)).await;
+    assert_eq!(mine.status, StatusCode::FORBIDDEN, "never one's own");
+}

@@ -4,6 +4,8 @@
 
 pub mod cli;
 mod console;
+mod contact;
+mod contact_pages;
 mod count;
 mod depth;
 mod gateway;
@@ -17,6 +19,8 @@ mod smpp;
 mod worker;
 
 #[cfg(test)]
+mod contact_tests;
+#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
@@ -25,6 +29,7 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 
+pub use contact::{choose_language, language_of, second_notice, second_phone};
 pub use depth::{Depth, depth};
 #[cfg(test)]
 pub(crate) use gateway::received;
@@ -130,7 +135,7 @@ fn subscriber(topic: Topic) -> Option<Subscriber> {
 
 /// The demo's message box; empty routes outside of demo mode answer 404.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    pages::routes()
+    pages::routes().merge(contact_pages::routes())
 }
 
 /// How messages stand and what they cost, for operators and auditors.

@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use credential::status_list::week::Week;
 use keys::rsa::RsaKey;
 use keys::seal::{KeyRing, SealKey};
 use keys::x509::{self, Certificate, Kind, Profile};
@@ -186,6 +187,8 @@ impl std::fmt::Debug for ServerKeys {
 }
 
 const YEAR_S: i64 = 365 * 24 * 3_600;
+/// The country in our certificates.
+const COUNTRY: &str = "KR";
 const ROOT_YEARS: i64 = 20;
 const LEAF_YEARS: i64 = 5;
 
@@ -512,7 +515,9 @@ fn make(
     now_ms: i64,
 ) -> Result<Vec<KeyRow>, KeysError> {
     let unusable = |name: &str, reason: String| KeysError::Unusable(name.to_owned(), reason);
-    let from = now_ms.div_euclid(1_000) - 3_600;
+    // What a key signs says the first second of its week: the certificate holds then already (ISO/IEC 18013-5 §9.3.1).
+    let now = now_ms.div_euclid(1_000);
+    let from = Week::of(now).start().min(now - 3_600);
     let mut rows = Vec::new();
     for name in SecretName::ALL.iter().map(|name| name.as_str()).filter(|name| missing.contains(name)) {
         rows.push(sealed_row(kek, name, 1, &keys::random::bytes::<32>(), None, now_ms));
@@ -520,8 +525,9 @@ fn make(
     let root_name = KeyName::PlatformRoot.as_str();
     let (root_key, root) = if missing.contains(&root_name) {
         let key = SecretKey::generate();
-        let certificate = x509::root(&key, "Mapae Platform Root", from, from + ROOT_YEARS * YEAR_S)
-            .map_err(|error| unusable(root_name, error.to_string()))?;
+        let certificate =
+            x509::root_in(Some(COUNTRY), &key, "Mapae Platform Root", from, from + ROOT_YEARS * YEAR_S)
+                .map_err(|error| unusable(root_name, error.to_string()))?;
         rows.push(sealed_row(kek, root_name, 1, key.to_bytes().as_slice(), Some(&certificate), now_ms));
         (key, certificate)
     } else {
@@ -545,7 +551,13 @@ fn make(
                     None => None,
                     Some((kind, cn)) => {
                         let dns = if name == KeyName::Verifier { vec![host.to_owned()] } else { Vec::new() };
-                        let profile = Profile { cn: cn.to_owned(), dns, uri: Vec::new(), kind };
+                        let profile = Profile {
+                            country: Some(COUNTRY.to_owned()),
+                            cn: cn.to_owned(),
+                            dns,
+                            uri: Vec::new(),
+                            kind,
+                        };
                         let to = from + LEAF_YEARS * YEAR_S;
                         let serial = x509::random_serial();
                         let made =

@@ -6,6 +6,7 @@
 
 mod assets;
 mod fault;
+pub mod qr;
 mod when;
 
 #[cfg(test)]
@@ -52,6 +53,7 @@ const PORTAL_LINKS: &[Link] = &[
     Link { href: "/portal/apply", key: "portal.nav.apply" },
     Link { href: "/portal/devices", key: "portal.nav.devices" },
     Link { href: "/portal/loss", key: "portal.nav.loss" },
+    Link { href: "/portal/notices", key: "notification.contact.title" },
     Link { href: "/portal/my-data", key: "portal.nav.my_data" },
 ];
 const CONSOLE_LINKS: &[Link] = &[
@@ -60,6 +62,10 @@ const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/people", key: "desk.nav.people" },
     Link { href: "/loss", key: "desk.nav.loss" },
     Link { href: "/unlock", key: "desk.nav.unlock" },
+    Link { href: "/corrections", key: "personnel.correction.queue" },
+    Link { href: "/duties", key: "staff.duties.title" },
+    Link { href: "/agencies", key: "personnel.agencies.title" },
+    Link { href: "/relying-parties", key: "desk.parties.title" },
     Link { href: "/statistics", key: "desk.nav.statistics" },
     Link { href: "/audit-log", key: "desk.nav.audit" },
     Link { href: "/system", key: "desk.nav.system" },

@@ -223,7 +223,7 @@ impl Statement {
 
 const PEOPLE: &str = "SELECT e.id, e.department_id, e.status, e.link_id, e.personal, d.name AS department, \
      d.name_en AS department_en, a.code, a.name, a.name_en, a.kind, a.parent_code, a.eligible, a.reason_ko, a.reason_en, \
-     a.phase, a.phase_at, d.code AS department_code, e.external_id, e.user_name, COALESCE(e.created_at, e.updated_at) AS created_at, \
+     a.phase, a.phase_at, a.target, a.closed_network, a.opted_in_at, d.code AS department_code, e.external_id, e.user_name, COALESCE(e.created_at, e.updated_at) AS created_at, \
      e.updated_at, e.effective_at, e.content_tag";
 const FROM_PEOPLE: &str = " FROM employee e JOIN department d ON d.id = e.department_id \
      JOIN agency a ON a.code = e.agency_code WHERE e.removed_at IS NULL AND ";

@@ -7,6 +7,8 @@
 mod api;
 mod change;
 pub mod cli;
+mod correction;
+mod correction_pages;
 pub mod demo_data;
 pub mod directory;
 pub mod identity;
@@ -16,9 +18,17 @@ mod population;
 mod portrait;
 mod reach;
 mod records;
+pub mod rollout;
+mod rollout_api;
+mod rollout_pages;
 mod search;
 mod types;
 mod unit;
+
+#[cfg(test)]
+mod correction_tests;
+#[cfg(test)]
+mod rollout_tests;
 
 use std::sync::Arc;
 
@@ -31,6 +41,7 @@ use crate::operations::tasks::Tasks;
 use crate::operations::{Platform, Problem, StoreError};
 
 pub use change::{employees_of, line_of, write_line, write_released};
+pub use correction::corrections_told;
 pub use identity::Rrn;
 pub use import::{EmployeeLine, Role, RrnSaid, Saved, Target, Told, phone};
 pub use moment::calendar_date_text as calendar_date;
@@ -94,12 +105,17 @@ pub struct Local {}
 
 /// Routes of the public listener.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    rollout_pages::public_routes()
+        .merge(correction_pages::public_routes())
+        .merge(rollout_api::public_routes())
 }
 
 /// Routes of the console listener.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
     api::routes()
+        .merge(rollout_pages::console_routes())
+        .merge(correction_pages::console_routes())
+        .merge(rollout_api::console_routes())
 }
 
 /// Starts the workers of this folder.

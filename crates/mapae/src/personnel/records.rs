@@ -6,7 +6,7 @@ use super::identity::Rrn;
 use super::types::{
     Agency, AgencyKind, Department, Eligibility, Employee, EmployeeStatus, Named, Personal, Refused, Standing,
 };
-use super::{PersonnelError, moment};
+use super::{PersonnelError, moment, rollout};
 use crate::operations::sealer::normalised;
 use crate::operations::store::{Row, StoreError, Tx, params};
 use crate::operations::{Language, Platform, language};
@@ -17,7 +17,7 @@ macro_rules! select_employee {
         concat!(
             "SELECT e.id, e.department_id, e.status, e.link_id, e.personal, d.name AS department, ",
             "d.name_en AS department_en, a.code, a.name, a.name_en, a.kind, a.parent_code, a.eligible, a.reason_ko, ",
-            "a.reason_en, a.phase, a.phase_at FROM employee e JOIN department d ON d.id = e.department_id ",
+            "a.reason_en, a.phase, a.phase_at, a.target, a.closed_network, a.opted_in_at FROM employee e JOIN department d ON d.id = e.department_id ",
             "JOIN agency a ON a.code = e.agency_code ",
             $rest
         )
@@ -43,6 +43,9 @@ pub(super) fn agency_of(row: &Row) -> Result<Agency, StoreError> {
         reason,
         phase: row.opt_int("phase")?,
         phase_at: row.opt_int("phase_at")?,
+        target: row.opt_int("target")?,
+        closed_network: row.flag("closed_network")?,
+        opted_in_at: row.opt_int("opted_in_at")?,
     })
 }
 
@@ -134,7 +137,7 @@ pub async fn agency(platform: &Platform, code: &str) -> Result<Option<Agency>, P
         .store
         .fetch_optional(
             "SELECT a.code, a.name, a.name_en, a.kind, a.parent_code, a.eligible, a.reason_ko, a.reason_en, a.phase, \
-             a.phase_at FROM agency a WHERE a.code = $1",
+             a.phase_at, a.target, a.closed_network, a.opted_in_at FROM agency a WHERE a.code = $1",
             params![code],
         )
         .await?;
@@ -147,7 +150,7 @@ pub(super) async fn agencies(platform: &Platform) -> Result<Vec<Agency>, Personn
         .store
         .fetch_all(
             "SELECT a.code, a.name, a.name_en, a.kind, a.parent_code, a.eligible, a.reason_ko, a.reason_en, a.phase, \
-             a.phase_at FROM agency a ORDER BY a.code LIMIT 5000",
+             a.phase_at, a.target, a.closed_network, a.opted_in_at FROM agency a ORDER BY a.code LIMIT 5000",
             params![],
         )
         .await?;
@@ -227,13 +230,25 @@ pub async fn eligibility(
         .store
         .fetch_optional(
             "SELECT e.status, a.code, a.name, a.name_en, a.kind, a.parent_code, a.eligible, a.reason_ko, a.reason_en, \
-             a.phase, a.phase_at FROM employee e JOIN agency a ON a.code = e.agency_code WHERE e.id = $1",
+             a.phase, a.phase_at, a.target, a.closed_network, a.opted_in_at FROM employee e JOIN agency a ON a.code = e.agency_code WHERE e.id = $1",
             params![employee_id],
         )
         .await?
         .ok_or(PersonnelError::NotFound)?;
     let status = word(&row, "status", EmployeeStatus::parse)?;
-    Ok(judge(status, &agency_of(&row)?, now_ms))
+    let agency = agency_of(&row)?;
+    let judged = judge(status, &agency, now_ms);
+    if judged != Eligibility::Allowed {
+        return Ok(judged);
+    }
+    Ok(match rollout::ruled_out(platform, employee_id, &agency).await? {
+        Some(rule) => {
+            let en = if rule.reason.en.is_empty() { rule.reason.ko.clone() } else { rule.reason.en };
+            let reason = Named { ko: rule.reason.ko, en };
+            Eligibility::Refused(Refused { code: "personnel.ruled_out", reason })
+        }
+        None => Eligibility::Allowed,
+    })
 }
 
 /// The rule, without a database.
@@ -259,6 +274,12 @@ pub(super) fn judge(status: EmployeeStatus, agency: &Agency, now_ms: i64) -> Eli
             }
             None => refused("personnel.agency_excluded", &[]),
         };
+    }
+    if agency.closed_network {
+        return refused("personnel.closed_network", &[]);
+    }
+    if !agency.has_opted_in(now_ms) {
+        return refused("personnel.not_opted_in", &[]);
     }
     match (agency.phase, agency.phase_at) {
         (Some(_), Some(begins)) if begins <= now_ms => Eligibility::Allowed,

@@ -85,7 +85,8 @@ pub async fn search(
     // Only placeholders and fixed words go into the text.
     let sql = format!(
         "SELECT e.id, e.department_id, e.status, e.link_id, e.personal, d.name AS department, d.name_en AS department_en, \
-         a.code, a.name, a.name_en, a.kind, a.parent_code, a.eligible, a.reason_ko, a.reason_en, a.phase, a.phase_at \
+         a.code, a.name, a.name_en, a.kind, a.parent_code, a.eligible, a.reason_ko, a.reason_en, a.phase, a.phase_at, \
+         a.target, a.closed_network, a.opted_in_at \
          FROM {from} JOIN department d ON d.id = e.department_id JOIN agency a ON a.code = e.agency_code \
          WHERE {} ORDER BY {id} LIMIT {}",
         conditions.join(" AND "),

@@ -137,6 +137,22 @@ pub struct Agency {
     /// When the phase begins (epoch milliseconds).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase_at: Option<i64>,
+    /// Officials that are planned for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<i64>,
+    /// Whether its network reaches neither phones nor this platform.
+    pub closed_network: bool,
+    /// Since when a local government's own decision to take part is in force (epoch milliseconds).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opted_in_at: Option<i64>,
+}
+
+impl Agency {
+    /// Whether nobody has to decide any more that it takes part: central agencies follow the plan, local governments their
+    /// own decision.
+    pub fn has_opted_in(&self, now_ms: i64) -> bool {
+        self.kind == AgencyKind::Central || self.opted_in_at.is_some_and(|at| at <= now_ms)
+    }
 }
 
 /// A department.

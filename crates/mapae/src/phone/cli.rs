@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use credential::types::Format;
 use keys::Zeroizing;
 use serde_json::{Value, json};
 use wallet::account::messages::OnboardingStep;
@@ -95,6 +96,9 @@ enum Command {
         /// Fewer copies than the issuer gives at once.
         #[arg(long)]
         copies: Option<usize>,
+        /// The only format to ask for: dc+sd-jwt or mso_mdoc.
+        #[arg(long, value_parser = format)]
+        format: Option<Format>,
         /// Only say what the offer holds.
         #[arg(long)]
         look: bool,
@@ -276,6 +280,10 @@ async fn step(options: &Options, language: Language, command: Command) -> Result
     Terminal { phone: phone?, language, json: options.json }.run(command).await
 }
 
+fn format(name: &str) -> Result<Format, String> {
+    Format::from_name(name).ok_or_else(|| "dc+sd-jwt or mso_mdoc".to_owned())
+}
+
 fn folder(options: &Options) -> Result<PathBuf, PhoneError> {
     match &options.vault {
         Some(folder) => Ok(folder.clone()),
@@ -336,8 +344,9 @@ impl Terminal {
                 self.phone.set_new_pin(&code, &pin).await?;
                 Ok(describe::done(language, "pin_unlock", json!({})))
             }
-            Command::Receive { offer, code, copies, look } => {
-                self.receive(offer.as_deref(), code.as_deref(), copies, look).await
+            Command::Receive { offer, code, copies, format, look } => {
+                let options = issue::Options { tx_code: code.as_deref(), copies, format };
+                self.receive(offer.as_deref(), options, look).await
             }
             Command::Enrol { link, code, name, rrn, otp, pin } => {
                 self.enrol(
@@ -416,8 +425,7 @@ impl Terminal {
     async fn receive(
         &mut self,
         offer: Option<&str>,
-        code: Option<&str>,
-        copies: Option<usize>,
+        options: issue::Options<'_>,
         look: bool,
     ) -> Result<Said, PhoneError> {
         if let (true, Some(link)) = (look, offer) {
@@ -426,10 +434,11 @@ impl Terminal {
                 &self.phone.look_at_offer(link, self.language.tag()).await?,
             ));
         }
-        let received = match self.phone.receive_with(offer, issue::Options { tx_code: code, copies }).await {
+        let received = match self.phone.receive_with(offer, options).await {
             Err(PhoneError::Issue(issue::IssueError::TxCodeNeeded { .. })) => {
-                let code = ask::line(self.language, code, "phone.ask.tx_code", "--code")?;
-                self.phone.receive_with(offer, issue::Options { tx_code: Some(&code), copies }).await?
+                let code = ask::line(self.language, options.tx_code, "phone.ask.tx_code", "--code")?;
+                let options = issue::Options { tx_code: Some(&code), ..options };
+                self.phone.receive_with(offer, options).await?
             }
             other => other?,
         };
@@ -473,7 +482,7 @@ impl Terminal {
             self.set_pin(pin).await?;
             self.note("pin_set");
         }
-        self.receive(None, None, None, false).await
+        self.receive(None, issue::Options::default(), false).await
     }
 
     fn note(&self, step: &str) {

@@ -75,7 +75,7 @@ pub(super) fn offer(language: Language, offer: &OfferSummary) -> Said {
 
 /// What came.
 pub(super) fn received(language: Language, wallet: &Wallet<PhoneShell>, received: &Received) -> Said {
-    let names: Vec<String> = received
+    let mut names: Vec<String> = received
         .holdings
         .iter()
         .filter_map(|id| wallet.holding(id))
@@ -84,6 +84,8 @@ pub(super) fn received(language: Language, wallet: &Wallet<PhoneShell>, received
             name.unwrap_or(&held.vct).to_owned()
         })
         .collect();
+    // A badge in two formats is one badge.
+    names.dedup();
     let values = [("name", names.join(", ")), ("copies", received.copies.to_string())];
     Said {
         json: json!({ "step": "receive", "holdings": received.holdings, "copies": received.copies, "names": names }),

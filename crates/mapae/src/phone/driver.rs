@@ -184,7 +184,7 @@ impl Phone {
     /// # Errors
     /// See [`wallet::issue::IssueError`].
     pub async fn receive(&mut self, link: Option<&str>, tx_code: Option<&str>) -> Result<usize, PhoneError> {
-        Ok(self.receive_with(link, Options { tx_code, copies: None }).await?.copies)
+        Ok(self.receive_with(link, Options { tx_code, ..Options::default() }).await?.copies)
     }
 
     /// Accepts an offer of any issuer; without one, receives the account's badge or its next batch of copies, and

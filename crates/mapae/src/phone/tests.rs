@@ -84,18 +84,77 @@ async fn a_standard_wallet_receives_a_badge_over_http_and_checks_it_as_a_verifie
         (wrong.code(), wrong.tries_left(), wrong.kind()),
         ("tx_code_wrong", Some(4), fault::Kind::Wrong)
     );
-    assert_eq!(phone.receive(Some(&link), Some(&code)).await.unwrap(), 20);
+    assert_eq!(phone.receive(Some(&link), Some(&code)).await.unwrap(), 25, "20 as SD-JWT VC, 5 as mdoc");
 
     let shown = phone.show(true).await.unwrap();
-    let checked = shown[0].checked.as_ref().unwrap();
-    assert!(checked.issuer_signature && checked.key_binding);
-    assert_eq!(checked.status, wallet::check::OwnStatus::Valid);
-    assert_eq!((shown[0].unused_copies, shown[0].name_ko.as_str()), (20, "모바일 공무원증"));
+    for (one, format, copies) in [(&shown[0], "dc+sd-jwt", 20), (&shown[1], "mso_mdoc", 5)] {
+        let checked = one.checked.as_ref().unwrap();
+        assert!(checked.issuer_signature && checked.key_binding, "{format}");
+        assert_eq!(checked.status, wallet::check::OwnStatus::Valid);
+        assert_eq!(
+            (one.format.as_str(), one.unused_copies, one.name_ko.as_str()),
+            (format, copies, "모바일 공무원증")
+        );
+    }
+    assert_eq!(shown[0].claims["name"], shown[1].claims["name"], "both say the same");
     assert_eq!(phone.verify().await.unwrap()["status"], "valid");
 
     let again = phone.receive(Some(&link), Some(&code)).await.unwrap_err();
     assert_eq!(again.to_json(Language::En)["ok"], json!(false));
     assert_eq!(phone.wallet().state().holdings[0].copies.len(), 20, "nothing is lost by a spent offer");
+    ground.server.stop().await;
+}
+
+/// A relying party asks for the badge as a mobile document; the same phone answers from its other copies.
+#[tokio::test]
+async fn a_badge_is_shown_as_a_mobile_document_to_whoever_asks_for_one() {
+    let ground = Ground::lay().await;
+    let people = ground.test.people(1).await;
+    let (link, code) = ground.offer(&people[0]).await;
+    let mut phone = ground.phone().await;
+    phone.trust(ground.test.keys.root().der()).await.unwrap();
+    phone.receive(Some(&link), Some(&code)).await.unwrap();
+
+    let registration = crate::login::tests::support::registration("reader");
+    let key = crate::verification::cli::register(&ground.test, registration).await.unwrap().api_key.unwrap();
+    let base = ground.test.config.public.origin().to_owned();
+    let http = reqwest::Client::new();
+    let create = async |claims: serde_json::Value| -> serde_json::Value {
+        let query = json!({ "credentials": [{ "id": "doc", "format": "mso_mdoc",
+            "meta": { "doctype_value": "io.mapae.badge.1" }, "claims": claims }] });
+        let sent = http.post(format!("{base}/api/v1/verifications")).bearer_auth(&key);
+        sent.json(&json!({ "dcql_query": query })).send().await.unwrap().json().await.unwrap()
+    };
+    for path in
+        [json!(["io.mapae.badge.1", "link_id"]), json!(["org.iso.18013.5.1", "name"]), json!(["name", "ko"])]
+    {
+        let refused = create(json!([{ "path": path }])).await;
+        assert!(refused["type"].as_str().unwrap().contains("verification"), "{path}: {refused}");
+    }
+    let made = create(
+        json!([{ "path": ["io.mapae.badge.1", "name"] }, { "path": ["io.mapae.badge.1", "inst_code"] }]),
+    )
+    .await;
+    let asked = phone.ask(made["link"].as_str().unwrap()).await.unwrap();
+    let credential = &asked.consent().credentials[0];
+    assert_eq!(credential.vct, "io.mapae.badge.1");
+    let labels: Vec<&str> = credential.claims.iter().map(|claim| claim.label_ko.as_str()).collect();
+    assert_eq!(labels, ["성명", "기관 코드"]);
+    let answered = phone.answer(&asked, wallet::present::Choice::default()).await.unwrap();
+    assert!(!answered.reused_copy);
+
+    let at = format!("{base}/api/v1/verifications/{}", made["id"].as_str().unwrap());
+    let result: serde_json::Value =
+        http.get(at).bearer_auth(&key).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&result["state"], &result["type"]), (&json!("verified"), &json!("io.mapae.badge.1")));
+    let told = result["claims"]["io.mapae.badge.1"].as_object().unwrap();
+    assert_eq!(told.keys().collect::<Vec<_>>(), ["inst_code", "name"], "what was asked for and nothing else");
+    assert_eq!(result["waived"], json!([]));
+    let unused = |format: &str| {
+        let shown = phone.wallet().shown();
+        shown.iter().find(|one| one.format == format).unwrap().unused_copies
+    };
+    assert_eq!((unused("mso_mdoc"), unused("dc+sd-jwt")), (4, 20), "a document was used up, no other copy");
     ground.server.stop().await;
 }
 

@@ -14,6 +14,8 @@ pub mod cli;
 mod discovery;
 mod error;
 mod filter;
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzz;
 mod group;
 mod groups;
 mod page;

@@ -95,51 +95,88 @@ pub async fn grant(
     agency_code: &str,
     by: &str,
 ) -> Result<bool, AccountError> {
-    if !duty.is_granted() {
-        return Err(AccountError::NotGranted);
-    }
-    let now = platform.clock.now_ms();
     let (employee_id, agency_code, by) = (employee_id.to_owned(), agency_code.to_owned(), by.to_owned());
     platform
         .store
         .write(move |tx| {
             Box::pin(async move {
-                // The account's row is the lock under which duties of one person are weighed against each other.
-                let locked = tx
-                    .execute(
-                        "UPDATE staff_account SET changed_at = $1 WHERE employee_id = $2 AND state = 'open'",
-                        params![now, employee_id.as_str()],
-                    )
-                    .await?;
-                if locked == 0 {
-                    return Err(AccountError::Unknown);
-                }
-                let held = tx
-                    .fetch_all(
-                        "SELECT duty FROM staff_duty WHERE employee_id = $1 AND ended_at IS NULL LIMIT 100",
-                        params![employee_id.as_str()],
-                    )
-                    .await?;
-                for row in held {
-                    if Duty::parse(&row.text("duty")?).is_some_and(|other| !duty.goes_with(other)) {
-                        return Err(AccountError::Conflict);
-                    }
-                }
-                let made = tx
-                    .execute(
-                        "INSERT INTO staff_duty (id, employee_id, duty, agency_code, granted_by, granted_at, ended_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT DO NOTHING",
-                        params![id::new(), employee_id.as_str(), duty.as_str(), agency_code.as_str(), by.as_str(), now],
-                    )
-                    .await?;
-                if made == 1 {
-                    let detail = serde_json::json!({ "duty": duty.as_str(), "agency": agency_code });
-                    record(tx, &by, "staff.duty_grant", &employee_id, detail).await?;
-                }
-                Ok(made == 1)
+                let by = (by.as_str(), Duty::Operator);
+                grant_in(tx, &employee_id, duty, &agency_code, by).await
             })
         })
         .await
+}
+
+/// The grant, in the transaction of whoever decides it.
+pub(super) async fn grant_in(
+    tx: &mut crate::operations::store::Tx,
+    employee_id: &str,
+    duty: Duty,
+    agency_code: &str,
+    by: (&str, Duty),
+) -> Result<bool, AccountError> {
+    if !duty.is_granted() {
+        return Err(AccountError::NotGranted);
+    }
+    let now = tx.now_ms();
+    // The account's row is the lock under which duties of one person are weighed against each other.
+    let locked = tx
+        .execute(
+            "UPDATE staff_account SET changed_at = $1 WHERE employee_id = $2 AND state = 'open'",
+            params![now, employee_id],
+        )
+        .await?;
+    if locked == 0 {
+        return Err(AccountError::Unknown);
+    }
+    let held = tx
+        .fetch_all(
+            "SELECT duty FROM staff_duty WHERE employee_id = $1 AND ended_at IS NULL LIMIT 100",
+            params![employee_id],
+        )
+        .await?;
+    for row in held {
+        if Duty::parse(&row.text("duty")?).is_some_and(|other| !duty.goes_with(other)) {
+            return Err(AccountError::Conflict);
+        }
+    }
+    let made = tx
+        .execute(
+            "INSERT INTO staff_duty (id, employee_id, duty, agency_code, granted_by, granted_at, ended_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT DO NOTHING",
+            params![id::new(), employee_id, duty.as_str(), agency_code, by.0, now],
+        )
+        .await?;
+    if made == 1 {
+        record_as(tx, by, "staff.duty_grant", employee_id, told_duty(duty, agency_code)).await?;
+    }
+    Ok(made == 1)
+}
+
+/// Takes a duty away, in the transaction of whoever decides it. `false` if it is not held.
+pub(super) async fn withdraw_in(
+    tx: &mut crate::operations::store::Tx,
+    employee_id: &str,
+    duty: Duty,
+    agency_code: &str,
+    by: (&str, Duty),
+) -> Result<bool, AccountError> {
+    let now = tx.now_ms();
+    let ended = tx
+        .execute(
+            "UPDATE staff_duty SET ended_at = $4 \
+             WHERE employee_id = $1 AND duty = $2 AND agency_code = $3 AND ended_at IS NULL",
+            params![employee_id, duty.as_str(), agency_code, now],
+        )
+        .await?;
+    if ended == 1 {
+        record_as(tx, by, "staff.duty_withdraw", employee_id, told_duty(duty, agency_code)).await?;
+    }
+    Ok(ended == 1)
+}
+
+fn told_duty(duty: Duty, agency_code: &str) -> serde_json::Value {
+    serde_json::json!({ "duty": duty.as_str(), "agency": agency_code })
 }
 
 /// Sets a new password and ends every session of the account.
@@ -203,7 +240,17 @@ async fn record(
     subject: &str,
     detail: serde_json::Value,
 ) -> Result<(), StoreError> {
-    audit::record(tx, audit::Record { actor: by, duty: Duty::Operator.as_str(), act, subject, detail }).await
+    record_as(tx, (by, Duty::Operator), act, subject, detail).await
+}
+
+async fn record_as(
+    tx: &mut crate::operations::store::Tx,
+    (actor, duty): (&str, Duty),
+    act: &str,
+    subject: &str,
+    detail: serde_json::Value,
+) -> Result<(), StoreError> {
+    audit::record(tx, audit::Record { actor, duty: duty.as_str(), act, subject, detail }).await
 }
 
 /// The employee who signs in with an id, unless the account is closed.

@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use super::duty::Duty;
 use super::extract::{Actor, Applicant, Source};
 use super::password::Attempt;
+use super::second_factor;
 use super::session::{self, Door, SignInError};
 use crate::operations::Platform;
 use crate::operations::problem::Problem;
@@ -35,6 +36,11 @@ impl From<SignInError> for Problem {
                     .with("retry_after_ms", retry_after_ms)
                     .with("minutes", retry_after_ms / 60_000 + 1)
             }
+            SignInError::CodeNeeded { .. } => Self::new(StatusCode::UNAUTHORIZED, "sign_in_code_needed"),
+            SignInError::SetUpNeeded { .. } => Self::new(StatusCode::FORBIDDEN, "sign_in_set_up_needed"),
+            SignInError::CodeRefused => Self::new(StatusCode::UNAUTHORIZED, "sign_in_code_refused"),
+            SignInError::TicketRefused => Self::new(StatusCode::UNAUTHORIZED, "sign_in_ticket_refused"),
+            SignInError::Sealing => Self::internal("a token of a sign-in can't be sealed or opened"),
             SignInError::Hashing(error) => Self::internal(error),
             SignInError::Store(error) => error.into(),
         }
@@ -48,6 +54,10 @@ pub(super) struct SignInRequest {
     login: String,
     #[schema(value_type = String, format = Password, min_length = 1, max_length = 256)]
     password: Attempt,
+    /// The one-time code, of whoever has set codes up.
+    #[serde(default)]
+    #[schema(max_length = 16, example = "123456")]
+    code: Option<String>,
 }
 
 /// A session.
@@ -88,8 +98,13 @@ async fn sign_in(
     request: Result<Json<SignInRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<SessionBody>), Problem> {
     let request = body(request)?;
-    let signed_in =
-        session::sign_in(platform, door, &request.login, request.password, source.0, None).await?;
+    let signed_in = session::sign_in(platform, door, &request.login, request.password, source.0, None).await;
+    let signed_in = match (signed_in, &request.code) {
+        (Err(SignInError::CodeNeeded { ticket }), Some(code)) => {
+            second_factor::finish(platform, door, &ticket, code, source.0, None).await?
+        }
+        (signed_in, _) => signed_in?,
+    };
     let body = SessionBody { token: signed_in.token.to_string(), ends_at: signed_in.ends_at };
     Ok((StatusCode::CREATED, Json(body)))
 }

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::account::{self, CONSOLE_OPERATOR, Login};
 use super::duty::Duty;
 use super::password::Password;
+use super::second_factor;
 use crate::operations::{Config, Platform, SystemClock};
 use crate::personnel;
 
@@ -42,6 +43,8 @@ pub enum Command {
     },
     /// Set a new password; every session of the account ends.
     Password { login: String },
+    /// Take the one-time codes of an account away (the phone with the app is gone and no HR manager can); every session ends.
+    ResetCodes { login: String },
     /// Close an account; every session ends.
     Close { login: String },
     /// Make the demo accounts (demo mode only).
@@ -86,7 +89,7 @@ pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
     done
 }
 
-async fn perform(platform: &Platform, command: Command) -> Result<(), AnyError> {
+async fn perform(platform: &Arc<Platform>, command: Command) -> Result<(), AnyError> {
     match command {
         Command::Add { login, agency, number, duties } => {
             let login = Login::new(&login)?;
@@ -110,6 +113,15 @@ async fn perform(platform: &Platform, command: Command) -> Result<(), AnyError> 
         Command::Password { login } => {
             account::set_password(platform, Login::new(&login)?, ask_password()?, CONSOLE_OPERATOR).await?;
             println!("set; every session of {login} has ended");
+        }
+        Command::ResetCodes { login } => {
+            let employee = account::employee_of(platform, &Login::new(&login)?)
+                .await?
+                .ok_or("there is no such account")?;
+            second_factor::reset_by_operator(platform, &employee).await?;
+            println!(
+                "the codes of {login} are gone; the password alone opens the account until new ones are set up"
+            );
         }
         Command::Close { login } => {
             account::close(platform, Login::new(&login)?, CONSOLE_OPERATOR).await?;

@@ -68,6 +68,7 @@ pub async fn make(platform: &Platform) -> Result<(), DemoError> {
     if !platform.config.demo.enabled {
         return Err(DemoError::NotDemo);
     }
+    personnel::rollout::demo_decisions(platform).await.map_err(PersonnelError::from)?;
     for account in PORTAL.iter().chain(CONSOLE) {
         let person = demo_data::person(account.person);
         let employee = personnel::employee_by_number(platform, person.agency, &person.number)

@@ -49,6 +49,9 @@ impl Duty {
         Self::ALL.into_iter().find(|duty| duty.as_str() == word)
     }
 
+    /// The duties that are given by a row.
+    pub const GRANTED: [Self; 4] = [Self::HrManager, Self::SecurityOfficer, Self::Auditor, Self::Operator];
+
     /// Whether the duty is given by a row; the others follow from personnel.
     pub const fn is_granted(self) -> bool {
         !matches!(self, Self::Applicant | Self::DepartmentHead)
@@ -66,10 +69,29 @@ impl Duty {
     /// The addresses of the desks it opens, for the navigation; each page judges for itself.
     pub const fn desks(self) -> &'static [&'static str] {
         match self {
-            Self::HrManager => &["/applications", "/people", "/loss", "/unlock", "/statistics"],
+            Self::HrManager => &[
+                "/applications",
+                "/people",
+                "/loss",
+                "/unlock",
+                "/corrections",
+                "/duties",
+                "/agencies",
+                "/statistics",
+            ],
             Self::SecurityOfficer => &["/applications", "/people", "/loss", "/statistics"],
-            Self::Auditor => &["/applications", "/people", "/loss", "/statistics", "/audit-log", "/system"],
-            Self::Operator => &["/statistics", "/system"],
+            Self::Auditor => &[
+                "/applications",
+                "/people",
+                "/loss",
+                "/duties",
+                "/agencies",
+                "/relying-parties",
+                "/statistics",
+                "/audit-log",
+                "/system",
+            ],
+            Self::Operator => &["/agencies", "/relying-parties", "/statistics", "/system"],
             Self::Applicant | Self::DepartmentHead => &[],
         }
     }

@@ -8,11 +8,16 @@ mod account;
 mod api;
 pub mod cli;
 pub mod demo;
+mod duties;
+mod duties_api;
 mod duty;
 mod extract;
+mod granting;
 pub mod order;
 mod pages;
 mod password;
+mod second_factor;
+mod second_pages;
 mod session;
 mod throttle;
 
@@ -28,9 +33,13 @@ pub use account::{AccountError, Login, add, close, employee_of, employment_ended
 pub use duty::{Duty, Held};
 #[cfg(test)]
 pub(crate) use extract::actor_for_tests;
+pub(crate) use extract::cookie;
 pub use extract::{Actor, Applicant, Denied, Posted, Source, duties_of};
+pub(crate) use pages::{host_cookie, welcome};
 pub use password::{Attempt, BadPassword, HashingFailed, Password};
-pub use session::{Door, Session, SignInError, SignedIn, sign_in};
+pub use second_factor::{Policy, ResetError, has_codes, reset as reset_codes};
+pub(crate) use session::badge_stopped;
+pub use session::{Began, Door, Session, SignInError, SignedIn, sign_in, sign_in_by_badge};
 
 use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;
@@ -39,10 +48,15 @@ use crate::operations::{Platform, limits};
 /// The `[staff]` section of the configuration.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {}
+pub struct Settings {
+    pub second_factor: Policy,
+}
 
 impl Section for Settings {
-    const NOTES: &'static [(&'static str, &'static str)] = &[];
+    const NOTES: &'static [(&'static str, &'static str)] = &[(
+        "second_factor",
+        "One-time codes (TOTP) beside the password: off, offered (asked of those who set them up) or required (nobody enters the console by a password alone; their own badge opens it, too).",
+    )];
 }
 
 /// What this process remembers for speed: how many passwords are being hashed.
@@ -64,7 +78,11 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 
 /// The console's door.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    pages::console_routes().merge(api::console_routes())
+    pages::console_routes()
+        .merge(second_pages::routes())
+        .merge(duties::routes())
+        .merge(duties_api::routes())
+        .merge(api::console_routes())
 }
 
 /// Starts the workers of this folder: ended sessions are removed.

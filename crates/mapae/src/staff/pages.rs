@@ -13,7 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::extract::{Actor, Applicant, Posted, Source, cookie};
 use super::password::Attempt;
-use super::session::{self, Door, SignInError};
+use super::second_pages;
+use super::session::{self, Door, SignInError, SignedIn};
 use crate::operations::Platform;
 use crate::operations::problem::Problem;
 use crate::pages::{Fault, Page, PageResult, render_with};
@@ -24,6 +25,7 @@ const FORM_COOKIE: &str = "__Host-mapae-form";
 pub(super) fn portal_routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
         .route("/portal/sign-in", get(portal_form).post(portal_sign_in))
+        .route("/portal/sign-in/code", post(second_pages::portal_code))
         .route("/portal/sign-out", post(portal_sign_out))
 }
 
@@ -45,23 +47,56 @@ struct SignInPage<'a> {
 }
 
 /// A cookie of the kind every sign-in uses.
-pub(super) fn host_cookie(name: &str, value: &str, max_age_s: i64) -> Option<HeaderValue> {
+pub(crate) fn host_cookie(name: &str, value: &str, max_age_s: i64) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!(
         "{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={max_age_s}"
     ))
     .ok()
 }
 
-fn form(page: &Page, door: Door, status: StatusCode, login: &str, refusal: Option<String>) -> Response {
+/// A form before there is a session: it carries a token that the browser also has as a cookie.
+pub(super) fn before_the_session(
+    status: StatusCode,
+    make: impl FnOnce(&str, StatusCode) -> Response,
+) -> Response {
     let csrf = keys::random::token();
-    let page = page.clone().of(door.area());
-    let demo_accounts = if page.demo { super::demo::accounts_at(door) } else { &[] };
-    let view = SignInPage { page: &page, door, csrf: &csrf, login, refusal, demo_accounts };
-    let mut response = render_with(status, &view);
+    let mut response = make(&csrf, status);
     if let Some(cookie) = host_cookie(FORM_COOKIE, &csrf, 3_600) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     response
+}
+
+/// Whether a form comes back from the browser it was shown in: signing somebody in as somebody else (login CSRF) needs
+/// the cookie that came with it.
+pub(super) fn is_bound(headers: &HeaderMap, csrf: &str) -> bool {
+    cookie(headers, FORM_COOKIE)
+        .is_some_and(|cookie| !cookie.is_empty() && keys::mac::eq(cookie.as_bytes(), csrf.as_bytes()))
+}
+
+/// Lets somebody in: the session's cookie, and the way home.
+pub(crate) fn welcome(now_ms: i64, door: Door, signed_in: &SignedIn) -> Response {
+    let mut response = Redirect::to(door.home()).into_response();
+    let age = (signed_in.ends_at - now_ms) / 1_000;
+    let cookies = [host_cookie(door.cookie(), &signed_in.token, age), host_cookie(FORM_COOKIE, "", 0)];
+    for cookie in cookies.into_iter().flatten() {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+pub(super) fn form(
+    page: &Page,
+    door: Door,
+    status: StatusCode,
+    login: &str,
+    refusal: Option<String>,
+) -> Response {
+    let page = page.clone().of(door.area());
+    let demo_accounts = if page.demo { super::demo::accounts_at(door) } else { &[] };
+    before_the_session(status, |csrf, status| {
+        render_with(status, &SignInPage { page: &page, door, csrf, login, refusal, demo_accounts })
+    })
 }
 
 async fn portal_form(page: Page) -> Response {
@@ -108,11 +143,7 @@ async fn sign_in(
     headers: &HeaderMap,
     credentials: Credentials,
 ) -> PageResult {
-    // Signing somebody in as somebody else (login CSRF) needs the cookie of the form that was shown here.
-    let bound = cookie(headers, FORM_COOKIE).is_some_and(|cookie| {
-        !cookie.is_empty() && keys::mac::eq(cookie.as_bytes(), credentials.csrf.as_bytes())
-    });
-    if !bound {
+    if !is_bound(headers, &credentials.csrf) {
         let problem = Problem::new(StatusCode::FORBIDDEN, "csrf_refused");
         return Ok(form(
             page,
@@ -126,15 +157,10 @@ async fn sign_in(
     let signed_in =
         session::sign_in(platform, door, &credentials.login, credentials.password, source.0, earlier).await;
     match signed_in {
-        Ok(signed_in) => {
-            let mut response = Redirect::to(door.home()).into_response();
-            let age = (signed_in.ends_at - platform.clock.now_ms()) / 1_000;
-            let cookies =
-                [host_cookie(door.cookie(), &signed_in.token, age), host_cookie(FORM_COOKIE, "", 0)];
-            for cookie in cookies.into_iter().flatten() {
-                response.headers_mut().append(SET_COOKIE, cookie);
-            }
-            Ok(response)
+        Ok(signed_in) => Ok(welcome(platform.clock.now_ms(), door, &signed_in)),
+        Err(SignInError::CodeNeeded { ticket }) => Ok(second_pages::ask(page, door, &ticket, None)),
+        Err(SignInError::SetUpNeeded { ticket }) => {
+            second_pages::set_up_at_the_door(platform, page, door, &ticket, None).await
         }
         Err(error @ (SignInError::Refused | SignInError::Throttled { .. })) => {
             let problem = Problem::from(error);

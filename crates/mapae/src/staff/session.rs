@@ -8,7 +8,9 @@ use std::net::IpAddr;
 
 use zeroize::Zeroizing;
 
+use super::Policy;
 use super::password::{self, Attempt, HashingFailed};
+use super::second_factor::{self, Factor};
 use super::throttle::{Charge, Subjects};
 use crate::audit;
 use crate::operations::Platform;
@@ -65,12 +67,49 @@ pub struct SignedIn {
     pub ends_at: i64,
 }
 
+/// How a session began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Began {
+    /// By the password alone.
+    Password,
+    /// By the password and a one-time code.
+    Totp,
+    /// By the person's own badge.
+    Badge,
+}
+
+impl Began {
+    /// The word in the database and in the audit record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Totp => "totp",
+            Self::Badge => "badge",
+        }
+    }
+
+    fn parse(word: &str) -> Self {
+        [Self::Totp, Self::Badge].into_iter().find(|began| began.as_str() == word).unwrap_or(Self::Password)
+    }
+
+    /// The key of its name in the catalogue.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Password => "staff.began.password",
+            Self::Totp => "staff.began.totp",
+            Self::Badge => "staff.began.badge",
+        }
+    }
+}
+
 /// Whose session it is.
 #[derive(Clone, Debug)]
 pub struct Session {
     pub account_id: String,
     pub employee_id: String,
     pub csrf: String,
+    pub began: Began,
+    pub created_at: i64,
     token_hash: String,
 }
 
@@ -83,6 +122,20 @@ pub enum SignInError {
     /// Too many attempts for this id or from this source, whether the id exists or not.
     #[error("too many attempts")]
     Throttled { retry_after_ms: i64 },
+    /// The password was right; a one-time code has to follow within some minutes, with this ticket.
+    #[error("a one-time code is needed")]
+    CodeNeeded { ticket: String },
+    /// The password was right, and one-time codes have to be set up before anything else.
+    #[error("one-time codes have to be set up first")]
+    SetUpNeeded { ticket: String },
+    /// A wrong code, or one that was used before.
+    #[error("the code is not right or was used before")]
+    CodeRefused,
+    /// The ticket of the first step has expired or is none of ours.
+    #[error("the first step of this sign-in is too old")]
+    TicketRefused,
+    #[error("a token could not be sealed")]
+    Sealing,
     #[error(transparent)]
     Hashing(#[from] HashingFailed),
     #[error(transparent)]
@@ -103,7 +156,29 @@ fn csrf_of(token: &str) -> String {
     keys::encoding::b64url_encode(&keys::mac::hmac_sha256(token.as_bytes(), &[b"mapae csrf"]))
 }
 
-/// Signs in, ending the session the browser came with.
+/// Whoever showed the first factor.
+pub(super) struct Known {
+    pub(super) account_id: String,
+    pub(super) employee_id: String,
+    pub(super) login: String,
+    /// As stored: whoever changes the password meanwhile ends this attempt.
+    pub(super) password_hash: String,
+    pub(super) has_codes: bool,
+}
+
+/// Charges an attempt; with too many before it, nothing is judged.
+pub(super) async fn charge(platform: &Platform, subjects: &Subjects) -> Result<(), SignInError> {
+    let (subjects, now) = (subjects.clone(), platform.clock.now_ms());
+    let charge =
+        platform.store.write(move |tx| Box::pin(async move { subjects.charge(tx, now).await })).await?;
+    match charge {
+        Charge::Wait(retry_after_ms) => Err(SignInError::Throttled { retry_after_ms }),
+        Charge::Judge => Ok(()),
+    }
+}
+
+/// Signs in by id and password, ending the session the browser came with. Where one-time codes are asked for, the
+/// answer is a ticket for the second step, and what the attempt was charged stays charged until that succeeds.
 pub async fn sign_in(
     platform: &Platform,
     door: Door,
@@ -113,19 +188,13 @@ pub async fn sign_in(
     earlier: Option<&str>,
 ) -> Result<SignedIn, SignInError> {
     let login = normal_login(typed_login);
-    let now = platform.clock.now_ms();
     let subjects = Subjects::of(platform, &login, source);
-    let charged = subjects.clone();
-    let charge =
-        platform.store.write(move |tx| Box::pin(async move { charged.charge(tx, now).await })).await?;
-    if let Charge::Wait(retry_after_ms) = charge {
-        return Err(SignInError::Throttled { retry_after_ms });
-    }
+    charge(platform, &subjects).await?;
     let account = platform
         .store
         .fetch_optional(
-            "SELECT id, employee_id, password_hash FROM staff_account WHERE login = $1 AND state = 'open'",
-            params![login],
+            "SELECT id, employee_id, password_hash, totp_since FROM staff_account WHERE login = $1 AND state = 'open'",
+            params![login.as_str()],
         )
         .await?;
     let stored = account.as_ref().map(|row| row.text("password_hash")).transpose()?;
@@ -133,7 +202,33 @@ pub async fn sign_in(
     let Some(account) = account.filter(|_| opens) else {
         return Err(SignInError::Refused);
     };
-    let (account_id, employee_id) = (account.text("id")?, account.text("employee_id")?);
+    let known = Known {
+        account_id: account.text("id")?,
+        employee_id: account.text("employee_id")?,
+        password_hash: account.text("password_hash")?,
+        has_codes: account.opt_int("totp_since")?.is_some(),
+        login,
+    };
+    let policy = platform.config.staff.second_factor;
+    if policy != Policy::Off && known.has_codes {
+        return Err(SignInError::CodeNeeded { ticket: second_factor::ticket(platform, door, &known)? });
+    }
+    if policy == Policy::Required && door == Door::Console {
+        return Err(SignInError::SetUpNeeded { ticket: second_factor::ticket(platform, door, &known)? });
+    }
+    begin(platform, door, known, Factor::None, Some(subjects), earlier).await
+}
+
+/// Begins a session for somebody who has shown everything that is asked for.
+pub(super) async fn begin(
+    platform: &Platform,
+    door: Door,
+    known: Known,
+    factor: Factor,
+    subjects: Option<Subjects>,
+    earlier: Option<&str>,
+) -> Result<SignedIn, SignInError> {
+    let now = platform.clock.now_ms();
     let token = Zeroizing::new(keys::random::token());
     let signed_in = SignedIn { csrf: csrf_of(&token), ends_at: now + limits::STAFF_SESSION.get(), token };
     let (hash, earlier, ends_at) = (token_hash(&signed_in.token), earlier.map(token_hash), signed_in.ends_at);
@@ -144,26 +239,42 @@ pub async fn sign_in(
                 if let Some(earlier) = earlier {
                     tx.execute("DELETE FROM staff_session WHERE token_hash = $1", params![earlier]).await?;
                 }
-                // The account may have been closed while the password was hashed.
+                let began = factor.began();
+                if !factor.consume(tx, &known, now).await? {
+                    return Err(SignInError::CodeRefused);
+                }
+                // The account may have been closed, or its password changed, while the first factor was judged.
                 let made = tx
                     .execute(
-                        "INSERT INTO staff_session (token_hash, account_id, employee_id, door, created_at, seen_at, ends_at) \
-                         SELECT $1, id, employee_id, $2, $3, $3, $4 FROM staff_account WHERE id = $5 AND state = 'open'",
-                        params![hash, door.as_str(), now, ends_at, account_id.as_str()],
+                        "INSERT INTO staff_session \
+                         (token_hash, account_id, employee_id, door, created_at, seen_at, ends_at, began_by) \
+                         SELECT $1, id, employee_id, $2, $3, $3, $4, $7 FROM staff_account \
+                         WHERE id = $5 AND state = 'open' AND password_hash = $6",
+                        params![
+                            hash,
+                            door.as_str(),
+                            now,
+                            ends_at,
+                            known.account_id.as_str(),
+                            known.password_hash.as_str(),
+                            began.as_str()
+                        ],
                     )
                     .await?;
                 if made != 1 {
                     return Err(SignInError::Refused);
                 }
-                subjects.forgive(tx).await?;
+                if let Some(subjects) = subjects {
+                    subjects.forgive(tx).await?;
+                }
                 audit::record(
                     tx,
                     audit::Record {
-                        actor: &employee_id,
+                        actor: &known.employee_id,
                         duty: "staff",
                         act: "staff.sign_in",
-                        subject: &account_id,
-                        detail: serde_json::json!({ "door": door.as_str() }),
+                        subject: &known.account_id,
+                        detail: serde_json::json!({ "door": door.as_str(), "by": began.as_str() }),
                     },
                 )
                 .await?;
@@ -172,6 +283,30 @@ pub async fn sign_in(
         })
         .await?;
     Ok(signed_in)
+}
+
+/// Begins a session at the console for the person whose badge has just been shown. `None`: they have no open account.
+pub async fn sign_in_by_badge(
+    platform: &Platform,
+    employee_id: &str,
+    earlier: Option<&str>,
+) -> Result<Option<SignedIn>, SignInError> {
+    let row = platform
+        .store
+        .fetch_optional(
+            "SELECT id, login, password_hash FROM staff_account WHERE employee_id = $1 AND state = 'open'",
+            params![employee_id],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let known = Known {
+        account_id: row.text("id")?,
+        employee_id: employee_id.to_owned(),
+        login: row.text("login")?,
+        password_hash: row.text("password_hash")?,
+        has_codes: false,
+    };
+    begin(platform, Door::Console, known, Factor::Badge, None, earlier).await.map(Some)
 }
 
 /// The live session of `token` at `door`; tells the store that it was seen, at most once a minute.
@@ -189,7 +324,7 @@ pub(super) async fn of_token(
     let Some(row) = platform
         .store
         .fetch_optional(
-            "SELECT s.account_id, s.employee_id, s.seen_at FROM staff_session s JOIN staff_account a ON a.id = s.account_id \
+            "SELECT s.account_id, s.employee_id, s.seen_at, s.created_at, s.began_by FROM staff_session s JOIN staff_account a ON a.id = s.account_id \
              WHERE s.token_hash = $1 AND s.door = $2 AND s.ends_at > $3 AND s.seen_at > $4 AND a.state = 'open'",
             params![hash.as_str(), door.as_str(), now, idle_since],
         )
@@ -197,6 +332,12 @@ pub(super) async fn of_token(
     else {
         return Ok(None);
     };
+    let began = Began::parse(&row.text("began_by")?);
+    // A session from before the policy became stricter opens nothing.
+    let policy = platform.config.staff.second_factor;
+    if door == Door::Console && policy == Policy::Required && began == Began::Password {
+        return Ok(None);
+    }
     if row.int("seen_at")? < now - limits::STAFF_SEEN.get() {
         let seen = hash.clone();
         platform
@@ -216,6 +357,8 @@ pub(super) async fn of_token(
         account_id: row.text("account_id")?,
         employee_id: row.text("employee_id")?,
         csrf: csrf_of(token),
+        began,
+        created_at: row.int("created_at")?,
         token_hash: hash,
     }))
 }
@@ -227,6 +370,8 @@ impl Session {
             account_id: "test".to_owned(),
             employee_id: employee_id.to_owned(),
             csrf: csrf_of("test"),
+            began: Began::Password,
+            created_at: 0,
             token_hash: token_hash("test"),
         }
     }
@@ -254,6 +399,17 @@ impl Session {
 /// Ends every session of an account.
 pub(super) async fn end_all(tx: &mut Tx, account_id: &str) -> Result<u64, StoreError> {
     tx.execute("DELETE FROM staff_session WHERE account_id = $1", params![account_id]).await
+}
+
+/// The person's badge was stopped, ended or replaced: what it opened at the console closes in the same transaction. What a
+/// password opened stays.
+pub(crate) async fn badge_stopped(tx: &mut Tx, employee_id: &str) -> Result<u64, StoreError> {
+    tx.execute(
+        "DELETE FROM staff_session WHERE began_by = 'badge' \
+         AND account_id IN (SELECT id FROM staff_account WHERE employee_id = $1)",
+        params![employee_id],
+    )
+    .await
 }
 
 /// Removes sessions and counters that have ended.

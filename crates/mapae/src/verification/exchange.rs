@@ -5,8 +5,10 @@
 //! when its answer arrives, to the byte; so the hash that a holder's approval names needs no memory either.
 
 use credential::dcql::{Presented as Shown, Query, ResponseError};
-use credential::types::CredentialType;
+use credential::mdoc::{self, SessionTranscript};
+use credential::types::{CredentialType, Format};
 use credential::verify::{self, Policy, PresentationInput, Refusal, Verified};
+use keys::encoding::b64url_decode;
 use keys::jws::{Header, SigningInput};
 use keys::{SecretKey, SignError};
 use openid::OAuthError;
@@ -211,22 +213,33 @@ pub async fn judge(
     same_state(exchange.seed, content.state.as_deref())?;
     let query = Query::from_value(&ask.dcql).map_err(|_| RequestError::Json)?;
     let (query_id, presentation) = only(&content.vp_token).ok_or(ResponseError::CredentialMissing)?;
+    let asked = query.credential(query_id).ok_or_else(|| ResponseError::NotAsked(query_id.to_owned()))?;
 
     let status = lifecycle::LocalStatus::now(platform).await?;
     let trust = lifecycle::local_trust(platform).await?;
     let client_id = client_id(platform)?.to_string();
-    let input = PresentationInput {
-        presentation,
-        nonce: &exchange.seed.text("nonce"),
-        audience: &client_id,
-        transaction_data_hashes: &[],
-    };
+    let nonce = exchange.seed.text("nonce");
     let chains = &platform.local.verification.chains;
     let now_s = platform.now_ms().div_euclid(1_000);
-    let verified = verify::verify(&input, policy, &*trust, &status, chains, now_s)?;
+    let format = asked.format.as_str();
+    let verified = if format == Format::Mdoc.as_str() {
+        let uri = exchange.response_uri;
+        let transcript = SessionTranscript::openid4vp(&client_id, &nonce, Some(key.public_key()), uri);
+        let response = b64url_decode(presentation).map_err(|_| Refusal::Malformed)?;
+        let input = mdoc::PresentationInput { response: &response, transcript: &transcript };
+        mdoc::verify(&input, policy, &*trust, &status, chains, now_s)?
+    } else {
+        let input = PresentationInput {
+            presentation,
+            nonce: &nonce,
+            audience: &client_id,
+            transaction_data_hashes: &[],
+        };
+        verify::verify(&input, policy, &*trust, &status, chains, now_s)?
+    };
     let types =
         std::iter::once(verified.vct.as_str()).chain(verified.aka_vcts.iter().map(String::as_str)).collect();
-    query.check_response(&[Shown { query_id, format: "dc+sd-jwt", types, claims: &verified.claims }])?;
+    query.check_response(&[Shown { query_id, format, types, claims: &verified.claims }])?;
 
     let input = written(platform, ask, exchange, &key)?;
     let request_hash = keys::encoding::b64url_encode(&keys::sha256(input.as_bytes()));

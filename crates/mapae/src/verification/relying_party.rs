@@ -366,6 +366,16 @@ pub async fn renew_secrets(tx: &mut Tx, id: &str) -> Result<Secrets, StoreError>
     Ok(secrets)
 }
 
+/// Registers other redirect URIs for a relying party: its address has changed.
+///
+/// # Errors
+/// [`StoreError::NotFound`] if it is not registered.
+pub async fn set_redirects(tx: &mut Tx, id: &str, redirect_uris: &[String]) -> Result<(), StoreError> {
+    let sql = "UPDATE relying_party SET redirect_uris = $2 WHERE id = $1";
+    let rows = tx.execute(sql, params![id, json(redirect_uris)]).await?;
+    if rows == 1 { Ok(()) } else { Err(StoreError::NotFound) }
+}
+
 /// The relying party with this `client_id`, unless unknown or disabled.
 ///
 /// # Errors

@@ -143,6 +143,9 @@ pub struct CredentialConfiguration {
     /// The type of an mdoc.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doctype: Option<String>,
+    /// How many copies the issuer advises to ask for, at most [`BatchIssuance::batch_size`]. An extension of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copies: Option<u32>,
     /// Names and claims for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential_metadata: Option<CredentialMetadata>,

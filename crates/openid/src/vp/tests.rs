@@ -31,6 +31,7 @@ impl World {
         let (root_key, signer) = (SecretKey::generate(), SecretKey::generate());
         let root = x509::root(&root_key, "Example root", NOW - 10_000, NOW + 10_000).unwrap();
         let profile = Profile {
+            country: None,
             cn: "Example verifier".into(),
             dns: vec!["verifier.example".into()],
             uri: vec![],

@@ -272,6 +272,12 @@ impl VerifiedRequest {
         &self.request.nonce
     }
 
+    /// The key that the answer is encrypted to, if it is.
+    #[must_use]
+    pub fn encryption_key(&self) -> Option<&PublicKey> {
+        self.encryption.as_ref().map(|(key, ..)| key)
+    }
+
     /// What is asked for.
     #[must_use]
     pub fn query(&self) -> &Query {

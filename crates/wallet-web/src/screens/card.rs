@@ -33,7 +33,7 @@ impl Badge {
     /// The badge that the wallet holds.
     pub fn held(app: App) -> Option<Badge> {
         let state = app.state.get()?;
-        Some(Badge::of(state.holdings.first()?, app.language.get(), app.now_ms().div_euclid(1000)))
+        Some(Badge::of(state.card()?, app.language.get(), app.now_ms().div_euclid(1000)))
     }
 
     fn of(holding: &Holding, language: Language, now_s: i64) -> Badge {

@@ -77,8 +77,7 @@ fn what(app: App, act: &Act) -> (&'static str, String) {
 fn claims(app: App, act: &Act) -> Vec<String> {
     let Act::Presented { claims, .. } = act else { return Vec::new() };
     let state = app.state.get_untracked();
-    let info =
-        state.as_ref().and_then(|state| state.holdings.first()).and_then(|held| held.type_info.clone());
+    let info = state.as_ref().and_then(|state| state.card()).and_then(|held| held.type_info.clone());
     let label = |claim: &String| {
         let path = credential::path::ClaimPath::claim(claim);
         info.as_ref()

@@ -96,7 +96,7 @@ pub fn view(app: App) -> El {
 fn claim_line(app: App, claim: &str) -> Option<(String, String)> {
     let badge = super::card::Badge::held(app)?;
     let state = app.state.get()?;
-    let info = state.holdings.first()?.type_info.clone()?;
+    let info = state.card()?.type_info.clone()?;
     Some((info.label(&ClaimPath::claim(claim), app.language.get().tag()), badge.say(claim)))
 }
 

@@ -1,9 +1,10 @@
 //! The credential request: keys, proofs, and the judgement of what came.
 
-use credential::sd_jwt::SdJwt;
+use credential::mdoc;
 use credential::trust::TrustedRoots;
-use credential::types::Bilingual;
-use credential::verify::{AcceptedTypes, ChainCache, verify_received};
+use credential::types::{Bilingual, Format};
+use credential::verify::{AcceptedTypes, ChainCache, Refusal, verify_received};
+use keys::encoding::b64url_decode;
 use keys::jwe::Enc;
 use keys::{PublicKey, SecretKey};
 use openid::Code;
@@ -13,7 +14,6 @@ use openid::vci::proof::ProofRequest;
 use openid::vci::{
     CredentialResponse, DeferredRequest, Event, NonceResponse, Proofs, ResponseEncryption, Target,
 };
-use serde_json::Value;
 
 use super::flow::{copies, protocol};
 use super::sending::{Binding, Nonces, error_code, refusal};
@@ -21,6 +21,7 @@ use super::{
     Copy, Deferred, HeldKey, Holding, IssueError, MAX_COPIES, PendingRequest, StoredTarget, TypeInfo, name_of,
 };
 use crate::account::AccountError;
+use crate::document::Document;
 use crate::ports::{Clock as _, DeviceKey as _, KeyError, KeyStore as _, KeyUse, Request, Response, Shell};
 use crate::secret::Secret;
 use crate::state::State;
@@ -50,8 +51,8 @@ impl<S: Shell> Wallet<S> {
             .credential_configurations_supported
             .get(configuration_id)
             .ok_or(PlanError::NothingToHold)?;
-        let vct = configuration.vct.as_deref().ok_or(IssueError::Protocol("an SD-JWT VC without vct"))?;
-        let request = self.pending_request(issuer, configuration_id, target).await?;
+        let kind = Kind::of(configuration)?;
+        let request = self.pending_request(issuer, configuration_id, configuration, target).await?;
         let sealed = response_key(issuer)?;
         let response = match &request.deferred {
             Some(deferred) => self.request_deferred(authorized, deferred, sealed.as_ref(), nonces).await?,
@@ -75,7 +76,7 @@ impl<S: Shell> Wallet<S> {
                 Err(IssueError::Later { seconds: interval })
             }
             CredentialResponse::Issued { credentials, notification_id } => {
-                let judged = self.judge(issuer, credentials, &request.keys, vct);
+                let judged = self.judge(issuer, credentials, &request.keys, kind);
                 let copies = match judged {
                     Ok(copies) => copies,
                     Err(error) => {
@@ -85,16 +86,18 @@ impl<S: Shell> Wallet<S> {
                         return Err(error);
                     }
                 };
+                let name = kind.name;
                 let known =
-                    self.state().holdings.iter().find(|held| held.is_of(issuer, configuration_id, vct));
+                    self.state().holdings.iter().find(|held| held.is_of(issuer, configuration_id, name));
                 let info = match known.and_then(|held| held.type_info.clone()) {
                     Some(info) => Some(info),
-                    None => self.type_info(TypeInfo::from_configuration(configuration), vct).await,
+                    None => self.type_info(TypeInfo::from_configuration(configuration), name).await,
                 };
                 let arrived = Arrived {
                     issuer: issuer.credential_issuer.clone(),
                     configuration: configuration_id.to_owned(),
-                    vct: vct.to_owned(),
+                    format: kind.format,
+                    vct: name.to_owned(),
                     info,
                     copies,
                 };
@@ -107,21 +110,22 @@ impl<S: Shell> Wallet<S> {
     async fn pending_request(
         &mut self,
         issuer: &CredentialIssuer,
-        configuration: &str,
+        configuration_id: &str,
+        configuration: &CredentialConfiguration,
         target: &Target,
     ) -> Result<PendingRequest, IssueError> {
         let issuing = self.state().issuing.as_ref().ok_or(IssueError::NoOffer)?;
         if let Some(request) = issuing.request.as_ref().filter(|request| request.name == name_of(target)) {
             return Ok(request.clone());
         }
-        let count = copies(issuer, issuing.copies);
+        let count = copies(issuer, configuration, issuing.copies);
         let mut keys = Vec::with_capacity(count);
         for _ in 0..count {
             let made = self.shell().keys().generate(KeyUse::Credential).await?;
             keys.push(HeldKey { handle: made.handle, public_key: made.public_key.to_jwk() });
         }
         let request = PendingRequest {
-            configuration: configuration.to_owned(),
+            configuration: configuration_id.to_owned(),
             name: name_of(target).to_owned(),
             keys,
             deferred: None,
@@ -292,14 +296,15 @@ impl<S: Shell> Wallet<S> {
         issuer: &CredentialIssuer,
         credentials: Vec<String>,
         held: &[HeldKey],
-        vct: &str,
+        kind: Kind<'_>,
     ) -> Result<Vec<Copy>, IssueError> {
         let now = self.shell().clock().now_s();
         let name = issuer.display.first().and_then(|display| display.name.clone());
         let name = name.unwrap_or_else(|| issuer.credential_issuer.clone());
+        let types = vec![kind.name.to_owned()];
         let trust =
-            TrustedRoots::new(self.anchors(), Bilingual { ko: name.clone(), en: name }, vec![vct.to_owned()]);
-        let (chains, types) = (ChainCache::new(2), AcceptedTypes::OneOf(vec![vct.to_owned()]));
+            TrustedRoots::new(self.anchors(), Bilingual { ko: name.clone(), en: name }, types.clone());
+        let (chains, types) = (ChainCache::new(2), AcceptedTypes::OneOf(types));
         let mut free: Vec<(PublicKey, &HeldKey)> = held
             .iter()
             .map(|key| Ok((PublicKey::from_jwk(&key.public_key).map_err(|_| KeyError::Missing)?, key)))
@@ -310,9 +315,15 @@ impl<S: Shell> Wallet<S> {
         let mut copies: Vec<Copy> = Vec::with_capacity(credentials.len());
         let mut places = Vec::new();
         for credential in credentials {
-            let at = named_key(&credential, &free);
+            let at = named_key(kind.format, &credential, &free);
             let (public, key) = free.swap_remove(at);
-            let verified = verify_received(&credential, &public, &types, &trust, &chains, now)?;
+            let verified = match kind.format {
+                Format::SdJwtVc => verify_received(&credential, &public, &types, &trust, &chains, now)?,
+                Format::Mdoc => {
+                    let bytes = b64url_decode(&credential).map_err(|_| Refusal::Malformed)?;
+                    mdoc::verify_received(&bytes, &public, &types, &trust, &chains, now)?
+                }
+            };
             if let Some(place) = verified.status_claim {
                 if places.contains(&place) && self.is_provider(&issuer.credential_issuer) {
                     return Err(IssueError::Protocol("two copies with one place on the status list"));
@@ -357,6 +368,24 @@ impl<S: Shell> Wallet<S> {
     }
 }
 
+/// What is asked for: a format, and the type under its name in that format.
+#[derive(Clone, Copy)]
+struct Kind<'a> {
+    format: Format,
+    name: &'a str,
+}
+
+impl<'a> Kind<'a> {
+    fn of(configuration: &'a CredentialConfiguration) -> Result<Self, IssueError> {
+        let format = Format::from_name(&configuration.format).ok_or(PlanError::NothingToHold)?;
+        let name = match format {
+            Format::SdJwtVc => configuration.vct.as_deref(),
+            Format::Mdoc => configuration.doctype.as_deref(),
+        };
+        Ok(Self { format, name: name.ok_or(IssueError::Protocol("a configuration without its type"))? })
+    }
+}
+
 /// One credential request, before its nonce.
 struct Asked<'a> {
     configuration: &'a CredentialConfiguration,
@@ -369,6 +398,7 @@ struct Asked<'a> {
 struct Arrived {
     issuer: String,
     configuration: String,
+    format: Format,
     vct: String,
     info: Option<TypeInfo>,
     copies: Vec<Copy>,
@@ -383,17 +413,20 @@ impl Holding {
 /// Adds the copies to the holding they belong to. Shown and expired copies go; where the new ones say something else
 /// about the holder, all old ones do. Returns the holding's id and the keys that nothing needs any more.
 fn merge(state: &mut State, arrived: Arrived, now_s: i64) -> (String, Vec<crate::ports::KeyHandle>) {
-    let Arrived { issuer, configuration, vct, info, copies } = arrived;
+    let Arrived { issuer, configuration, format, vct, info, copies } = arrived;
     let same =
         |held: &&mut Holding| held.issuer == issuer && held.configuration == configuration && held.vct == vct;
     let Some(held) = state.holdings.iter_mut().find(same) else {
         let id = keys::random::token();
-        let format = openid::vci::DC_SD_JWT.to_owned();
+        let format = format.as_str().to_owned();
         let holding = Holding { id: id.clone(), issuer, configuration, format, vct, copies, type_info: info };
         state.holdings.push(holding);
         return (id, Vec::new());
     };
-    let says = |copies: &[Copy]| copies.first().and_then(|copy| about_holder(&copy.credential));
+    let says = |copies: &[Copy]| {
+        let document = copies.first().and_then(|copy| Document::parse(format, &copy.credential));
+        document.map(|document| document.about_holder())
+    };
     let changed = says(&held.copies) != says(&copies);
     let mut dropped = Vec::new();
     let mut room = MAX_COPIES.saturating_sub(copies.len());
@@ -415,25 +448,10 @@ fn merge(state: &mut State, arrived: Arrived, now_s: i64) -> (String, Vec<crate:
     (held.id.clone(), dropped)
 }
 
-/// The claims of a copy without those that differ between copies of one credential.
-fn about_holder(credential: &str) -> Option<Value> {
-    let token = SdJwt::parse(credential).ok()?;
-    let mut claims = token.dangerous_claims().clone();
-    let members = claims.as_object_mut()?;
-    for name in ["iat", "nbf", "exp", "cnf", "status", "jti"] {
-        members.remove(name);
-    }
-    Some(claims)
-}
-
-/// Which of the free keys a credential names; the first where it names none, which [`verify_received`] then refuses.
-fn named_key(credential: &str, free: &[(PublicKey, &HeldKey)]) -> usize {
-    let jwk = SdJwt::parse(credential).ok().and_then(|token| {
-        let jwk = token.dangerous_claims().get("cnf")?.get("jwk")?.clone();
-        let jwk: keys::Jwk = serde_json::from_value(jwk).ok()?;
-        PublicKey::from_jwk(&jwk).ok()
-    });
-    jwk.and_then(|named| free.iter().position(|(key, _)| *key == named)).unwrap_or_default()
+/// Which of the free keys a credential names; the first where it names none, which the verification then refuses.
+fn named_key(format: Format, credential: &str, free: &[(PublicKey, &HeldKey)]) -> usize {
+    let named = Document::parse(format, credential).and_then(|document| document.holder_key());
+    named.and_then(|named| free.iter().position(|(key, _)| *key == named)).unwrap_or_default()
 }
 
 /// A key for the response, where the issuer demands encryption.

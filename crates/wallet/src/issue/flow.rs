@@ -1,14 +1,15 @@
 //! The flow, from a link to stored copies, and its continuation after a crash.
 
+use credential::types::Format;
 use openid::error::ErrorResponse;
-use openid::metadata::{AuthorizationServer, CredentialIssuer};
+use openid::metadata::{AuthorizationServer, CredentialConfiguration, CredentialIssuer};
 use openid::token::TokenResponse;
 use openid::vci::holder::{Authorized, Plan, PlanError};
 use openid::vci::{CredentialOffer, Event, Notification, OfferLink, Target};
 use openid::{Code, OAuthError};
 
 use super::sending::{Binding, Nonces, refusal};
-use super::{HeldKey, IssueError, Issuing, MAX_COPIES, OfferSummary, Received, name_of};
+use super::{HeldKey, Holding, IssueError, Issuing, MAX_COPIES, OfferSummary, Received, name_of};
 use crate::ports::{
     Clock as _, Http as _, HttpError, KeyHandle, KeyStore as _, KeyUse, Request, Response, Shell,
 };
@@ -29,6 +30,8 @@ pub struct Options<'a> {
     pub tx_code: Option<&'a str>,
     /// Fewer copies than the issuer gives at once.
     pub copies: Option<usize>,
+    /// The only format to ask for; every one that the wallet knows if `None`.
+    pub format: Option<Format>,
 }
 
 /// An offer with the documents that belong to it.
@@ -60,7 +63,7 @@ impl<S: Shell> Wallet<S> {
                 })
                 .collect(),
             tx_code: plan.tx_code().cloned(),
-            copies: copies(issuer, None),
+            copies: plan.configurations().map(|(_, it)| copies(issuer, it, None)).max().unwrap_or(1),
         })
     }
 
@@ -76,7 +79,7 @@ impl<S: Shell> Wallet<S> {
             }
             _ => {
                 self.drop_issuing().await?;
-                self.begin(&offer, text, options.copies).await?;
+                self.begin(&offer, text, options).await?;
             }
         }
         self.follow(options.tx_code).await
@@ -137,7 +140,7 @@ impl<S: Shell> Wallet<S> {
         }
         let text = serde_json::to_string(&parsed)
             .map_err(|_| IssueError::Protocol("an offer that can't be kept"))?;
-        self.begin(&parsed, text, options.copies).await?;
+        self.begin(&parsed, text, options).await?;
         self.follow(options.tx_code).await
     }
 
@@ -183,7 +186,7 @@ impl<S: Shell> Wallet<S> {
         &mut self,
         offer: &CredentialOffer,
         text: String,
-        copies: Option<usize>,
+        options: Options<'_>,
     ) -> Result<(), IssueError> {
         let dpop = if self.is_provider(&offer.credential_issuer) {
             None
@@ -195,7 +198,8 @@ impl<S: Shell> Wallet<S> {
             offer: Secret::new(text),
             issuer: offer.credential_issuer.clone(),
             dpop,
-            copies,
+            copies: options.copies,
+            format: options.format.map(|format| format.as_str().to_owned()),
             token: None,
             token_until_ms: None,
             request: None,
@@ -227,11 +231,7 @@ impl<S: Shell> Wallet<S> {
             self.state().account.as_ref().filter(|_| own).and_then(|account| account.code.clone());
         let tx_code = tx_code.or(kept_code.as_deref());
         let Prepared { plan, client_id } = self.prepare(offer).await?;
-        let wanted: Vec<String> = plan
-            .configurations()
-            .filter(|(_, configuration)| configuration.format == openid::vci::DC_SD_JWT)
-            .map(|(id, _)| id.to_owned())
-            .collect();
+        let wanted = self.wanted(&plan, issuing.format.as_deref());
         if wanted.is_empty() {
             return Err(PlanError::NothingToHold.into());
         }
@@ -257,6 +257,23 @@ impl<S: Shell> Wallet<S> {
             }
         }
         self.finish(&authorized, own, &mut nonces).await
+    }
+
+    /// The configurations to ask for. Of what is held already only the formats whose copies run out.
+    fn wanted(&self, plan: &Plan, only: Option<&str>) -> Vec<String> {
+        let now_s = self.shell().clock().now_s();
+        let known = |(_, configuration): &(&str, &CredentialConfiguration)| {
+            Format::from_name(&configuration.format).is_some()
+                && only.is_none_or(|format| format == configuration.format)
+        };
+        let enough = |id: &str| {
+            let issuer = &plan.issuer().credential_issuer;
+            let held = |held: &&Holding| held.issuer == *issuer && held.configuration == id;
+            self.state().holdings.iter().find(held).is_some_and(|held| !held.runs_out(now_s))
+        };
+        let all: Vec<String> = plan.configurations().filter(known).map(|(id, _)| id.to_owned()).collect();
+        let lacking: Vec<String> = all.iter().filter(|id| !enough(id)).cloned().collect();
+        if lacking.is_empty() { all } else { lacking }
     }
 
     fn issuing(&self) -> Result<&Issuing, IssueError> {
@@ -375,10 +392,16 @@ impl<S: Shell> Wallet<S> {
     }
 }
 
-/// How many copies are asked for.
-pub(super) fn copies(issuer: &CredentialIssuer, wanted: Option<usize>) -> usize {
-    let batch = usize::try_from(issuer.batch_size()).unwrap_or(1).min(MAX_COPIES);
-    wanted.unwrap_or(batch).clamp(1, batch.max(1))
+/// How many copies are asked for: what the issuer advises, within what it gives at once.
+pub(super) fn copies(
+    issuer: &CredentialIssuer,
+    configuration: &CredentialConfiguration,
+    wanted: Option<usize>,
+) -> usize {
+    let count = |number: u32| usize::try_from(number).unwrap_or(1).clamp(1, MAX_COPIES);
+    let batch = count(issuer.batch_size());
+    let advised = configuration.copies.map_or(batch, count).min(batch);
+    wanted.unwrap_or(advised).clamp(1, advised)
 }
 
 pub(super) fn protocol(error: OAuthError) -> IssueError {

@@ -7,6 +7,8 @@
 //!
 //! A copy is shown once. Only where no network is, the last one may be shown again; the history says so.
 
+use credential::types::Format;
+
 use super::{Copy, Holding, IssueError, Options, Received, TOP_UP_BELOW};
 use crate::account::messages::AccountState;
 use crate::ports::{Clock as _, KeyHandle, Shell};
@@ -54,16 +56,24 @@ impl Holding {
 }
 
 impl<S: Shell> Wallet<S> {
-    /// The badge of this phone's account.
+    /// The badge of this phone's account, as an SD-JWT VC.
     pub fn badge(&self) -> Option<&Holding> {
-        self.state().holdings.iter().find(|held| self.is_provider(&held.issuer))
+        self.badge_as(Format::SdJwtVc)
+    }
+
+    /// The badge in a format.
+    pub fn badge_as(&self, format: Format) -> Option<&Holding> {
+        let own = |held: &&Holding| held.format() == Some(format) && self.is_provider(&held.issuer);
+        self.state().holdings.iter().find(own)
     }
 
     /// Whether the badge's copies have to be renewed. Ask after each opening and each use.
     pub fn needs_renewal(&self) -> Renewal {
         let clock = self.shell().clock();
         let Some(account) = &self.state().account else { return Renewal::NotNeeded };
-        let runs_out = self.badge().is_some_and(|badge| badge.runs_out(clock.now_s()));
+        let mut badges =
+            [Format::SdJwtVc, Format::Mdoc].into_iter().filter_map(|format| self.badge_as(format));
+        let runs_out = badges.any(|badge| badge.runs_out(clock.now_s()));
         if account.state != AccountState::Active || !runs_out {
             return Renewal::NotNeeded;
         }

@@ -104,7 +104,7 @@ fn a_code_is_asked_for_and_a_wrong_one_said_to_be_wrong() {
     let (issuer, world, mut wallet) = world(FakeIssuer { tx_code: Some("4711"), ..FakeIssuer::new() });
     let offer = issuer.borrow().offer();
     let with = |wallet: &mut Wallet<World>, code| {
-        run(wallet.receive(&offer, Options { tx_code: code, copies: None }))
+        run(wallet.receive(&offer, Options { tx_code: code, ..Options::default() }))
     };
     assert!(matches!(with(&mut wallet, None).unwrap_err(), IssueError::TxCodeNeeded { length: Some(4), .. }));
     assert_eq!(with(&mut wallet, Some("47a1")).unwrap_err().code(), "tx_code_form");

@@ -1,14 +1,16 @@
 //! The answer: approval, presentation, post.
 
+use credential::mdoc::SessionTranscript;
 use credential::path::ClaimPath;
-use credential::sd_jwt::{KeyBinding, SdJwt};
+use credential::sd_jwt::KeyBinding;
+use keys::encoding::b64url_encode;
 use keys::sha256;
 use openid::Code;
 use openid::approval::Level;
 use openid::vp::{Acknowledgement, DirectPost, VpToken};
 
 use super::{Asked, AskedCredential, MAX_ANSWERED, PresentError};
-use crate::check::holder_key;
+use crate::document::Document;
 use crate::issue::{TOP_UP_BELOW, error_code};
 use crate::pin::Pin;
 use crate::ports::{Clock as _, DeviceKey as _, Http as _, HttpError, KeyError, Request, Shell};
@@ -178,10 +180,26 @@ impl<S: Shell> Wallet<S> {
         let broken = PresentError::Protocol("a copy that can't be shown");
         let holding = self.holding(&one.holding).ok_or(PresentError::Choice)?;
         let copy = holding.copies.get(one.copy).ok_or(PresentError::Expired)?;
-        let token = SdJwt::parse(&copy.credential).map_err(|_| broken.clone())?;
-        let holder = holder_key(token.dangerous_claims()).ok_or(KeyError::Missing)?;
-        let presentation = token.select(&one.paths).map_err(|_| broken)?;
+        let document = Document::of(holding, copy).ok_or(broken.clone())?;
+        let holder = document.holder_key().ok_or(KeyError::Missing)?;
         let query = asked.request.query().credential(&one.query).ok_or(PresentError::Choice)?;
+        let token = match document {
+            Document::SdJwt(token) => token,
+            Document::Mdoc(document) => {
+                // The device signs which request it answers, whether the verifier asks for that or not (§B.2.6).
+                let selected = document.select(&one.paths).map_err(|_| broken)?;
+                let transcript = SessionTranscript::openid4vp(
+                    asked.request.client_id(),
+                    asked.request.nonce(),
+                    asked.request.encryption_key(),
+                    asked.request.response_uri(),
+                );
+                let bound = selected.device_authentication(&transcript);
+                let signature = self.signing(&copy.key, holder).sign(bound.as_bytes()).await?;
+                return Ok(b64url_encode(&bound.finish(&signature)));
+            }
+        };
+        let presentation = token.select(&one.paths).map_err(|_| broken)?;
         if !query.require_cryptographic_holder_binding && asked.request.transaction_data().is_empty() {
             return Ok(presentation.as_str().to_owned());
         }

@@ -2,8 +2,6 @@
 
 use credential::dcql::{Candidate, ClaimQuery, HeldCredential, Selection};
 use credential::path::ClaimPath;
-use credential::sd_jwt::SdJwt;
-use credential::trust::authority_key_ids;
 use keys::encoding::b64url_encode;
 use openid::approval::{self, LoginContext};
 use openid::vp::{Expected, FetchMethod, Fetched, RequestLink, VerifiedRequest, Verifier};
@@ -12,6 +10,7 @@ use url::Url;
 
 use super::{AskedClaim, AskedCredential, Consent, Login, PresentError, Requester};
 use crate::account::request_hash;
+use crate::document::Document;
 use crate::issue::{Holding, TypeInfo, error_code, is_reserved};
 use crate::ports::{Clock as _, Http as _, Method, Request, Shell};
 use crate::wallet::Wallet;
@@ -150,9 +149,9 @@ impl<S: Shell> Wallet<S> {
         let mut parsed = Vec::new();
         for holding in &self.state().holdings {
             let copy = holding.next_copy(now).and_then(|at| holding.copies.get(at));
-            if let Some(token) = copy.and_then(|copy| SdJwt::parse(&copy.credential).ok()) {
-                let authorities = authority_key_ids(token.header().x5c.as_deref().unwrap_or_default());
-                parsed.push((holding, token, authorities));
+            if let Some(document) = copy.and_then(|copy| Document::of(holding, copy)) {
+                let authorities = document.authorities();
+                parsed.push((holding, document, authorities));
             }
         }
         if parsed.is_empty() && !self.state().holdings.is_empty() {
@@ -160,17 +159,12 @@ impl<S: Shell> Wallet<S> {
         }
         let held: Vec<HeldCredential<'_>> = parsed
             .iter()
-            .map(|(holding, token, authorities)| {
-                let claims = token.dangerous_claims();
-                let also = claims.get("aka_vcts").and_then(Value::as_array).into_iter().flatten();
-                let types = std::iter::once(holding.vct.as_str()).chain(also.filter_map(Value::as_str));
-                HeldCredential {
-                    format: &holding.format,
-                    types: types.collect(),
-                    claims,
-                    authority_key_ids: authorities.iter().map(String::as_str).collect(),
-                    holder_bound: claims.get("cnf").is_some(),
-                }
+            .map(|(holding, document, authorities)| HeldCredential {
+                format: &holding.format,
+                types: std::iter::once(holding.vct.as_str()).chain(document.other_types()).collect(),
+                claims: document.claims(),
+                authority_key_ids: authorities.iter().map(String::as_str).collect(),
+                holder_bound: document.holder_key().is_some(),
             })
             .collect();
         let selection = request.query().matches(&held)?;
@@ -264,9 +258,8 @@ impl<S: Shell> Wallet<S> {
         let now = self.shell().clock().now_s();
         let copy =
             holding.next_copy(now).and_then(|at| holding.copies.get(at)).ok_or(PresentError::Expired)?;
-        let token = SdJwt::parse(&copy.credential)
-            .map_err(|_| PresentError::Protocol("a copy that does not parse"))?;
-        Ok(token.dangerous_claims().clone())
+        let document = Document::of(holding, copy);
+        Ok(document.ok_or(PresentError::Protocol("a copy that does not parse"))?.claims().clone())
     }
 }
 

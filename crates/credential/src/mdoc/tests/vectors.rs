@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::path;
 use crate::fixture::{Lists, bilingual};
-use crate::mdoc::{IssuerSigned, PresentationInput, SessionTranscript, Verified, verify, verify_received};
+use crate::mdoc::{IssuerSigned, PresentationInput, SessionTranscript, verify, verify_received};
 use crate::trust::TrustedRoots;
 use crate::verify::{
-    AcceptedTypes, ChainCache, HolderBinding, Policy, Refusal, StatusRule, StatusVerdict, Unproven, Waiver,
+    AcceptedTypes, ChainCache, HolderBinding, Policy, Refusal, StatusRule, StatusVerdict, Unproven, Verified,
+    Waiver,
 };
 
 const RESPONSE: &str = include_str!("../../../tests/vectors/iso_18013_5_device_response.cbor.hex");
@@ -94,7 +95,7 @@ fn the_holder_of_the_standards_licence_presents_it_under_our_transcript() {
     let key = device_key();
     let received =
         verify_received(&document, key.public_key(), &types, &trust(), &ChainCache::new(0), THEN).unwrap();
-    assert_eq!(received.holder, *key.public_key());
+    assert_eq!(received.holder.as_ref(), Some(key.public_key()));
     let transcript = SessionTranscript::dc_api("https://verifier.example", "nonce", None);
     let paths = [path(&[MDL_NAME_SPACE, "family_name"])];
     let bound =

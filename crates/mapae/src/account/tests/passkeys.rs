@@ -193,6 +193,7 @@ async fn evidence_is_what_was_verified_and_nothing_more() {
     let root = x509::root(&maker, "Example Authenticators", from, to).unwrap();
     let model = keys::SecretKey::generate();
     let profile = Profile {
+        country: None,
         cn: "Example Model".into(),
         dns: Vec::new(),
         uri: Vec::new(),

@@ -6,6 +6,7 @@ mod hands;
 mod phones;
 mod races;
 mod states;
+mod talk;
 mod walk;
 
 use std::fmt::Write as _;

@@ -12,7 +12,7 @@ use super::super::AnyError;
 use crate::account::load::{self as phones, NewPhone};
 use crate::application::State;
 use crate::application::load::{self as applications, Rows, Walked};
-use crate::lifecycle::{self, By, NewBadge};
+use crate::lifecycle::{self, NewBadge};
 use crate::operations::{Platform, id};
 use crate::personnel::import::{self, NewPerson};
 use crate::personnel::{self, demo_data};
@@ -209,20 +209,16 @@ async fn write(platform: &Arc<Platform>, group: Group) -> Result<Vec<Loaded>, An
                 import::load(tx, &group.people).await?;
                 applications::load(tx, &group.applications).await?;
                 phones::load(tx, &group.phones).await?;
-                let mut loaded = Vec::with_capacity(group.badges.len());
-                for (n, badge) in group.badges {
-                    let slot = lifecycle::reserve_slot(tx, &badge.issuing_did).await?;
-                    let by = By { actor: badge.employee_id.clone(), duty: "holder".to_owned() };
-                    let badge = lifecycle::create(tx, &NewBadge { slot, ..badge }, &by).await?;
-                    loaded.push(Loaded {
-                        n,
-                        employee_id: badge.employee_id,
-                        application_id: badge.application_id.unwrap_or_default(),
-                        badge_id: badge.id,
-                        slot,
-                    });
-                }
-                Ok(loaded)
+                let (numbers, mut badges): (Vec<u64>, Vec<NewBadge>) = group.badges.into_iter().unzip();
+                lifecycle::load(tx, &mut badges).await?;
+                let loaded = numbers.into_iter().zip(badges).map(|(n, badge)| Loaded {
+                    n,
+                    employee_id: badge.employee_id,
+                    application_id: badge.application_id.unwrap_or_default(),
+                    badge_id: badge.id,
+                    slot: badge.slot,
+                });
+                Ok(loaded.collect())
             })
         })
         .await

@@ -21,21 +21,42 @@ const WHO: [&str; 8] = ["nobody", "official", "head", "hr", "security", "auditor
 /// `+` let in, `-` forbidden (403), `0` hidden (404), `d` sent to the door, `s` let in and shown nothing that is not theirs.
 const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/", "dsssssss"),
+    ("GET", "/account", "dsssssss"),
+    ("POST", "/account/codes", "dsssssss"),
+    ("POST", "/account/codes/confirm", "dsssssss"),
+    ("GET", "/agencies", "d--+-+++"),
+    ("GET", "/agencies/{code}", "d00+0++0"),
+    ("POST", "/agencies/{code}/opt-in", "d00+0--0"),
+    ("POST", "/agencies/{code}/opt-in/confirm", "d00+0--0"),
+    ("POST", "/agencies/{code}/opt-in/drop", "d00+0--0"),
+    ("POST", "/agencies/{code}/plan", "d00-0-+0"),
+    ("POST", "/agencies/{code}/rules", "d00+0-+0"),
+    ("POST", "/agencies/{code}/rules/{id}/end", "d0000-00"),
     ("GET", "/applications", "dsssssss"),
     ("GET", "/applications/{id}", "d0++++00"),
+    ("POST", "/applications/{id}/comments", "d0+++-00"),
     ("POST", "/applications/{id}/decision", "d0-+--00"),
     ("POST", "/applications/{id}/invitation", "d0-+--00"),
     ("GET", "/audit-log", "d----+--"),
     ("GET", "/audit-log.csv", "d----+--"),
+    ("GET", "/corrections", "d--+---+"),
+    ("POST", "/corrections/{id}/answer", "d0000000"),
     ("POST", "/decisions", "dsssssss"),
     ("POST", "/decisions/approve", "dsssssss"),
     ("GET", "/delegations", "dsssssss"),
     ("POST", "/delegations", "dsssssss"),
     ("POST", "/delegations/{id}/end", "d0000000"),
+    ("GET", "/duties", "d--+-+-+"),
+    ("POST", "/duties/ask", "d--+---+"),
+    ("POST", "/duties/{id}/confirm", "d0000000"),
+    ("POST", "/duties/{id}/drop", "d0000000"),
     ("GET", "/loss", "d--+++-+"),
     ("GET", "/messages", "d----++-"),
     ("GET", "/people", "d--+++-+"),
     ("GET", "/people/{id}", "d00+++00"),
+    ("POST", "/people/{id}/card", "d00+0000"),
+    ("POST", "/people/{id}/card/loss", "d00++000"),
+    ("POST", "/people/{id}/codes", "d00+0000"),
     ("POST", "/people/{id}/loss", "d00++000"),
     ("POST", "/people/{id}/resume", "d00++000"),
     ("POST", "/people/{id}/revoke", "d00++000"),
@@ -43,6 +64,7 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/personnel", "dsssssss"),
     ("POST", "/personnel/change", "d--+---0"),
     ("POST", "/personnel/held", "d--0---0"),
+    ("GET", "/relying-parties", "d----++-"),
     ("GET", "/statistics", "d--+++++"),
     ("GET", "/statistics.csv", "d--+++++"),
     ("GET", "/system", "d----++-"),
@@ -56,6 +78,13 @@ const API: &[(&str, &str, &str, &str)] = &[
     ("GET", "/api/v1/console/agencies", "d+++++++", ""),
     ("GET", "/api/v1/console/applications", "dsssssss", ""),
     ("GET", "/api/v1/console/applications/{id}", "d0++++00", ""),
+    ("GET", "/api/v1/console/applications/{id}/comments", "d0++++00", ""),
+    (
+        "POST",
+        "/api/v1/console/applications/{id}/comments",
+        "d0+++-00",
+        r#"{"text":" ","for_applicant":false}"#,
+    ),
     (
         "POST",
         "/api/v1/console/applications/{id}/decisions",
@@ -63,6 +92,8 @@ const API: &[(&str, &str, &str, &str)] = &[
         r#"{"step":"identity_check","verdict":"reject","reason":""}"#,
     ),
     ("POST", "/api/v1/console/applications/{id}/invitations", "d0-+--00", "{}"),
+    ("GET", "/api/v1/console/corrections", "d--+---+", ""),
+    ("POST", "/api/v1/console/corrections/{id}", "d0000000", r#"{"corrected":false,"reason":"x"}"#),
     ("GET", "/api/v1/console/delegations", "dsssssss", ""),
     (
         "POST",
@@ -72,6 +103,15 @@ const API: &[(&str, &str, &str, &str)] = &[
     ),
     ("DELETE", "/api/v1/console/delegations/{id}", "d0000000", ""),
     ("GET", "/api/v1/console/departments/{id}", "d--0---0", ""),
+    ("GET", "/api/v1/console/duties", "d--+-+-+", ""),
+    ("GET", "/api/v1/console/duty-requests", "d--+-+-+", ""),
+    (
+        "POST",
+        "/api/v1/console/duty-requests",
+        "d--0---0",
+        r#"{"act":"grant","employee_id":"x","duty":"operator","agency_code":"9000001","reason":"x"}"#,
+    ),
+    ("POST", "/api/v1/console/duty-requests/{id}", "d0000000", r#"{"decision":"confirm"}"#),
     ("GET", "/api/v1/console/employees", "d--+---+", ""),
     ("GET", "/api/v1/console/employees/{id}", "d--+---0", ""),
     ("POST", "/api/v1/console/employees/{id}/status", "d00+0000", r#"{"status":"serving","reason":"x"}"#),
@@ -84,7 +124,8 @@ const API: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// Doors that are open before anybody signed in, or lead out.
-const OPEN: &[&str] = &["/sign-in", "/sign-out"];
+const OPEN: &[&str] =
+    &["/sign-in", "/sign-out", "/sign-in/code", "/sign-in/set-up", "/sign-in/badge", "/sign-in/callback"];
 
 /// Every page route of the console, as the source declares it.
 fn declared() -> BTreeSet<(String, String)> {
@@ -92,13 +133,20 @@ fn declared() -> BTreeSet<(String, String)> {
     let files = [
         "application/console.rs",
         "application/bulk.rs",
+        "application/comment.rs",
         "desk/people.rs",
         "desk/unlock.rs",
         "desk/statistics.rs",
         "desk/audit_log.rs",
         "desk/system.rs",
+        "desk/badge_sign_in.rs",
+        "desk/relying_parties.rs",
         "loss/desk.rs",
         "staff/pages.rs",
+        "staff/second_pages.rs",
+        "staff/duties.rs",
+        "personnel/rollout_pages.rs",
+        "personnel/correction_pages.rs",
         "employment/console.rs",
         "notification/console.rs",
     ];
@@ -265,7 +313,8 @@ async fn every_door_opens_to_whom_the_table_says_and_to_nobody_else() {
         for ((who, desk), expected) in WHO.iter().zip(&desks).zip(letters.chars()) {
             let id =
                 if path.starts_with("/applications") { &application.id } else { &application.employee_id };
-            let path = path.replace("{id}", id).replace("{account}", &account);
+            let path =
+                path.replace("{id}", id).replace("{account}", &account).replace("{code}", person.agency);
             let visit = match (desk, *method) {
                 (None, "GET") => send(&town, true, get(&path, "")).await,
                 (None, _) => send(&town, true, form(&path, "", "csrf=x")).await,

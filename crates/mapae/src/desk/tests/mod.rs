@@ -1,6 +1,7 @@
 //! The desks as people use them, and as others try to.
 
 mod access;
+mod badge_sign_in;
 mod badges;
 mod figures;
 mod my_data;

@@ -154,7 +154,11 @@ impl Holder {
     }
 
     pub(super) fn request(proofs: Vec<String>) -> Vec<u8> {
-        let target = Target::Configuration(issuance::BADGE.to_owned());
+        Self::request_for(issuance::BADGE, proofs)
+    }
+
+    pub(super) fn request_for(configuration: &str, proofs: Vec<String>) -> Vec<u8> {
+        let target = Target::Configuration(configuration.to_owned());
         CredentialRequest { target, proofs: Some(Proofs::Jwt(proofs)), response_encryption: None }.to_json()
     }
 
@@ -180,10 +184,20 @@ impl Holder {
 
     /// Asks for a batch bound to these keys, everything done right.
     pub(super) async fn credentials(&mut self, token: &str, holder_keys: &[SecretKey]) -> Reply {
+        self.credentials_as(issuance::BADGE, token, holder_keys).await
+    }
+
+    /// The same in the format of a configuration.
+    pub(super) async fn credentials_as(
+        &mut self,
+        configuration: &str,
+        token: &str,
+        holder_keys: &[SecretKey],
+    ) -> Reply {
         let nonce = self.c_nonce().await;
         let proofs = holder_keys.iter().map(|key| self.proof(key, &nonce)).collect();
         let proof = self.dpop("/issuance/credential", Some(token));
-        self.post_credential(token, Some(&proof), Self::request(proofs)).await
+        self.post_credential(token, Some(&proof), Self::request_for(configuration, proofs)).await
     }
 
     /// The whole flow to a batch of `copies`.

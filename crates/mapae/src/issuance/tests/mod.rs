@@ -2,6 +2,7 @@
 //! One suite for SQLite and PostgreSQL.
 
 mod flow;
+mod formats;
 mod holder;
 mod offers;
 mod races;

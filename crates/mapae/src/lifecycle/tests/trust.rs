@@ -36,8 +36,13 @@ async fn the_issuing_key_is_on_the_list_that_is_served() {
     let jwt = reply.into_body().collect().await.unwrap().to_bytes();
     let roots = [platform.keys.root().clone()];
     let now = platform.now_ms() / 1000;
-    let list = TrustList::verify(std::str::from_utf8(&jwt).unwrap(), Anchor::Roots(&roots), 1, now).unwrap();
-    assert_eq!((list.entries().len(), list.entries()[0].jkt.as_str()), (1, jkt(&platform).as_str()));
+    let list = TrustList::verify(std::str::from_utf8(&jwt).unwrap(), Anchor::Roots(&roots), 2, now).unwrap();
+    let mut types: Vec<&str> =
+        list.entries().iter().flat_map(|entry| &entry.vcts).map(String::as_str).collect();
+    types.sort_unstable();
+    let badge = crate::issuance::desk(&platform).unwrap().badge();
+    assert_eq!(types, [badge.vct.as_str(), badge.doctype.as_deref().unwrap()], "under each of its names");
+    assert!(list.entries().iter().all(|entry| entry.jkt == jkt(&platform)));
     assert_eq!(list.expires_at(), now + 48 * 3600);
 }
 

@@ -3,8 +3,6 @@
 //! It stands on a port of its own, keeps its state in sealed cookies of its own key, and knows the provider by its
 //! address alone. It is part of the demo and an example to read; production servers do not start it.
 
-mod client;
-
 use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,10 +20,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use self::client::{Begun, Callback, Client, LoggedIn, LoginFailed};
+use super::client::{Begun, Callback, Client, LoggedIn, LoginFailed};
 use crate::operations::Platform;
 use crate::operations::clock::Clock;
-use crate::operations::store::params;
 use crate::operations::tasks::Stop;
 use crate::pages::{self, Language};
 use crate::verification;
@@ -59,7 +56,7 @@ impl Sample {
         http: reqwest::Client,
         clock: Arc<dyn Clock>,
     ) -> Sample {
-        let client = Client::new(issuer, id, secret, redirect_uri(base), http);
+        let client = Client::new(issuer, id, Some(secret), redirect_uri(base), http);
         Sample { client, cookies: KeyRing::new(1, SealKey::generate()), clock }
     }
 
@@ -121,11 +118,10 @@ async fn register(
     base: &str,
 ) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     let secrets = if relying_party::find(&platform.store, CLIENT_ID).await?.is_some() {
-        let redirect_uris = serde_json::json!([redirect_uri(base)]).to_string();
+        let redirect_uris = [redirect_uri(base)];
         let renew = platform.store.write(move |tx| {
             Box::pin(async move {
-                let sql = "UPDATE relying_party SET redirect_uris = $2 WHERE id = $1";
-                tx.execute(sql, params![CLIENT_ID, redirect_uris]).await?;
+                relying_party::set_redirects(tx, CLIENT_ID, &redirect_uris).await?;
                 relying_party::renew_secrets(tx, CLIENT_ID).await
             })
         });
@@ -226,7 +222,7 @@ async fn login(
 ) -> Response {
     let lang = Language::of(&headers);
     let acr = (begin.level.as_deref() == Some("pin")).then_some(super::ACR_PIN);
-    match sample.client.begin(acr, lang.tag()).await {
+    match sample.client.begin("openid profile badge", acr, lang.tag()).await {
         Ok((address, begun)) => {
             let cookie = set(LOGIN_COOKIE, &sample.seal(LOGIN_COOKIE, &begun), 600);
             (StatusCode::SEE_OTHER, [(LOCATION, address), (SET_COOKIE, cookie)]).into_response()

@@ -27,6 +27,8 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("employee", "rrn_tag", "id"),
     SealedColumn::new("employee", "external_id", "id"),
     SealedColumn::new("employee", "user_name", "id"),
+    SealedColumn::new("staff_account", "totp_secret", "id"),
+    SealedColumn::new("staff_duty_request", "reason", "id"),
     SealedColumn::new("employment_held", "payload", "id"),
     SealedColumn::new("employment_held", "reason", "id"),
     SealedColumn::new("employee_portrait", "sealed", "employee_id"),
@@ -34,7 +36,14 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("notification_outbox", "payload", "id"),
     SealedColumn::new("notification_demo_inbox", "payload", "id"),
     SealedColumn::new("notification_push", "subscription", "id"),
+    SealedColumn::new("notification_contact", "phone", "employee_id"),
+    SealedColumn::new("notification_contact", "pending", "employee_id"),
+    SealedColumn::new("personnel_correction", "said", "id"),
+    SealedColumn::new("personnel_correction", "answer", "id"),
+    SealedColumn::new("loss_card", "number", "employee_id"),
     SealedColumn::new("application", "seen_phone", "id"),
+    SealedColumn::new("application_comment", "body", "id"),
+    SealedColumn::new("application_said", "said", "application_id"),
     SealedColumn::new("application_event", "note", "id"),
     // Bound to account and device: a key moved to another device does not open (protocols.md §5). The next PIN's key
     // is sealed as the one it will become, and goes first: it may become it while we are at work.

@@ -32,7 +32,7 @@ use tokio::time::Instant;
 
 use readers::Readers;
 pub use tx::Tx;
-pub use value::{Row, Value, places};
+pub use value::{Row, STATEMENT_ROWS, Value, places};
 
 use crate::operations::clock::Clock;
 use crate::operations::limits;
@@ -279,9 +279,13 @@ async fn open_sqlite(
         .pragma("temp_store", "memory")
         .pragma("mmap_size", "134217728")
         .pragma("journal_size_limit", "67108864")
+        // 16 MiB of log: a page that many commits write is copied into the database once for all of them.
+        .pragma("wal_autocheckpoint", "4000")
         .disable_statement_logging();
-    let connection = connect_and_migrate(&options).await?;
-    let writer = writer::start(options.clone().pragma("cache_size", "-16000"), connection, counters, clock);
+    // The writer keeps the pages that a commit of many rows goes back to; readers have the mapped file.
+    let writing = options.clone().pragma("cache_size", "-32000");
+    let connection = connect_and_migrate(&writing).await?;
+    let writer = writer::start(writing, connection, counters, clock);
     let read = Readers::open(options.read_only(true).create_if_missing(false)).await?;
     Ok(Db::Sqlite { read: Box::new(read), writer })
 }

@@ -56,6 +56,10 @@ impl<const N: usize> From<&[u8; N]> for Value {
     }
 }
 
+/// Rows that go into one statement at most. The driver looks the name of each parameter up in the list of all of them, so
+/// that a statement costs the square of its length.
+pub const STATEMENT_ROWS: usize = 20;
+
 /// The places of `rows` rows with `columns` parameters each: `($1, $2), ($3, $4)`.
 pub fn places(rows: usize, columns: usize) -> String {
     let row = |row: usize| {

@@ -9,12 +9,9 @@ use super::content::{Content, rrn_tag};
 use super::department::{Departments, department, role};
 use super::line::{EmployeeLine, Role};
 use super::save::{Saved, Told, employee};
-use crate::operations::store::{Tx, Value, params, places};
+use crate::operations::store::{STATEMENT_ROWS, Tx, Value, params, places};
 use crate::operations::{Platform, id};
 use crate::personnel::PersonnelError;
-
-/// Rows of one statement: far below the parameters that either engine takes.
-const ROWS: usize = 250;
 
 /// A person ready to be written; everything personal is sealed to its row.
 #[derive(Clone, Debug)]
@@ -63,7 +60,7 @@ pub(super) fn name_pieces(platform: &Platform, name: &str) -> Vec<Vec<u8>> {
 
 /// Writes them. Somebody who is known already fails the transaction.
 pub(super) async fn insert(tx: &mut Tx, people: &[&Ready]) -> Result<(), PersonnelError> {
-    for some in people.chunks(ROWS) {
+    for some in people.chunks(STATEMENT_ROWS) {
         let sql = format!(
             "INSERT INTO employee (id, agency_code, department_id, status, link_id, personal, rrn_tag, name_index, \
              number_index, content_tag, source, effective_at, updated_at, created_at) VALUES {}",
@@ -81,7 +78,7 @@ pub(super) async fn insert(tx: &mut Tx, people: &[&Ready]) -> Result<(), Personn
 
 /// Writes the pieces of names, each with its employee.
 pub(super) async fn insert_pieces(tx: &mut Tx, pieces: &[(&[u8], &str)]) -> Result<(), PersonnelError> {
-    for some in pieces.chunks(4 * ROWS) {
+    for some in pieces.chunks(4 * STATEMENT_ROWS) {
         let sql = format!(
             "INSERT INTO employee_name_piece (piece, employee_id) VALUES {} ON CONFLICT DO NOTHING",
             places(some.len(), 2)

@@ -1,7 +1,7 @@
 //! `mapae personnel import FILE.csv`: what HR systems without an interface can give.
 //!
 //! The file is read twice: once for its hash and encoding, once line by line. Lines go into commits of at most 500 lines
-//! or 50 ms, each with the place reached, so that a killed import goes on where its last commit ended and a login beside
+//! or 20 ms, each with the place reached, so that a killed import goes on where its last commit ended and a login beside
 //! it never waits long. What a file does not mention stays as it is: a truncated file retires nobody.
 
 mod bulk;
@@ -24,7 +24,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::lifecycle::By;
-use crate::operations::store::{StoreError, Tx, params};
+use crate::operations::store::{STATEMENT_ROWS, StoreError, Tx, params};
 use crate::operations::{Platform, limits};
 use crate::personnel::PersonnelError;
 use crate::{audit, employment};
@@ -248,7 +248,7 @@ impl<'a> Group<'a> {
             }
             from += done.saved.len().max(1);
             // Leave the writer to others for a while: a login must not wait behind import after import.
-            tokio::time::sleep(done.time / 4).await;
+            tokio::time::sleep(done.time / 2).await;
         }
         Ok(())
     }
@@ -299,7 +299,7 @@ impl SomeLines {
             time: Duration::ZERO,
         };
         let left = self.lines.get(self.from..).unwrap_or_default();
-        for some in left.chunks(limits::IMPORT_STATEMENT.size()) {
+        for some in left.chunks(STATEMENT_ROWS) {
             done.saved.extend(self.some(tx, &mut done.departments, some, &told).await.map_err(Unit::Failed)?);
             if begun.elapsed() >= limits::IMPORT_GROUP_TIME.duration() {
                 break;

@@ -15,6 +15,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use credential::dcql;
+use credential::types::Format;
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -114,19 +115,31 @@ fn begin(platform: &Platform, party: &RelyingParty, create: Create) -> Result<Re
 fn check(platform: &Platform, party: &RelyingParty, wanted: &Wanted) -> Result<(), ApiRefused> {
     let query = dcql::Query::from_value(&query(platform, wanted)?)
         .map_err(|error| ApiRefused::Query(error.to_string()))?;
-    let vct = exchange::badge(platform)?.vct.as_str();
+    let badge = exchange::badge(platform)?;
     let [credential] = query.credentials.as_slice() else {
         return Err(ApiRefused::Query("one credential can be asked for".to_owned()));
     };
-    if credential.format != "dc+sd-jwt" || !credential.meta.allows(&[vct]) || credential.multiple {
-        return Err(ApiRefused::Query("the badge can be asked for, once, as dc+sd-jwt".to_owned()));
+    let format = Format::from_name(&credential.format).filter(|format| badge.is_issued_as(*format));
+    let kind = match format {
+        Some(Format::SdJwtVc) => Some(badge.vct.as_str()),
+        Some(Format::Mdoc) => badge.doctype.as_deref(),
+        None => None,
+    };
+    let (Some(format), Some(kind)) = (format, kind) else {
+        return Err(ApiRefused::Query("the badge can be asked for as dc+sd-jwt or mso_mdoc".to_owned()));
+    };
+    if !credential.meta.allows(&[kind]) || credential.multiple {
+        return Err(ApiRefused::Query("the badge can be asked for, once, by its type".to_owned()));
     }
     if !credential.require_cryptographic_holder_binding {
         return Err(ApiRefused::Query("holder binding is always required".to_owned()));
     }
     // Without a list of claims DCQL asks for none that can be withheld (OpenID4VP 1.0 §6.4.1).
     for claim in &credential.claims {
-        let name = claim.path.top().unwrap_or_default();
+        // What is no claim of the badge is nobody's: it is refused by its own name.
+        let known = badge.claim_at(format, &claim.path);
+        let unknown = claim.path.to_string();
+        let name = known.map_or(unknown.as_str(), credential::types::Claim::name);
         if NEVER.contains(&name) || !party.claims.iter().any(|registered| registered == name) {
             return Err(ApiRefused::Claim(name.to_owned()));
         }

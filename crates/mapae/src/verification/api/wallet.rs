@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use credential::dcql;
+use credential::path::{ClaimPath, Step};
 use credential::verify::{AcceptedTypes, HolderBinding, Policy, StatusRule, StatusVerdict, Unproven};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use openid::vp::{Acknowledgement, FetchMethod};
@@ -129,7 +130,7 @@ async fn answer(platform: &Platform, ticket: &str, body: &[u8]) -> Result<Acknow
 /// Every check is made; nothing is waived.
 fn policy(platform: &Platform) -> Result<Policy, ApiRefused> {
     Ok(Policy {
-        types: AcceptedTypes::OneOf(vec![exchange::badge(platform)?.vct.clone()]),
+        types: AcceptedTypes::OneOf(exchange::badge(platform)?.type_names().map(str::to_owned).collect()),
         required: Vec::new(),
         holder_binding: HolderBinding::Required { max_age: limits::VERIFICATION_ANSWER.get() / 1_000 },
         status: StatusRule::Checked {
@@ -148,23 +149,19 @@ fn told(
 ) -> Result<Outcome, ApiRefused> {
     let broken = |_| ApiRefused::Internal("a result can't be written");
     let asked = dcql::Query::from_value(&query(platform, &exchanged.request.wanted)?).ok();
-    let names: Vec<String> = asked
+    let paths: Vec<&ClaimPath> = asked
         .iter()
         .flat_map(|query| &query.credentials)
         .flat_map(|credential| &credential.claims)
-        .filter_map(|claim| claim.path.top().map(str::to_owned))
+        .map(|claim| &claim.path)
         .collect();
-    let disclosed = verified.claims.as_object().into_iter().flatten();
-    let claims: Map<String, Value> = disclosed
-        .filter(|(name, _)| names.contains(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let claims = only(&verified.claims, &[], &paths);
     let status_age = match verified.freshness.status {
         StatusVerdict::Valid { age } => Some(age),
         StatusVerdict::Unknown | StatusVerdict::Absent | StatusVerdict::NotChecked => None,
     };
     Ok(Outcome {
-        claims: Value::Object(claims),
+        claims,
         issuer: Issuer { id: verified.issuer.iss, name: verified.issuer.name.ko, key: verified.issuer.jkt },
         kind: verified.vct,
         issued_at: verified.issued_at,
@@ -178,4 +175,21 @@ fn told(
         },
         waived: serde_json::to_value(&verified.waived).map_err(broken)?,
     })
+}
+
+/// The members of an object that a path leads to or through.
+fn only(value: &Value, above: &[Step], paths: &[&ClaimPath]) -> Value {
+    let members = value.as_object().into_iter().flatten();
+    let kept = members.filter_map(|(name, value)| {
+        let mut place = above.to_vec();
+        place.push(Step::Key(name.clone()));
+        if paths.iter().any(|path| path.steps() == place.as_slice()) {
+            return Some((name.clone(), value.clone()));
+        }
+        let through = paths.iter().any(|path| path.steps().starts_with(&place));
+        through.then(|| {
+            (name.clone(), if value.is_object() { only(value, &place, paths) } else { value.clone() })
+        })
+    });
+    Value::Object(kept.collect::<Map<String, Value>>())
 }

@@ -11,7 +11,7 @@ use fast_qr::{ECL, QRBuilder};
 const QUIET: usize = 4;
 
 /// Draws `text`; `None` if it is longer than a symbol of level L can hold (2,953 bytes).
-pub(super) fn svg(text: &str) -> Option<String> {
+pub fn svg(text: &str) -> Option<String> {
     let code = QRBuilder::new(text).ecl(ECL::L).build().ok()?;
     let size = code.size;
     let mut path = String::with_capacity(size * size * 3);

@@ -1,8 +1,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
+mod codes;
+mod granting;
+
 use super::password::{self, Attempt};
 use super::session::{Door, SignInError, of_token, sign_in};
-use super::{AccountError, Duty, Login, Password, SignedIn, account};
+use super::{AccountError, Duty, Login, Password, SignedIn, account, second_factor};
 use crate::application::tests::{AUDITOR, COLLEAGUE, HR_ONE, OFFICIAL, Town, town};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));

@@ -1,6 +1,7 @@
-//! The sample site's OpenID Connect client: code flow with PKCE, everything checked, over HTTP only.
+//! An OpenID Connect client: code flow with PKCE, everything checked, over HTTP only.
 //!
-//! It is written as any relying party would write it and calls nothing of the provider but its addresses.
+//! It is written as any relying party would write it and calls nothing of the provider but its addresses. The sample site
+//! and the console sign people in with it.
 
 use keys::jws::{Typ, Unverified};
 use keys::{JwkSet, PublicKey};
@@ -14,7 +15,7 @@ const CLOCK_SKEW_S: i64 = 60;
 
 /// Why a login did not succeed; the text is shown to the developer who reads the sample.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LoginFailed {
+pub(crate) enum LoginFailed {
     /// The provider could not be reached or answered something else than JSON.
     #[error("the provider can't be reached or answers something unexpected: {0}")]
     Provider(String),
@@ -37,7 +38,7 @@ pub(super) enum LoginFailed {
 
 /// What the client knows about its provider (OpenID Connect Discovery §4).
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Provider {
+pub(crate) struct Provider {
     issuer: String,
     authorization_endpoint: String,
     token_endpoint: String,
@@ -47,7 +48,7 @@ pub(super) struct Provider {
 
 /// A login that has begun: what must come back unchanged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Begun {
+pub(crate) struct Begun {
     state: String,
     nonce: String,
     verifier: String,
@@ -55,23 +56,24 @@ pub(super) struct Begun {
 
 /// Who logged in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct LoggedIn {
+pub(crate) struct LoggedIn {
     /// The token to ask the provider with.
-    pub(super) access_token: String,
+    pub(crate) access_token: String,
     /// Our identifier for the person.
-    pub(super) sub: String,
+    pub(crate) sub: String,
     /// How strongly the phone checked its holder.
-    pub(super) acr: String,
+    pub(crate) acr: String,
     /// When, in seconds.
-    pub(super) auth_time: i64,
+    pub(crate) auth_time: i64,
 }
 
 /// The client of one relying party at one provider.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     issuer: String,
     id: String,
-    secret: String,
+    /// None for a public client, which PKCE alone protects.
+    secret: Option<String>,
     redirect_uri: String,
     http: reqwest::Client,
 }
@@ -99,7 +101,7 @@ struct IdToken {
 /// What the provider sends the browser back with.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Callback {
+pub(crate) struct Callback {
     code: Option<String>,
     state: Option<String>,
     iss: Option<String>,
@@ -107,11 +109,11 @@ pub(super) struct Callback {
 }
 
 impl Client {
-    /// A confidential client with one redirect URI.
-    pub(super) fn new(
+    /// A client with one redirect URI; without a secret it is a public one.
+    pub(crate) fn new(
         issuer: String,
         id: String,
-        secret: String,
+        secret: Option<String>,
         redirect_uri: String,
         http: reqwest::Client,
     ) -> Client {
@@ -122,8 +124,9 @@ impl Client {
     ///
     /// # Errors
     /// The provider's metadata can't be had.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         &self,
+        scope: &str,
         acr: Option<&str>,
         language: &str,
     ) -> Result<(String, Begun), LoginFailed> {
@@ -139,7 +142,7 @@ impl Client {
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.id)
             .append_pair("redirect_uri", &self.redirect_uri)
-            .append_pair("scope", "openid profile badge")
+            .append_pair("scope", scope)
             .append_pair("state", &begun.state)
             .append_pair("nonce", &begun.nonce)
             .append_pair("code_challenge", &challenge)
@@ -155,7 +158,7 @@ impl Client {
     ///
     /// # Errors
     /// The first thing that does not fit.
-    pub(super) async fn finish(
+    pub(crate) async fn finish(
         &self,
         begun: &Begun,
         callback: Callback,
@@ -173,14 +176,17 @@ impl Client {
         }
         let provider = self.discover().await?;
         let code = callback.code.unwrap_or_default();
-        let form = [
+        let form: [(&str, &str); 4] = [
             ("grant_type", "authorization_code"),
             ("code", &code),
             ("redirect_uri", &self.redirect_uri),
             ("code_verifier", &begun.verifier),
         ];
-        let request =
-            self.http.post(&provider.token_endpoint).basic_auth(&self.id, Some(&self.secret)).form(&form);
+        let request = self.http.post(&provider.token_endpoint);
+        let request = match &self.secret {
+            Some(secret) => request.basic_auth(&self.id, Some(secret)).form(&form),
+            None => request.form(&[form.as_slice(), &[("client_id", &self.id)]].concat()),
+        };
         let tokens: Tokens = answer(request).await?;
         if !tokens.token_type.eq_ignore_ascii_case("bearer") {
             return Err(LoginFailed::IdToken("token type"));
@@ -200,7 +206,7 @@ impl Client {
     ///
     /// # Errors
     /// [`LoginFailed::Ended`] once the provider has ended the session.
-    pub(super) async fn userinfo(&self, session: &LoggedIn) -> Result<Map<String, Value>, LoginFailed> {
+    pub(crate) async fn userinfo(&self, session: &LoggedIn) -> Result<Map<String, Value>, LoginFailed> {
         let provider = self.discover().await?;
         let request = self.http.get(&provider.userinfo_endpoint).bearer_auth(&session.access_token);
         let claims: Map<String, Value> = answer(request).await?;
