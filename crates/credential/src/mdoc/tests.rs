@@ -185,9 +185,10 @@ fn decoys_hide_how_many_elements_the_holder_has() {
     few.add(NAME_SPACE, "name", &Cbor::from("예시온")).unwrap();
     few.add(EXTRA, "level", &Cbor::from(1)).unwrap();
     let digests = |badge: &[u8]| badge.windows(2).filter(|pair| pair == b"\x58\x20").count();
-    // Two more of that length in each: the coordinates of the device key.
-    assert_eq!(digests(&badge_of(&world, &few)), 16 + 2);
-    assert_eq!(digests(&badge(&world)), 16 + 2);
+    // Two more of that length in each: the coordinates of the device key. Random bytes may look like one more.
+    let fewest = |made: &dyn Fn() -> Vec<u8>| (0..6).map(|_| digests(&made())).min();
+    assert_eq!(fewest(&|| badge_of(&world, &few)), Some(16 + 2));
+    assert_eq!(fewest(&|| badge(&world)), Some(16 + 2));
 }
 
 #[test]

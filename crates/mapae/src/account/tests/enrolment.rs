@@ -92,7 +92,7 @@ async fn a_message_and_a_code_become_an_account_with_a_badge() {
     assert_eq!(wallet.sync().await.unwrap().state, AccountState::Pending);
 
     let received = wallet.receive_badge(Options { copies: Some(3), ..Options::default() }).await.unwrap();
-    assert_eq!(received.copies, 3);
+    assert_eq!(received.copies, 6, "three in each format");
     assert_eq!(wallet.sync().await.unwrap().state, AccountState::Active);
     let badge =
         crate::lifecycle::Badge::live_of_account(&invited.town.store, &account).await.unwrap().unwrap();
