@@ -39,8 +39,8 @@ pub use party::reserve_slot;
 pub use reminder::renewal_begins;
 pub use state::{BadgeState, Reason};
 pub use status::{LocalStatus, badge_of};
-pub use trust::{TrustError, local_trust, retire_key, revoke_key};
 pub(crate) use trust::{Grant, TrustChange, follow_ledger};
+pub use trust::{TrustError, local_trust, retire_key, revoke_key};
 
 use crate::operations::Platform;
 use crate::operations::config::Section;
