@@ -269,8 +269,10 @@ pub struct Card {
     pub name_ko: String,
     /// Its name in English.
     pub name_en: String,
-    /// Credential type.
+    /// Credential type: the `vct`, or the document type of an mdoc.
     pub vct: String,
+    /// `dc+sd-jwt` or `mso_mdoc`: a badge that is held in both is two cards here.
+    pub format: String,
     /// Credential issuer identifier.
     pub issuer: String,
     /// All copies.
@@ -297,6 +299,7 @@ impl From<show::Shown> for Card {
             name_ko: shown.name_ko,
             name_en: shown.name_en,
             vct: shown.vct,
+            format: shown.format,
             issuer: shown.issuer,
             copies: count(shown.copies),
             unused_copies: count(shown.unused_copies),
