@@ -88,10 +88,10 @@ export class Browser {
 
 let used = 0;
 
-/** A fresh offer for a standard wallet, with its transaction code, as the portal shows both to a signed-in applicant. */
-export async function standardOffer() {
-  const applicant = demo.standard_wallets[used];
-  used += 1;
+/** A fresh offer for a standard wallet, with its transaction code, as the portal shows both to a signed-in applicant; `which`: of the applicant with that number. */
+export async function standardOffer(which = used) {
+  const applicant = demo.standard_wallets[which];
+  used = which + 1;
   assert.ok(applicant, 'the demo prepared too few applicants for this judge');
   const api = async (path, method = 'POST', body, token) => {
     const response = await fetch(new URL(path, demo.urls.public), {

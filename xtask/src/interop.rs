@@ -2,6 +2,7 @@
 
 mod hr;
 mod ledger;
+mod ledger_bft;
 mod mdoc;
 mod status;
 mod uniffi;
@@ -15,6 +16,12 @@ struct Judge {
     name: &'static str,
     what: &'static str,
     run: fn(&Path) -> Outcome,
+    /// Whether it runs without being named. One that first needs many minutes of building is left to its own command.
+    ready: fn() -> bool,
+}
+
+const fn always() -> bool {
+    true
 }
 
 const JUDGES: &[Judge] = &[
@@ -22,59 +29,86 @@ const JUDGES: &[Judge] = &[
         name: "login",
         what: "npm openid-client completes the code flow with the terminal wallet",
         run: login,
+        ready: always,
     },
     Judge {
         name: "issuing",
         what: "npm @openid4vc/openid4vci and @sd-jwt/sd-jwt-vc receive and verify a badge",
         run: issuing,
+        ready: always,
     },
     Judge {
         name: "pages",
         what: "headless Chromium walks the pages; axe-core finds no violation",
         run: pages,
+        ready: always,
     },
     Judge {
         name: "wallet",
         what: "headless Chromium sets the wallet app up, logs in, loses and finds it again; axe-core finds no violation",
         run: wallet,
+        ready: always,
     },
     Judge {
         name: "console",
         what: "headless Chromium walks through each duty's day; axe-core finds no violation",
         run: console,
+        ready: always,
     },
-    Judge { name: "api", what: "PyPI schemathesis finds no 5xx and no schema violation", run: api },
+    Judge {
+        name: "api",
+        what: "PyPI schemathesis finds no 5xx and no schema violation",
+        run: api,
+        ready: always,
+    },
     Judge {
         name: "audit",
         what: "Go's golang.org/x/mod reads the audit log's checkpoint and tiles",
         run: audit,
+        ready: always,
     },
     Judge {
         name: "uniffi",
         what: "CPython enrols, receives and logs in through the UniFFI bindings; Kotlin and Swift bindings are written",
         run: uniffi::run,
+        ready: always,
     },
     Judge {
         name: "mdoc",
         what: "npm @auth0/mdl and PyPI pymdoccbor read our mobile documents, and we read theirs",
         run: mdoc::run,
+        ready: always,
     },
     Judge {
         name: "status",
         what: "npm @owf/token-status-list reads our status lists as JWT and as CWT and agrees on every entry",
         run: status::run,
+        ready: always,
     },
     Judge {
         name: "hr",
         what: "PyPI scim2-tester finds only SUCCESS; PyPI scim2-client pushes 1,000 people through kills; npm smpp, killed too, loses no message",
         run: hr::run,
+        ready: always,
     },
     Judge {
         name: "ledger",
         what: "the contracts compile bit for bit; npm anvil and geth agree with the embedded chain in gas, revert data and events",
         run: ledger::run,
+        ready: always,
     },
-    Judge { name: "postgres", what: "the walk and the invariants on PostgreSQL 15", run: postgres },
+    Judge {
+        name: "ledger-bft",
+        what: "four validators of a BFT network (cosmos/evm): the same story; one killed, two killed, both back",
+        run: ledger_bft::run,
+        ready: ledger_bft::is_built,
+    },
+    Judge {
+        name: "postgres",
+        what: "the walk and the invariants on PostgreSQL 15",
+        run: postgres,
+        ready: always,
+    },
 ];
 
 /// The version of schemathesis that judges the API.
@@ -89,9 +123,17 @@ pub(crate) fn run(names: &[String], all: bool) -> Outcome {
     }
     let mapae = tools::build_mapae(false)?;
     let mut failed = Vec::new();
-    for judge in
-        JUDGES.iter().filter(|judge| all || names.is_empty() || names.iter().any(|name| name == judge.name))
-    {
+    for judge in JUDGES {
+        let named = names.iter().any(|name| name == judge.name);
+        if !all && !named && (!names.is_empty() || !(judge.ready)()) {
+            if names.is_empty() {
+                println!(
+                    "interop {0}: NOT RUN: its program is not built here; `cargo xtask interop {0}` builds and runs it",
+                    judge.name
+                );
+            }
+            continue;
+        }
         println!("interop {}: {}", judge.name, judge.what);
         match (judge.run)(&mapae) {
             Ok(()) => println!("interop {}: passed", judge.name),
@@ -135,6 +177,16 @@ impl Demo {
 
     /// With applicants brought up to their invitation, for phones and wallets that are not the demo's.
     pub(crate) fn with_applicants(mapae: &Path, name: &str, applicants: u32) -> Outcome<Self> {
+        Self::with_settings(mapae, name, applicants, &[])
+    }
+
+    /// With settings of its own, as environment variables.
+    pub(crate) fn with_settings(
+        mapae: &Path,
+        name: &str,
+        applicants: u32,
+        settings: &[(&str, String)],
+    ) -> Outcome<Self> {
         let folder = tools::scratch(name)?;
         let base = tools::free_ports(4)?;
         let mut command = Command::new(mapae);
@@ -142,7 +194,8 @@ impl Demo {
             .args(["demo", "--json", "--data"])
             .arg(folder.join("data"))
             .args(["--port", &base.to_string()])
-            .args(["--standard-wallets", &applicants.to_string()]);
+            .args(["--standard-wallets", &applicants.to_string()])
+            .envs(settings.iter().map(|(name, value)| (name, value)));
         let (server, line) = Background::with_first_line(&mut command)?;
         let description = folder.join("demo.json");
         std::fs::write(&description, line)
@@ -155,7 +208,7 @@ impl Demo {
         &self.description
     }
 
-    fn description(&self) -> Outcome<serde_json::Value> {
+    pub(crate) fn description(&self) -> Outcome<serde_json::Value> {
         let text =
             std::fs::read_to_string(&self.description).map_err(|error| format!("demo.json: {error}"))?;
         serde_json::from_str(&text).map_err(|error| format!("the demo printed no JSON: {error}: {text}"))

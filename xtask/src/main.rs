@@ -4,6 +4,7 @@
 
 mod bench;
 mod contracts;
+mod fuzz;
 mod interop;
 mod lint;
 mod process;
@@ -62,6 +63,14 @@ enum Command {
         #[arg(long)]
         store: Option<String>,
     },
+    /// Run the fuzz targets: libFuzzer on every parser that meets bytes of strangers.
+    Fuzz {
+        /// Targets to run; none means all.
+        targets: Vec<String>,
+        /// How long each runs.
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+    },
     /// Build the installable wallet app, which demo and interop do by themselves.
     Wasm,
     /// Compile the ledger's contracts and compare them bit for bit with those committed.
@@ -101,6 +110,7 @@ fn main() -> std::process::ExitCode {
             bench::scale(json, people, store.as_deref())
         }
         Command::Bench { what: Measured::Ledger, json, .. } => bench::ledger(json),
+        Command::Fuzz { targets, minutes } => fuzz::run(minutes, &targets),
         Command::Wasm => tools::build_wallet_app(),
         Command::Contracts { write } => contracts::run(write),
         Command::Lint => lint::run(),

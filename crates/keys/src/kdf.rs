@@ -12,7 +12,7 @@ pub fn hkdf_sha256<const N: usize>(ikm: &[u8], salt: &[u8], info: &[u8]) -> Zero
     let prk = Zeroizing::new(backend::hmac_sha256(salt, &[ikm]));
     let mut out = Zeroizing::new([0; N]);
     let mut previous = Zeroizing::new([0u8; 32]);
-    for (chunk, counter) in out.chunks_mut(32).zip(1u8..) {
+    for (chunk, counter) in out.chunks_mut(32).zip(1u8..=255) {
         let before: &[u8] = if counter == 1 { &[] } else { previous.as_slice() };
         let block = backend::hmac_sha256(prk.as_slice(), &[before, info, &[counter]]);
         *previous = block;

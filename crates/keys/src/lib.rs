@@ -31,6 +31,8 @@ pub mod strict_json;
 #[cfg(feature = "aws-lc")]
 pub mod totp;
 pub mod web_push;
+#[cfg(test)]
+mod wycheproof;
 pub mod x509;
 
 pub use digest::{Sha256, sha256};

@@ -1,7 +1,7 @@
 //! Plays one fixed story against a chain and prints what happened, a JSON line a step: `cargo xtask interop ledger`
 //! compares the lines of the embedded chain with those of chains that others wrote.
 //!
-//! `conformance embedded`, or `conformance http://… --chain-id 1337 [--fund anvil]`; `conformance addresses` names who
+//! `conformance embedded`, or `conformance http://… --chain-id 1337 [--fund anvil] [--no-reasons]`; `conformance addresses` names who
 //! needs something to pay gas with. What can't be the same
 //! on two chains (times, block numbers) is checked here and left out of the lines.
 
@@ -249,6 +249,8 @@ async fn main() {
         let at = arguments.iter().position(|argument| argument == name)?;
         arguments.get(at + 1).cloned()
     };
+    // Some engines don't tell what a revert said.
+    let reasons = !arguments.iter().any(|each| each == "--no-reasons");
     let target = arguments.first().expect("embedded or the address of a node");
     if target == "addresses" {
         (0..8).for_each(|hand| println!("{}", hex(key(hand).address().as_slice())));
@@ -259,7 +261,7 @@ async fn main() {
         std::fs::create_dir_all(&folder).unwrap();
         let options = embedded::Options { path: folder.join("ledger.db"), chain_id: CHAIN };
         let chain = Chain::open(&options, Arc::new(|| 1_790_000_000)).await.unwrap();
-        play(Arc::new(chain.clone()), true).await;
+        play(Arc::new(chain.clone()), reasons).await;
         embedded::verify(&chain, &mut |_| ()).await.unwrap();
         let _ = std::fs::remove_dir_all(&folder);
         return;
@@ -272,6 +274,5 @@ async fn main() {
     endpoints.extend(
         arguments.iter().skip(1).filter(|each| each.starts_with("http")).map(|each| each.parse().unwrap()),
     );
-    let reasons = !arguments.iter().any(|each| each == "--no-reasons");
     play(Arc::new(Remote::new(Options::new(endpoints, chain_id)).unwrap()), reasons).await;
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use credential::mdoc::{self, SessionTranscript};
 use credential::sd_jwt::KeyBinding;
 use credential::status_list::verify_jwt;
-use credential::trust::{Anchor, TrustedRoots};
-use credential::types::Bilingual;
+use credential::trust::Anchor;
 use credential::verify::{
     AcceptedTypes, ChainCache, HolderBinding, Policy, PresentationInput, Refusal, StatusAnswer, StatusRule,
     StatusSource, StatusVerdict, Unproven, verify,
@@ -98,8 +97,14 @@ impl<S: Shell> Wallet<S> {
             Some(claim) => self.status_list(&claim.uri, &anchors, now).await,
             None => StatusAnswer::Unavailable,
         };
-        let name = Bilingual { ko: holding.issuer.clone(), en: holding.issuer.clone() };
-        let trust = TrustedRoots::new(anchors, name, vec![holding.vct.clone()]);
+        let status_list = entry.map(|claim| ListEntry { uri: claim.uri, index: claim.index });
+        let accredited = match self.trust_list().await {
+            Ok(accredited) => accredited,
+            // Without a network the roots have to do.
+            Err(error) if error.is_away() => None,
+            Err(_) => return Some(Checked { status_list, ..refused(&Refusal::TrustStale) }),
+        };
+        let trust = self.holder_trust(accredited, &holding.issuer, vec![holding.vct.clone()]);
         let policy = Policy {
             types: AcceptedTypes::OneOf(vec![holding.vct.clone()]),
             required: Vec::new(),
@@ -119,11 +124,11 @@ impl<S: Shell> Wallet<S> {
                     audience: AUDIENCE,
                     transaction_data_hashes: &[],
                 };
-                verify(&input, &policy, &trust, &list, &chains, now)
+                trust.judge(|trust| verify(&input, &policy, trust, &list, &chains, now))
             }
             Presentation::Mdoc { response, transcript } => {
                 let input = mdoc::PresentationInput { response, transcript };
-                mdoc::verify(&input, &policy, &trust, &list, &chains, now)
+                trust.judge(|trust| mdoc::verify(&input, &policy, trust, &list, &chains, now))
             }
         };
         let checked = match verified {
@@ -144,7 +149,6 @@ impl<S: Shell> Wallet<S> {
             }
             Err(refusal) => refused(&refusal),
         };
-        let status_list = entry.map(|claim| ListEntry { uri: claim.uri, index: claim.index });
         Some(Checked { status_list, ..checked })
     }
 

@@ -32,6 +32,7 @@ pub mod present;
 mod secret;
 pub mod show;
 pub mod state;
+mod trust;
 pub mod usage;
 pub mod vault;
 mod wallet;

@@ -4,7 +4,7 @@ use credential::types::Format;
 use keys::{Jwk, JwkSet};
 use serde::{Deserialize, Serialize};
 
-use crate::account::messages::{AccountState, AccountStatus, PasskeyEvidence};
+use crate::account::messages::{AccountState, AccountStatus, Accreditation, PasskeyEvidence};
 use crate::issue::{Holding, Issuing};
 use crate::pin::{Owner, Salt};
 use crate::ports::KeyHandle;
@@ -43,6 +43,12 @@ pub struct State {
     /// Roots under which issuers and requesters are known, base64url DER.
     #[serde(default)]
     pub trust_anchors: Vec<String>,
+    /// Where the wallet provider says which issuers are accredited.
+    #[serde(default)]
+    pub accreditation: Option<Accreditation>,
+    /// The newest version of that list that was seen: an older one is not believed.
+    #[serde(default)]
+    pub trust_list_seen: u64,
     /// Hashes of the last requests that were answered: none is answered twice.
     #[serde(default)]
     pub answered: Vec<String>,
@@ -71,6 +77,8 @@ impl Default for State {
             issuing: None,
             holdings: Vec::new(),
             trust_anchors: Vec::new(),
+            accreditation: None,
+            trust_list_seen: 0,
             answered: Vec::new(),
             usage: Vec::new(),
         }

@@ -1,5 +1,6 @@
 //! The wallet: one vault, one shell.
 
+use credential::trust::TrustList;
 use keys::PublicKey;
 
 use crate::ports::{
@@ -50,6 +51,8 @@ pub struct Wallet<S> {
     key: VaultKey,
     hint: Vec<u8>,
     state: State,
+    /// The trust list that was read last.
+    list: Option<TrustList>,
 }
 
 impl<S> core::fmt::Debug for Wallet<S> {
@@ -64,7 +67,7 @@ impl<S: Shell> Wallet<S> {
         if shell.storage().load().await?.is_some() {
             return Err(OpenError::Exists);
         }
-        let mut wallet = Wallet { shell, key, hint, state: State::default() };
+        let mut wallet = Wallet { shell, key, hint, state: State::default(), list: None };
         wallet.update(|_| ()).await?;
         Ok(wallet)
     }
@@ -78,12 +81,21 @@ impl<S: Shell> Wallet<S> {
         if state.format > FORMAT {
             return Err(OpenError::Newer);
         }
-        Ok(Wallet { shell, key, hint, state })
+        Ok(Wallet { shell, key, hint, state, list: None })
     }
 
     /// What the wallet remembers.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// The trust list that was read last.
+    pub(crate) fn kept_list(&self) -> Option<&TrustList> {
+        self.list.as_ref()
+    }
+
+    pub(crate) fn keep_list(&mut self, list: Option<&TrustList>) {
+        self.list = list.cloned();
     }
 
     /// The ports.

@@ -26,15 +26,7 @@ pub(super) fn run(mapae: &Path) -> Outcome {
         }
         None => println!("ledger: no Go on this machine, so geth was not asked"),
     }
-    process::run(tools::cargo().args([
-        "build",
-        "--workspace",
-        "--example",
-        "endurance",
-        "--locked",
-        "--quiet",
-    ]))?;
-    process::run(Command::new(tools::target().join("debug/examples/endurance")).args(["kills", "200"]))?;
+    process::run(Command::new(example("endurance")?).args(["kills", "200"]))?;
     resolvers(mapae)
 }
 
@@ -53,8 +45,8 @@ fn resolvers(mapae: &Path) -> Outcome {
     )
 }
 
-/// Gas, refusals with their data, events with their bytes, documents: line by line.
-fn same(name: &str, ours: &str, theirs: &str) -> Outcome {
+/// Gas, refusals (with their data where the engine tells it), events with their bytes, documents: line by line.
+pub(super) fn same(name: &str, ours: &str, theirs: &str) -> Outcome {
     for (ours, theirs) in ours.lines().zip(theirs.lines()) {
         if ours != theirs {
             return Err(format!("{name} differs\n embedded: {ours}\n {name}: {theirs}"));
@@ -63,21 +55,18 @@ fn same(name: &str, ours: &str, theirs: &str) -> Outcome {
     if ours.lines().count() != theirs.lines().count() {
         return Err(format!("{name} played another number of steps"));
     }
-    println!("ledger: {name} agrees in every step: gas, revert data, events, documents");
+    println!("ledger: {name} agrees in every one of {} steps", ours.lines().count());
     Ok(())
 }
 
 /// The program that plays the story.
 pub(super) fn story() -> Outcome<PathBuf> {
-    process::run(tools::cargo().args([
-        "build",
-        "--workspace",
-        "--example",
-        "conformance",
-        "--locked",
-        "--quiet",
-    ]))?;
-    Ok(tools::target().join("debug/examples/conformance"))
+    example("conformance")
+}
+
+pub(super) fn example(name: &str) -> Outcome<PathBuf> {
+    process::run(tools::cargo().args(["build", "--workspace", "--example", name, "--locked", "--quiet"]))?;
+    Ok(tools::target().join("debug/examples").join(name))
 }
 
 fn anvil() -> Outcome<(Background, String)> {

@@ -12,7 +12,7 @@ use crate::types::Bilingual;
 /// `typ` of a trust list.
 pub const LIST_TYP: &str = "mapae-trust-list+jwt";
 /// The longest list that is read, in bytes.
-pub const MAX_LIST: usize = 4 << 20;
+pub const MAX_LIST: usize = 24 << 20;
 /// The most entries of a list.
 pub const MAX_ENTRIES: usize = 10_000;
 /// The longest that a list is good for, in seconds: 48 hours.
@@ -136,11 +136,13 @@ impl TrustList {
         Self::new(payload.iss, payload.version, (payload.iat, payload.exp), roots, payload.entries)
     }
 
-    /// The same list with those entries alone that the registrar vouches for, and how many were left out.
-    pub fn vouched(mut self, registrar: &Registrar) -> (Self, usize) {
-        let before = self.entries.len();
-        self.entries.retain(|entry| registrar.vouches_for(entry));
-        let left_out = before - self.entries.len();
+    /// The same list with those entries alone that the registrar vouches for, and how many were left out. `last`: a list
+    /// of entries that the same registrar vouched for; what stands there as it is here is not verified again.
+    pub fn vouched(mut self, registrar: &Registrar, last: Option<&TrustList>) -> (Self, usize) {
+        let all = self.entries.len();
+        let known = |entry: &TrustEntry| last.is_some_and(|last| last.entries_of(&entry.jkt).contains(entry));
+        self.entries.retain(|entry| known(entry) || registrar.vouches_for(entry));
+        let left_out = all - self.entries.len();
         (self, left_out)
     }
 

@@ -139,6 +139,38 @@ fn a_list_lasts_at_most_two_days() {
 }
 
 #[test]
+fn the_most_entries_that_are_taken_fit_into_a_list_that_is_read() {
+    let world = World::new();
+    let key = SecretKey::generate();
+    let mut long = entry(&key.public_key().thumbprint());
+    long.until = Some(NOW + 10 * DAY);
+    long.name.ko = "예시특별자치도교육청 예시교육지원청".to_owned();
+    long.name.en = "Example Office of Education of the Example Special Self-Governing Province".to_owned();
+    long.statement = Some(signed(&granted(&long), &[1, 2]));
+    let list = list(&world, 1, vec![long; MAX_ENTRIES]);
+    let text = list.sign("trust-1", &world.x5c, &key).unwrap();
+    assert!(text.len() <= MAX_LIST, "{} bytes", text.len());
+}
+
+#[test]
+fn what_the_registrar_vouched_for_once_is_not_verified_again() {
+    let world = World::new();
+    let mut good = entry("k");
+    good.until = Some(NOW + 10 * DAY);
+    good.statement = Some(signed(&granted(&good), &[1, 3]));
+    let forged = TrustEntry { jkt: "forged".into(), ..good.clone() };
+    let registrar = registrar(2);
+    let (first, left_out) = list(&world, 1, vec![good.clone(), forged.clone()]).vouched(&registrar, None);
+    assert_eq!((first.entries(), left_out), ([good.clone()].as_slice(), 1));
+    // Nobody's word counts with this registrar: what is still there was known.
+    let nobody = Registrar::new(vec![member(9).public_key().clone()], 1).unwrap();
+    let changed = TrustEntry { from: good.from + 1, ..good.clone() };
+    let (second, left_out) =
+        list(&world, 2, vec![good.clone(), changed, forged]).vouched(&nobody, Some(&first));
+    assert_eq!((second.entries(), left_out), ([good].as_slice(), 2));
+}
+
+#[test]
 fn the_states_are_written_as_documented() {
     let mut entry = entry("k");
     entry.state = KeyState::Revoked { at: 5 };

@@ -275,6 +275,7 @@ async fn registered(platform: &Arc<Platform>, account_id: &str) -> Result<Regist
         offer: link,
         result_keys: keys::JwkSet { keys: registration::result_keys(platform)? },
         trust_anchors: vec![b64url_encode(platform.keys.root().der())],
+        accreditation: Some(registration::accreditation(platform).await?),
         pin_generation,
         passkey: passkey.map(|passkey| passkey.evidence).unwrap_or_default(),
         share: None,

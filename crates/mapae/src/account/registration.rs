@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use keys::PublicKey;
 use keys::jws::{Typ, Unverified};
-use wallet::account::messages::{MAX_DEVICE_JWS, Message, OnboardingStep, Registered, Registration, Signed};
+use wallet::account::messages::{
+    Accreditation, MAX_DEVICE_JWS, Message, OnboardingStep, Registered, Registration, RegistrarKeys, Signed,
+};
 
 use super::error::{DeviceRefusal, OnboardingError};
 use super::onboarding::{self, Onboarding};
 use super::record::pin_place;
 use super::{device, effect, offer, passkey};
-use crate::application;
-use crate::operations::store::{Tx, params};
+use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::{KeyName, Platform, id};
+use crate::{application, ledger};
 
 /// What is written.
 #[derive(Debug, Clone)]
@@ -81,15 +83,27 @@ pub(super) async fn register(
         })
         .await?;
     let result_keys = result_keys(platform).map_err(|error| OnboardingError::Internal(error.to_string()))?;
+    let accreditation = accreditation(platform).await?;
     Ok(Registered {
         account: new.id,
         offer: link,
         result_keys: keys::JwkSet { keys: result_keys },
         trust_anchors: vec![keys::encoding::b64url_encode(platform.keys.root().der())],
+        accreditation: Some(accreditation),
         pin_generation: 1,
         passkey: evidence,
         share: share.map(|share| share.to_string()),
     })
+}
+
+/// Where a wallet learns which issuers are accredited, and the registrar that it pins.
+pub(super) async fn accreditation(platform: &Platform) -> Result<Accreditation, StoreError> {
+    let registrar = ledger::setup(platform).await?.map(|setup| RegistrarKeys {
+        members: setup.registrar.members().iter().map(PublicKey::to_jwk).collect(),
+        needed: setup.registrar.needed(),
+    });
+    let trust_list = format!("{}/trust-list", platform.config.public.origin().trim_end_matches('/'));
+    Ok(Accreditation { trust_list, registrar })
 }
 
 /// The device key in the header signs the registration for this enrolment.

@@ -45,6 +45,9 @@ pub struct Command {
     /// Folder on the disk to measure [default: the system's folder for temporary files].
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Program that verifies the same credential with the library of others.
+    #[arg(long)]
+    peer: Option<PathBuf>,
 }
 
 /// What else is measured.
@@ -77,7 +80,8 @@ pub async fn run(command: Command) -> Result<(), AnyError> {
         Ground::lay(&beside, plan, None).await?;
     figures.push(micro::fsync(folder.path())?);
     progress("SD-JWT VC");
-    figures.extend(micro::credentials(&platform, &ground::first_employee(&platform).await?).await?);
+    let employee = ground::first_employee(&platform).await?;
+    figures.extend(micro::credentials(&platform, &employee, command.peer.as_deref()).await?);
     let root = platform.keys.root().der().to_vec();
     platform.store.close().await;
     drop(platform);

@@ -5,13 +5,16 @@ use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
 
+use credential::mdoc::{self, IssuerSigned, SessionTranscript};
 use credential::path::ClaimPath;
 use credential::sd_jwt::{Claims, Issuance, Issuer, KeyBinding, SdJwt, StatusClaim, issue};
 use credential::status_list::week::Week;
 use credential::verify::{
     AcceptedTypes, ChainCache, HolderBinding, Policy, PresentationInput, StatusRule, Unproven, verify,
+    verify_received,
 };
 use keys::{PublicKey, SecretKey, Signature, Signer};
+use serde_json::json;
 
 use super::AnyError;
 use super::latency::{Latencies, timed};
@@ -121,8 +124,13 @@ impl Signed {
     }
 }
 
-/// Issuing and verifying, each beside its raw operations.
-pub(super) async fn credentials(platform: &Platform, employee: &str) -> Result<Vec<Figure>, AnyError> {
+/// Issuing and verifying, each beside its raw operations. `peer`: a program that verifies the same credential with the
+/// library of others: it reads `{"token", "jwk", "runs"}` and answers `{"p50_us"}`.
+pub(super) async fn credentials(
+    platform: &Platform,
+    employee: &str,
+    peer: Option<&Path>,
+) -> Result<Vec<Figure>, AnyError> {
     let kind = issuance::desk(platform)?.badge();
     let signer = platform.keys.signer(KeyName::Issuer)?;
     let chain = platform.keys.chain(KeyName::Issuer);
@@ -150,6 +158,7 @@ pub(super) async fn credentials(platform: &Platform, employee: &str) -> Result<V
         expires_at,
     };
     let token = issue(&issuance, signer.as_ref())?;
+    let mut figures = document(platform, &values, &status, (issued_at, expires_at)).await?;
     let jwt = vec![b'a'; token.split('~').next().map_or(0, str::len)];
     let issued = in_turns(
         "issue_sd_jwt_vc",
@@ -171,12 +180,7 @@ pub(super) async fn credentials(platform: &Platform, employee: &str) -> Result<V
     let binding = bound.as_bytes().len();
     let signature = holder.sign(bound.as_bytes())?;
     let presentation = bound.finish(&signature);
-    let policy = Policy {
-        types: AcceptedTypes::OneOf(vec![kind.vct.clone()]),
-        required: ["name", "inst_code"].map(ClaimPath::claim).to_vec(),
-        holder_binding: HolderBinding::Required { max_age: 300 },
-        status: StatusRule::Checked { max_age: 60, unknown: Unproven::Refuse, absent: Unproven::Refuse },
-    };
+    let policy = policy(&kind.vct, ["name", "inst_code"].map(ClaimPath::claim).to_vec());
     let trust = lifecycle::local_trust(platform).await?;
     let statuses = LocalStatus::now(platform).await?;
     let input = PresentationInput {
@@ -191,13 +195,13 @@ pub(super) async fn credentials(platform: &Platform, employee: &str) -> Result<V
     };
     // A certificate's signed part is its DER but for signature and frame.
     let signed = [Signed::new(length)?, Signed::new(binding)?, Signed::new(leaf.saturating_sub(90))?];
-    let [token, binding, certificate] = &signed;
+    let [jws, binding, certificate] = &signed;
     let (known, unknown) = (ChainCache::new(64), ChainCache::new(0));
     let cached = in_turns(
         "verify_sd_jwt_vc",
         || verified(&known),
         || {
-            token.verify();
+            jws.verify();
             binding.verify();
         },
     )?;
@@ -205,12 +209,118 @@ pub(super) async fn credentials(platform: &Platform, employee: &str) -> Result<V
         "verify_sd_jwt_vc_new_chain",
         || verified(&unknown),
         || {
-            token.verify();
+            jws.verify();
             binding.verify();
             certificate.verify();
         },
     )?;
-    Ok(vec![issued, cached, first])
+    let received = in_turns(
+        "verify_sd_jwt_vc_received",
+        || {
+            let types = &policy.types;
+            black_box(verify_received(&token, holder.public_key(), types, &*trust, &known, now_s)?);
+            Ok(())
+        },
+        || jws.verify(),
+    )?;
+    if let Some(peer) = peer {
+        figures.push(beside_peer(peer, &token, signer.public_key(), &received)?);
+    }
+    figures.extend([issued, cached, first, received]);
+    Ok(figures)
+}
+
+/// What a login asks of a credential.
+fn policy(kind: &str, required: Vec<ClaimPath>) -> Policy {
+    Policy {
+        types: AcceptedTypes::OneOf(vec![kind.to_owned()]),
+        required,
+        holder_binding: HolderBinding::Required { max_age: 300 },
+        status: StatusRule::Checked { max_age: 60, unknown: Unproven::Refuse, absent: Unproven::Refuse },
+    }
+}
+
+/// The same badge as a mobile document: issued, shown with the same claims, verified.
+async fn document(
+    platform: &Platform,
+    values: &serde_json::Map<String, serde_json::Value>,
+    status: &StatusClaim,
+    (issued_at, expires_at): (i64, i64),
+) -> Result<Vec<Figure>, AnyError> {
+    let kind = issuance::desk(platform)?.badge();
+    let doc_type = kind.doctype.as_deref().ok_or("the badge is no mobile document")?;
+    let signer = platform.keys.signer(KeyName::Issuer)?;
+    let issuer = mdoc::Issuer::new(&platform.keys.chain(KeyName::Issuer));
+    let elements = kind.elements(values)?;
+    let device = SecretKey::generate();
+    let issuance = mdoc::Issuance {
+        issuer: &issuer,
+        doc_type,
+        elements: &elements,
+        device_key: device.public_key(),
+        status: Some(status),
+        issued_at,
+        expires_at,
+    };
+    let prepared = mdoc::prepare(&issuance)?;
+    let signed = Signed::new(prepared.as_bytes().len())?;
+    let issued_bytes = mdoc::issue(&issuance, signer.as_ref())?;
+    let structure = prepared.as_bytes().to_vec();
+    let issued = in_turns(
+        "issue_mdoc",
+        || {
+            black_box(mdoc::issue(&issuance, signer.as_ref())?);
+            Ok(())
+        },
+        || drop(black_box(signer.sign(&structure))),
+    )?;
+    let transcript = SessionTranscript::openid4vp(AUDIENCE, NONCE, None, "https://verifier.example/response");
+    let shown: Vec<ClaimPath> =
+        SHOWN.iter().map(|name| ClaimPath::from_value(&json!([doc_type, name]))).collect::<Result<_, _>>()?;
+    let bound = IssuerSigned::parse(&issued_bytes)?.select(&shown)?.device_authentication(&transcript);
+    let binding = Signed::new(bound.as_bytes().len())?;
+    let signature = device.sign(bound.as_bytes())?;
+    let response = bound.finish(&signature);
+    let policy = policy(doc_type, Vec::new());
+    let (trust, statuses) = (lifecycle::local_trust(platform).await?, LocalStatus::now(platform).await?);
+    let input = mdoc::PresentationInput { response: &response, transcript: &transcript };
+    let (chains, now_s) = (ChainCache::new(64), platform.now_ms().div_euclid(1_000));
+    let verified = in_turns(
+        "verify_mdoc",
+        || {
+            black_box(mdoc::verify(&input, &policy, &*trust, &statuses, &chains, now_s)?);
+            Ok(())
+        },
+        || {
+            signed.verify();
+            binding.verify();
+        },
+    )?;
+    Ok(vec![issued, verified])
+}
+
+/// The library of others on the very same credential; the ratio says how much longer it takes than ours does for as much.
+fn beside_peer(peer: &Path, token: &str, key: &PublicKey, ours: &Figure) -> Result<Figure, AnyError> {
+    let mut child = std::process::Command::new(peer)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()?;
+    let question = json!({ "token": token, "jwk": key.to_jwk(), "runs": RUNS });
+    child.stdin.take().ok_or("the peer reads nothing")?.write_all(question.to_string().as_bytes())?;
+    let answer = child.wait_with_output()?;
+    if !answer.status.success() {
+        return Err(format!("{}: {}", peer.display(), answer.status).into());
+    }
+    let answer: serde_json::Value = serde_json::from_slice(&answer.stdout)?;
+    let p50_us = answer.get("p50_us").and_then(serde_json::Value::as_f64).ok_or("the peer tells no time")?;
+    Ok(Figure {
+        name: "peer_ssi_sd_jwt_received",
+        per_second: Some(1e6 / p50_us),
+        p50_us: Some(p50_us),
+        raw_us: ours.p50_us,
+        ratio: ours.p50_us.map(|ours| p50_us / ours),
+        ..Figure::default()
+    })
 }
 
 /// A place on this week's status list.

@@ -1,8 +1,8 @@
 //! Anchors: one root a minute over all status lists, and the audit log's checkpoints, each once.
 //!
 //! A root is written into the outbox first and sent from there, oldest first; while the ledger is away they wait. The
-//! contract takes a position only once and only forward: one that it refuses as stale was sent before, by another
-//! replica or by this one before a crash, and is looked up instead of believed.
+//! contract takes a position only once and only forward: one that it refuses may have been sent before, by another
+//! replica or by this one before a crash, and is looked up.
 //!
 //! ```text
 //! leaf     ["<address of the list>", <version>, "<SHA-256 of the signed JWT in hex>"]      JSON, no spaces
@@ -183,8 +183,9 @@ pub(super) async fn drain(platform: &Platform) -> Result<usize, LedgerError> {
         let waiting = Waiting::of(row)?;
         let hash = match opened.anchorer.act(Some(opened.registry.address()), waiting.call()).await {
             Ok(receipt) => receipt.transaction,
-            Err(ChainError::Refused(refusal)) if refusal.name == "AnchorStale" => {
-                found(&opened, &waiting).await?.ok_or(ChainError::Refused(refusal))?
+            // Whatever the contract says of it, and some engines tell nothing: what stands there was sent before.
+            Err(refused @ (ChainError::Refused(_) | ChainError::Reverted(_))) => {
+                found(&opened, &waiting).await?.ok_or(refused)?
             }
             Err(error) => return Err(error.into()),
         };

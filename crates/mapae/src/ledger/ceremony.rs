@@ -180,7 +180,7 @@ pub(super) fn badge_type(platform: &Platform) -> Result<String, LedgerError> {
 }
 
 /// Every name that the type has on the ledger: one in each format.
-fn badge_names(platform: &Platform) -> Result<Vec<String>, LedgerError> {
+pub(super) fn badge_names(platform: &Platform) -> Result<Vec<String>, LedgerError> {
     let desk = issuance::desk(platform).map_err(|error| LedgerError::Source(error.to_string()))?;
     Ok(desk.badge().type_names().map(str::to_owned).collect())
 }

@@ -21,7 +21,7 @@ mod routes;
 mod standing;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;

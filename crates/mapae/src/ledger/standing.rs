@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use credential::trust::TrustEntry;
 use registry::contract::Role;
 use registry::embedded::{self, Chain};
 use serde_json::{Value, json};
 
-use super::{LedgerError, anchor, cli, open, record};
+use super::{LedgerError, anchor, ceremony, cli, open, record};
+use crate::lifecycle;
 use crate::operations::{Config, Platform, SystemClock};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -50,12 +52,19 @@ async fn live(platform: &Platform) -> Result<Value, LedgerError> {
     let head = opened.connection.ledger.head().await?;
     let lists = opened.registry.status_lists().await?;
     let minute = platform.now_ms().div_euclid(60_000).unsigned_abs();
+    let key = ceremony::issuing_key(platform)?;
+    let trust = lifecycle::local_trust(platform).await.map_err(|error| LedgerError::Source(error.to_string()))?;
+    let told = |entry: &TrustEntry| json!({ "types": entry.vcts, "until": entry.until, "is": entry.state });
+    let accredited: Vec<Value> = trust.entries_of(&key.thumbprint()).iter().map(told).collect();
     Ok(json!({
         "head": head.number,
         "head_at": head.timestamp,
         "paused": opened.registry.paused().await?,
         "anchorer": opened.anchorer.address().to_string(),
         "anchorer_may_anchor": opened.registry.has_role(Role::Anchorer, opened.anchorer.address()).await?,
+        // What this server issues counts only with these.
+        "issuing_key": key.thumbprint(),
+        "issuing_key_accredited": accredited,
         "council_is_registrar": opened.registry.has_role(Role::Registrar, opened.setup.council).await?,
         "last_minute_anchored": lists.position,
         "minutes_behind": if lists.position == 0 { Value::Null } else { minute.saturating_sub(lists.position).into() },

@@ -38,6 +38,8 @@ pub(super) struct Signed {
     pub(super) jwt: Arc<str>,
     pub(super) tag: String,
     list: Arc<TrustList>,
+    /// Whether the registrar vouched for each entry.
+    by_registrar: bool,
     signed_at_ms: i64,
 }
 
@@ -246,16 +248,13 @@ pub(super) async fn signed(platform: &Platform) -> Result<Arc<Signed>, TrustErro
     let now_ms = platform.now_ms();
     let memory = &platform.local.lifecycle.trust;
     let last = memory.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some(last) = last
+    if let Some(last) = &last
         && last.list.version() >= version
         && (0..limits::TRUST_LIST_REFRESH.get()).contains(&now_ms.saturating_sub(last.signed_at_ms))
     {
-        return Ok(last);
+        return Ok(Arc::clone(last));
     }
-    if ledger::setup(platform).await?.is_none() {
-        accredit(platform).await?;
-    }
-    let made = Arc::new(sign(platform, self::version(platform).await?, now_ms).await?);
+    let made = Arc::new(sign(platform, last.as_deref(), now_ms).await?);
     *memory.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
     Ok(made)
 }
@@ -265,8 +264,13 @@ async fn version(platform: &Platform) -> Result<u64, StoreError> {
     Ok(row.int("version")?.unsigned_abs())
 }
 
-async fn sign(platform: &Platform, version: u64, now_ms: i64) -> Result<Signed, TrustError> {
+/// Signs the list and reads it back. `last`: the one before, whose entries the registrar's signatures were verified of.
+async fn sign(platform: &Platform, last: Option<&Signed>, now_ms: i64) -> Result<Signed, TrustError> {
     let ledger = ledger::setup(platform).await?;
+    if ledger.is_none() {
+        accredit(platform).await?;
+    }
+    let version = version(platform).await?;
     let rows = platform
         .store
         .fetch_all(
@@ -290,9 +294,12 @@ async fn sign(platform: &Platform, version: u64, now_ms: i64) -> Result<Signed, 
     let jwt = list.sign(&signer.public_key().thumbprint(), &chain, signer.as_ref())?;
     let roots = [platform.keys.root().clone()];
     let list = TrustList::verify(&jwt, Anchor::Roots(&roots), version, now)?;
+    let by_registrar = ledger.is_some();
     let list = match ledger {
         Some(setup) => {
-            let (list, left_out) = list.vouched(&setup.registrar);
+            // A ledger that was set up since vouched for nothing in the last list.
+            let last = last.filter(|last| last.by_registrar).map(|last| last.list.as_ref());
+            let (list, left_out) = list.vouched(&setup.registrar, last);
             if left_out > 0 {
                 tracing::error!(
                     left_out,
@@ -305,7 +312,7 @@ async fn sign(platform: &Platform, version: u64, now_ms: i64) -> Result<Signed, 
     };
     let digest = keys::sha256(jwt.as_bytes());
     let tag = keys::encoding::hex_encode(digest.get(..12).unwrap_or_default());
-    Ok(Signed { jwt: jwt.into(), tag, list: Arc::new(list), signed_at_ms: now_ms })
+    Ok(Signed { jwt: jwt.into(), tag, list: Arc::new(list), by_registrar, signed_at_ms: now_ms })
 }
 
 fn entry(row: &Row) -> Result<TrustEntry, StoreError> {

@@ -1,7 +1,6 @@
 //! One listening socket: plain or TLS, HTTP/1.1 and HTTP/2, bounded, with a graceful end.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -11,8 +10,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -142,25 +139,4 @@ async fn serve_io<IO>(
     if let Err(error) = watcher.watch(connection.into_owned()).await {
         tracing::debug!(%error, "connection");
     }
-}
-
-/// TLS from PEM files; `None` when none are configured.
-pub(super) fn tls(certificate: &Path, key: &Path) -> Result<Option<TlsAcceptor>, ListenError> {
-    if certificate.as_os_str().is_empty() {
-        return Ok(None);
-    }
-    let failed = |path: &Path, reason: String| ListenError::Tls { path: path.display().to_string(), reason };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| failed(certificate, error.to_string()))?;
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, error.to_string()))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(certificate, error.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, secret)
-        .map_err(|error| failed(certificate, error.to_string()))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Some(TlsAcceptor::from(Arc::new(config))))
 }

@@ -21,6 +21,7 @@ pub mod server_keys;
 pub mod signal;
 pub mod store;
 pub mod tasks;
+mod tls;
 pub mod tokens;
 
 use std::sync::Arc;

@@ -11,8 +11,9 @@ use http::{HeaderMap, StatusCode, header};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::listener::{ListenError, Listener, tls};
+use super::listener::{ListenError, Listener};
 use super::tasks::Tasks;
+use super::tls::Tls;
 use super::{Platform, edge, limits, once, openapi, sealer};
 use crate::pages::{Fault, Page};
 
@@ -152,20 +153,20 @@ impl Server {
     pub async fn start(platform: Arc<Platform>) -> Result<Self, ListenError> {
         recorder();
         let config = &platform.config;
-        let public = Listener::bind(
-            config.public.listen,
-            tls(&config.public.tls_certificate, &config.public.tls_key)?,
-        )
-        .await?;
-        let console = Listener::bind(
-            config.console.listen,
-            tls(&config.console.tls_certificate, &config.console.tls_key)?,
-        )
-        .await?;
+        let secured = [
+            Tls::open("public", &config.public.tls_certificate, &config.public.tls_key)?,
+            Tls::open("console", &config.console.tls_certificate, &config.console.tls_key)?,
+        ];
+        let [for_public, for_console] = secured.each_ref().map(|tls| tls.as_ref().map(Tls::acceptor));
+        let public = Listener::bind(config.public.listen, for_public).await?;
+        let console = Listener::bind(config.console.listen, for_console).await?;
         let metrics = Listener::bind(config.metrics.listen, None).await?;
         let addresses = (public.address(), console.address(), metrics.address());
 
         let mut tasks = Tasks::default();
+        for tls in secured.into_iter().flatten() {
+            tasks.spawn(|stop| tls.follow(stop));
+        }
         let routers = (public_router(&platform), console_router(&platform), metrics_router(&platform));
         tasks.spawn(|stop| public.serve(routers.0, stop));
         tasks.spawn(|stop| console.serve(routers.1, stop));

@@ -16,6 +16,8 @@
 //!
 //! The same input makes the same bytes.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -99,7 +101,7 @@ fn run() -> Result<(), AnyError> {
     let whole = first + bundle.compressed(&rest.path);
     let scan = bundle.compressed(&scan_wasm.path) + bundle.compressed(&scan_js.path);
     let kib = |bytes: usize| bytes as f64 / 1024.0;
-    println!(
+    eprintln!(
         "wallet-bundle: first screen {:.1} KiB gzip (wasm and JavaScript; limit {}), whole app {:.1} KiB (limit {}), QR reader {:.1} KiB, in {}",
         kib(first),
         LIMIT / 1024,
@@ -316,9 +318,22 @@ impl Bundle {
                 write_file(&fresh.join(format!("{}.gz", file.path)), &file.gzip)?;
             }
         }
+        if same(&fresh, out) {
+            // What is embedded and did not change is not compiled again.
+            return std::fs::remove_dir_all(&fresh).map_err(|error| format!("{}: {error}", fresh.display()).into());
+        }
         let _ = std::fs::remove_dir_all(out);
         std::fs::rename(&fresh, out).map_err(|error| format!("{}: {error}", out.display()).into())
     }
+}
+
+/// Whether two folders hold the same files.
+fn same(one: &Path, other: &Path) -> bool {
+    let files = |folder: &Path| -> Option<BTreeMap<OsString, Vec<u8>>> {
+        let entries = std::fs::read_dir(folder).ok()?;
+        entries.map(|entry| entry.ok().and_then(|entry| Some((entry.file_name(), std::fs::read(entry.path()).ok()?)))).collect()
+    };
+    files(one).is_some_and(|one| files(other) == Some(one))
 }
 
 fn write_file(path: &Path, content: &[u8]) -> Result<(), AnyError> {

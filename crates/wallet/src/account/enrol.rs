@@ -201,6 +201,7 @@ impl<S: Shell> Wallet<S> {
             state.account = Some(account);
             state.onboarding = None;
             add_anchors(state, registered.trust_anchors);
+            state.accreditation = registered.accreditation;
             usage::record(&mut state.usage, record);
         })
         .await?;

@@ -240,6 +240,9 @@ pub struct Registered {
     pub result_keys: JwkSet,
     /// Root certificates of this platform, base64url DER: issuers and requesters under them are known.
     pub trust_anchors: Vec<String>,
+    /// Where it is said which issuers are accredited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accreditation: Option<Accreditation>,
     /// Number of the PIN key, counted up with each change.
     pub pin_generation: u32,
     /// What is known of the passkey.
@@ -248,6 +251,28 @@ pub struct Registered {
     /// The server's share of the vault's key, where the passkey gives no PRF secret: 32 bytes, base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<String>,
+}
+
+/// Where it is said which issuers are accredited, and whose word it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Accreditation {
+    /// Address of the signed trust list.
+    pub trust_list: String,
+    /// Who accredits; absent where the list rests on its server alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registrar: Option<RegistrarKeys>,
+}
+
+/// The registrar as verifiers pin it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct RegistrarKeys {
+    /// The members' public keys.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Object>))]
+    pub members: Vec<Jwk>,
+    /// How many of them must have signed for an issuer.
+    pub needed: usize,
 }
 
 // ---- Instructions ---------------------------------------------------------------------------------------------

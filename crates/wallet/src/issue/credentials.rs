@@ -1,8 +1,7 @@
 //! The credential request: keys, proofs, and the judgement of what came.
 
 use credential::mdoc;
-use credential::trust::TrustedRoots;
-use credential::types::{Bilingual, Format};
+use credential::types::Format;
 use credential::verify::{AcceptedTypes, ChainCache, Refusal, verify_received};
 use keys::encoding::b64url_decode;
 use keys::jwe::Enc;
@@ -25,6 +24,7 @@ use crate::document::Document;
 use crate::ports::{Clock as _, DeviceKey as _, KeyError, KeyStore as _, KeyUse, Request, Response, Shell};
 use crate::secret::Secret;
 use crate::state::State;
+use crate::trust::HolderTrust;
 use crate::wallet::Wallet;
 
 /// Longest credential response that is read, in bytes.
@@ -52,6 +52,11 @@ impl<S: Shell> Wallet<S> {
             .get(configuration_id)
             .ok_or(PlanError::NothingToHold)?;
         let kind = Kind::of(configuration)?;
+        // Learnt before anything is asked for: copies that can't be judged would be lost.
+        let accredited = self.accredited().await?;
+        let name = issuer.display.first().and_then(|display| display.name.as_deref());
+        let name = name.unwrap_or(&issuer.credential_issuer);
+        let trust = self.holder_trust(accredited, name, vec![kind.name.to_owned()]);
         let request = self.pending_request(issuer, configuration_id, configuration, target).await?;
         let sealed = response_key(issuer)?;
         let response = match &request.deferred {
@@ -76,7 +81,7 @@ impl<S: Shell> Wallet<S> {
                 Err(IssueError::Later { seconds: interval })
             }
             CredentialResponse::Issued { credentials, notification_id } => {
-                let judged = self.judge(issuer, credentials, &request.keys, kind);
+                let judged = self.judge(issuer, credentials, &request.keys, kind, &trust);
                 let copies = match judged {
                     Ok(copies) => copies,
                     Err(error) => {
@@ -289,7 +294,7 @@ impl<S: Shell> Wallet<S> {
         Ok(Proofs::Jwt(proofs))
     }
 
-    /// Verifies every copy that came: issuer under a known root, type, dates, and that it is for a key of ours that no
+    /// Verifies every copy that came: issuer accredited, type, dates, and that it is for a key of ours that no
     /// other copy is for.
     fn judge(
         &self,
@@ -297,14 +302,10 @@ impl<S: Shell> Wallet<S> {
         credentials: Vec<String>,
         held: &[HeldKey],
         kind: Kind<'_>,
+        trust: &HolderTrust,
     ) -> Result<Vec<Copy>, IssueError> {
         let now = self.shell().clock().now_s();
-        let name = issuer.display.first().and_then(|display| display.name.clone());
-        let name = name.unwrap_or_else(|| issuer.credential_issuer.clone());
-        let types = vec![kind.name.to_owned()];
-        let trust =
-            TrustedRoots::new(self.anchors(), Bilingual { ko: name.clone(), en: name }, types.clone());
-        let (chains, types) = (ChainCache::new(2), AcceptedTypes::OneOf(types));
+        let (chains, types) = (ChainCache::new(2), AcceptedTypes::OneOf(vec![kind.name.to_owned()]));
         let mut free: Vec<(PublicKey, &HeldKey)> = held
             .iter()
             .map(|key| Ok((PublicKey::from_jwk(&key.public_key).map_err(|_| KeyError::Missing)?, key)))
@@ -318,10 +319,13 @@ impl<S: Shell> Wallet<S> {
             let at = named_key(kind.format, &credential, &free);
             let (public, key) = free.swap_remove(at);
             let verified = match kind.format {
-                Format::SdJwtVc => verify_received(&credential, &public, &types, &trust, &chains, now)?,
+                Format::SdJwtVc => trust
+                    .judge(|trust| verify_received(&credential, &public, &types, trust, &chains, now))?,
                 Format::Mdoc => {
                     let bytes = b64url_decode(&credential).map_err(|_| Refusal::Malformed)?;
-                    mdoc::verify_received(&bytes, &public, &types, &trust, &chains, now)?
+                    trust.judge(|trust| {
+                        mdoc::verify_received(&bytes, &public, &types, trust, &chains, now)
+                    })?
                 }
             };
             if let Some(place) = verified.status_claim {

@@ -7,6 +7,7 @@ use openid::vci::holder::PlanError;
 
 use crate::account::AccountError;
 use crate::ports::{HttpError, KeyError};
+use crate::trust::TrustError;
 use crate::wallet::{DeviceError, OpenError};
 
 /// Why no credential was received. None of these texts holds personal data.
@@ -65,6 +66,9 @@ pub enum IssueError {
     /// This wallet trusts no root at all, so no issuer can be verified.
     #[error("this wallet trusts no issuer yet; add the issuer's root certificate")]
     NoTrust,
+    /// Which issuers are accredited can't be learnt.
+    #[error("the list of accredited issuers can't be used: {0}")]
+    Trust(#[from] TrustError),
     /// To be asked for later.
     #[error("the issuer needs time; ask again in {seconds} s")]
     Later {
@@ -102,6 +106,8 @@ impl IssueError {
             IssueError::Protocol(_) => "issuer_protocol",
             IssueError::Credential(refusal) => refusal.code(),
             IssueError::NoTrust => "no_trust_anchor",
+            IssueError::Trust(error) if error.is_away() => "trust_list_away",
+            IssueError::Trust(_) => "trust_list",
             IssueError::Later { .. } => "issuing_deferred",
             IssueError::Account(error) => error.code(),
             IssueError::Http(HttpError::Unreachable) => "unreachable",
@@ -120,6 +126,7 @@ impl IssueError {
                 true
             }
             IssueError::TxCodeNeeded { .. } | IssueError::Account(_) => true,
+            IssueError::Trust(error) => error.is_away(),
             IssueError::TxCodeWrong { tries_left } => *tries_left != Some(0),
             IssueError::Plan(PlanError::TxCode | PlanError::TxCodeForm) => true,
             IssueError::Refused { status, .. } => *status >= 500 || *status == 429,

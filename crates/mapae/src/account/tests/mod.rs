@@ -7,6 +7,7 @@ mod change_of_pin;
 mod enrolment;
 mod forgotten_pin;
 mod instructions;
+mod issuers;
 mod passkeys;
 mod push;
 mod recovery;

@@ -69,6 +69,94 @@ async fn a_token_yields_one_batch_in_each_format_of_the_same_badge() {
     assert_eq!(unknown.refusal(), (400, "unknown_credential_configuration".to_owned()));
 }
 
+/// Every piece of a credential that two holders of copies could compare: each value of the JSON and CBOR parts, by itself.
+fn pieces(value: &serde_json::Value, out: &mut HashSet<String>) {
+    match value {
+        serde_json::Value::Object(members) => members.values().for_each(|value| pieces(value, out)),
+        serde_json::Value::Array(items) => items.iter().for_each(|value| pieces(value, out)),
+        plain => drop(out.insert(plain.to_string())),
+    }
+}
+
+fn pieces_of_cbor(value: &ciborium::Value, out: &mut HashSet<String>) {
+    match value {
+        ciborium::Value::Map(members) => members.iter().for_each(|(key, value)| {
+            pieces_of_cbor(key, out);
+            pieces_of_cbor(value, out);
+        }),
+        ciborium::Value::Array(items) => items.iter().for_each(|value| pieces_of_cbor(value, out)),
+        ciborium::Value::Tag(_, inner) => pieces_of_cbor(inner, out),
+        // A structure of its own inside (tag 24), or bytes.
+        ciborium::Value::Bytes(bytes) => match ciborium::from_reader::<ciborium::Value, _>(bytes.as_slice()) {
+            Ok(inner @ (ciborium::Value::Map(_) | ciborium::Value::Array(_))) => pieces_of_cbor(&inner, out),
+            _ => drop(out.insert(keys::encoding::b64url_encode(bytes))),
+        },
+        plain => drop(out.insert(format!("{plain:?}"))),
+    }
+}
+
+#[tokio::test]
+async fn two_verifiers_who_put_everything_together_find_issuer_list_and_dates_and_nothing_else_of_a_badge() {
+    let platform = testing::platform().await;
+    let (mut wallet, token, _) = ready(&platform).await;
+    let tokens = credentials_of(&wallet.credentials(&token, &holder_keys(2)).await);
+    let documents = credentials_of(&wallet.credentials_as(BADGE_MDOC, &token, &holder_keys(2)).await);
+
+    let of_token = |text: &String| {
+        let mut found = HashSet::new();
+        // What a verifier gets at least: nothing disclosed, so the signed part alone.
+        for part in text.split('~').next().unwrap().split('.').take(2) {
+            pieces(&serde_json::from_slice(&b64url_decode(part).unwrap()).unwrap(), &mut found);
+        }
+        found.insert(text.split('~').next().unwrap().rsplit('.').next().unwrap().to_owned());
+        found
+    };
+    let week = credential::status_list::week::Week::of(platform.now_ms() / 1000);
+    let list = status_of(&tokens[0]).0;
+    let chain = platform.keys.chain(crate::operations::KeyName::Issuer);
+    let [one, other] = [of_token(&tokens[0]), of_token(&tokens[1])];
+    let common: HashSet<String> = one.intersection(&other).cloned().collect();
+    let desk = crate::issuance::desk(&platform).unwrap();
+    let header: serde_json::Value =
+        serde_json::from_slice(&b64url_decode(tokens[0].split('.').next().unwrap()).unwrap()).unwrap();
+    let quoted = |text: &str| format!("\"{text}\"");
+    let mut known = HashSet::from([
+        // Format and type.
+        quoted("ES256"), quoted("dc+sd-jwt"), quoted("sha-256"), quoted("EC"), quoted("P-256"), quoted(&desk.badge().vct),
+        // Issuer, list, dates.
+        quoted(platform.config.public.origin()), header["kid"].to_string(), quoted(&list),
+        week.start().to_string(), week.next().end().to_string(),
+    ]);
+    known.extend(chain.iter().map(|der| quoted(&keys::encoding::b64_encode(der))));
+    let more: Vec<_> = common.difference(&known).collect();
+    assert!(more.is_empty(), "SD-JWT VC: {more:?}");
+
+    let of_document = |text: &String| {
+        let document = ciborium::from_reader(b64url_decode(text).unwrap().as_slice()).unwrap();
+        let members = ciborium::Value::into_map(document).unwrap();
+        // The issuer's part; the elements are what the holder may withhold.
+        let auth = members.into_iter().find(|(key, _)| key.as_text() == Some("issuerAuth")).unwrap().1;
+        let mut found = HashSet::new();
+        pieces_of_cbor(&auth, &mut found);
+        found
+    };
+    let [one, other] = [of_document(&documents[0]), of_document(&documents[1])];
+    let common: Vec<String> = one.intersection(&other).cloned().collect();
+    let told = |piece: &String| {
+        // Numbers of labels and digests, names of the structure's members, and what is allowed.
+        piece.starts_with("Integer(")
+            || ["version", "1.0", "docType", "digestAlgorithm", "SHA-256", "valueDigests", "deviceKeyInfo"]
+                .into_iter()
+                .chain(["deviceKey", "validityInfo", "signed", "validFrom", "validUntil", "status"])
+                .chain(["status_list", "idx", "uri", "io.mapae.badge.1", list.as_str()])
+                .any(|text| *piece == format!("Text({text:?})"))
+            || piece.starts_with("Text(\"20") && piece.ends_with("T00:00:00Z\")")
+            || chain.iter().any(|der| *piece == keys::encoding::b64url_encode(der))
+    };
+    let more: Vec<_> = common.iter().filter(|piece| !told(piece)).collect();
+    assert!(more.is_empty(), "mdoc: {more:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn both_formats_asked_for_at_once_by_many_come_once_each() {
     let platform = testing::platform().await;

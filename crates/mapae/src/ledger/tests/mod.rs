@@ -2,6 +2,8 @@
 
 mod doors;
 mod outage;
+mod refused;
+pub(crate) mod standing;
 
 use std::path::PathBuf;
 
@@ -20,8 +22,8 @@ use crate::testing::{self, TestPlatform};
 const AGENCY: &str = "9900000";
 
 /// A platform whose ledger is set up as the demonstration does it.
-struct Ground {
-    platform: TestPlatform,
+struct Ground<P = TestPlatform> {
+    platform: P,
     members: Vec<Member>,
 }
 
@@ -37,26 +39,28 @@ async fn ground() -> Ground {
     Ground { platform, members }
 }
 
-impl Ground {
+impl<P: std::borrow::Borrow<TestPlatform>> Ground<P> {
     async fn act(&self, data: Bytes) {
-        let opened = open::opened(&self.platform).await.unwrap();
+        let platform = self.platform.borrow();
+        let opened = open::opened(platform).await.unwrap();
         ceremony::act(&opened, &self.members, &data).await.unwrap();
-        follow::follow(&self.platform).await.unwrap();
+        follow::follow(platform).await.unwrap();
     }
 
     fn wish(&self) -> Wish {
-        let now = self.platform.clock.now_ms_s();
+        let platform = self.platform.borrow();
+        let now = platform.clock.now_ms_s();
         Wish {
             agency: Code::parse(AGENCY).unwrap(),
             name: crate::issuance::issuer_name(),
-            vct: ceremony::badge_type(&self.platform).unwrap(),
-            key: ceremony::issuing_key(&self.platform).unwrap(),
+            vct: ceremony::badge_type(platform).unwrap(),
+            key: ceremony::issuing_key(platform).unwrap(),
             period: (now, now + 3 * 365 * 86_400),
         }
     }
 
     async fn judge(&self, at: i64) -> Result<(), Distrust> {
-        judge(&self.platform, at).await
+        judge(self.platform.borrow(), at).await
     }
 }
 

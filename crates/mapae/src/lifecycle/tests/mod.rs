@@ -1,6 +1,7 @@
 //! A badge's life on both stores: who may change it, what changes with it, and what the world sees of it.
 
 mod changes;
+mod crowd;
 mod lists;
 mod orders;
 mod reminders;
