@@ -1,13 +1,13 @@
 //! 통계: how many may have a badge, applied for it, hold one; how long the steps take; how it grows.
 //!
-//! Counted over everything at most once a minute and kept in memory; each reader sees the agencies they reach. The page
-//! says when it was counted.
+//! Counted over everything at most once a minute and kept in memory; each reader sees the agencies they reach. Who asks
+//! for older figures gets them at once, and they are counted anew beside. The page says when they were counted.
 
 mod chart;
 mod csv;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use askama::Template;
 use askama::filters::Safe;
@@ -41,15 +41,45 @@ struct Count {
     taken: Vec<Taken>,
 }
 
-/// The last count; who finds it too old counts, and the others wait for that.
+/// The last count, and who counts.
 #[derive(Debug, Default)]
-pub(super) struct Memory(tokio::sync::Mutex<Option<Arc<Count>>>);
+pub(super) struct Memory {
+    last: Mutex<Option<Arc<Count>>>,
+    counting: tokio::sync::Mutex<()>,
+}
 
-async fn counted(platform: &Platform) -> Result<Arc<Count>, Problem> {
+impl Memory {
+    /// The last count, and how old it is (ms).
+    fn last(&self, now: i64) -> Option<(Arc<Count>, i64)> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().map(|count| (Arc::clone(count), now.saturating_sub(count.at)))
+    }
+}
+
+async fn counted(platform: &Arc<Platform>) -> Result<Arc<Count>, Problem> {
+    let memory = &platform.local.desk.statistics;
+    match memory.last(platform.now_ms()) {
+        Some((count, age)) if age < limits::DESK_STATISTICS.get() => Ok(count),
+        Some((count, age)) if age < limits::DESK_STATISTICS_STALE.get() => {
+            let beside = Arc::clone(platform);
+            tokio::spawn(async move {
+                if let Err(error) = fresh(&beside).await {
+                    tracing::warn!(code = error.code(), "figures could not be counted");
+                }
+            });
+            Ok(count)
+        }
+        _ => fresh(platform).await,
+    }
+}
+
+/// A count of this minute: one counts, whoever else asks meanwhile waits for that.
+async fn fresh(platform: &Platform) -> Result<Arc<Count>, Problem> {
+    let memory = &platform.local.desk.statistics;
+    let _one = memory.counting.lock().await;
     let now = platform.now_ms();
-    let mut memory = platform.local.desk.statistics.0.lock().await;
-    if let Some(count) = memory.as_ref().filter(|count| now - count.at < limits::DESK_STATISTICS.get()) {
-        return Ok(Arc::clone(count));
+    if let Some((count, _)) = memory.last(now).filter(|(_, age)| *age < limits::DESK_STATISTICS.get()) {
+        return Ok(count);
     }
     let mut by_agency: HashMap<String, figures::AgencyFigures> =
         figures::by_agency(platform).await?.into_iter().map(|one| (one.agency_code.clone(), one)).collect();
@@ -68,7 +98,7 @@ async fn counted(platform: &Platform) -> Result<Arc<Count>, Problem> {
         .collect();
     let (weeks, taken) = (figures::by_week(platform).await?, figures::durations(platform).await?);
     let count = Arc::new(Count { at: now, agencies, weeks, taken });
-    *memory = Some(Arc::clone(&count));
+    *memory.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&count));
     Ok(count)
 }
 

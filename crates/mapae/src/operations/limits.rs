@@ -267,6 +267,7 @@ limits! {
         DESK_LOCKED = 200, Count, "Locked accounts that the unlock desk looks through.";
         DESK_BULK = 100, Count, "Applications decided together.";
         DESK_STATISTICS = MINUTE, Milliseconds, "Statistics are counted at most so often; the page says when.";
+        DESK_STATISTICS_STALE = 15 * MINUTE, Milliseconds, "So old statistics are not shown: who asks waits for a new count.";
         DESK_DURATIONS = 20_000, Count, "Newest steps of applications whose durations are counted.";
         DESK_AUDIT = 50, Count, "Audit records on one page.";
         DESK_AUDIT_SCAN = 1_000, Count, "Audit records looked through for one page that only its reach may see.";

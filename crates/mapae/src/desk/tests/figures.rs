@@ -39,14 +39,23 @@ async fn who_applied_and_who_waits_is_counted_once_each() {
 }
 
 #[tokio::test]
-async fn figures_are_kept_for_a_minute_and_say_since_when() {
+async fn figures_are_kept_for_a_minute_then_counted_beside_the_readers_and_never_shown_when_very_old() {
     let town = town().await;
     let desk = Desk::of(&town, AUDITOR).await;
     assert_eq!(fact(&desk.read("/statistics").await, "신청"), 0);
     town.applied(OFFICIAL).await;
     assert_eq!(fact(&desk.read("/statistics").await, "신청"), 0, "counted at most once a minute");
     town.clock.advance_ms(crate::operations::limits::DESK_STATISTICS.get());
-    assert_eq!(fact(&desk.read("/statistics").await, "신청"), 1);
+    assert_eq!(fact(&desk.read("/statistics").await, "신청"), 0, "nobody waits for the count");
+    let counted = async {
+        while fact(&desk.read("/statistics").await, "신청") == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), counted).await.unwrap();
+    town.applied(COLLEAGUE).await;
+    town.clock.advance_ms(crate::operations::limits::DESK_STATISTICS_STALE.get());
+    assert_eq!(fact(&desk.read("/statistics").await, "신청"), 2, "so old figures are not shown");
 }
 
 #[tokio::test]
