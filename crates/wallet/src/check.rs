@@ -98,7 +98,7 @@ impl<S: Shell> Wallet<S> {
             None => StatusAnswer::Unavailable,
         };
         let status_list = entry.map(|claim| ListEntry { uri: claim.uri, index: claim.index });
-        let accredited = match self.trust_list().await {
+        let accredited = match self.trust_list(&holding.issuer).await {
             Ok(accredited) => accredited,
             // Without a network the roots have to do.
             Err(error) if error.is_away() => None,

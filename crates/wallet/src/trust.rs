@@ -9,6 +9,7 @@ use credential::types::Bilingual;
 use credential::verify::Refusal;
 use keys::PublicKey;
 use keys::x509::Certificate;
+use openid::form::Form;
 
 use crate::account::messages::{Accreditation, RegistrarKeys};
 use crate::ports::{Clock as _, Http as _, HttpError, Request, Shell};
@@ -81,29 +82,33 @@ impl<S: Shell> Wallet<S> {
         HolderTrust { list, others: TrustedRoots::new(anchors, name, types) }
     }
 
-    /// The provider's trust list; `None` where the provider has none. The newest version is remembered.
-    pub(crate) async fn accredited(&mut self) -> Result<Option<TrustList>, TrustError> {
-        let list = self.trust_list().await?;
+    /// The part of the provider's trust list that is about an issuer; `None` where the provider has none. The newest
+    /// version is remembered.
+    pub(crate) async fn accredited(&mut self, issuer: &str) -> Result<Option<TrustList>, TrustError> {
+        let list = self.trust_list(issuer).await?;
         if let Some(list) = &list
             && list.version() > self.state().trust_list_seen
         {
             let version = list.version();
             self.update(|state| state.trust_list_seen = version).await?;
         }
-        self.keep_list(list.as_ref());
+        self.keep_list(issuer, list.as_ref());
         Ok(list)
     }
 
     /// The same, for who changes nothing.
-    pub(crate) async fn trust_list(&self) -> Result<Option<TrustList>, TrustError> {
+    pub(crate) async fn trust_list(&self, issuer: &str) -> Result<Option<TrustList>, TrustError> {
         let Some(accreditation) = &self.state().accreditation else { return Ok(None) };
         let now = self.shell().clock().now_s();
-        if let Some(list) = self.kept_list()
+        if let Some(list) = self.kept_list(issuer)
             && (list.issued_at()..list.issued_at().saturating_add(FRESH_S)).contains(&now)
         {
             return Ok(Some(list.clone()));
         }
-        let request = Request { max_response: MAX_LIST, ..Request::get(&accreditation.trust_list) };
+        // A provider that does not know the question sends the whole list, which is as good.
+        let query = Form::default().with("issuer", issuer).encode();
+        let address = format!("{}?{query}", accreditation.trust_list);
+        let request = Request { max_response: MAX_LIST, ..Request::get(address) };
         let response = self.shell().http().send(request).await?;
         if !response.is_success() {
             return Err(TrustError::Status(response.status));

@@ -51,8 +51,8 @@ pub struct Wallet<S> {
     key: VaultKey,
     hint: Vec<u8>,
     state: State,
-    /// The trust list that was read last.
-    list: Option<TrustList>,
+    /// The trust list that was read last, and for which issuer.
+    list: Option<(String, TrustList)>,
 }
 
 impl<S> core::fmt::Debug for Wallet<S> {
@@ -89,13 +89,13 @@ impl<S: Shell> Wallet<S> {
         &self.state
     }
 
-    /// The trust list that was read last.
-    pub(crate) fn kept_list(&self) -> Option<&TrustList> {
-        self.list.as_ref()
+    /// The trust list that was read last, if it was for this issuer.
+    pub(crate) fn kept_list(&self, issuer: &str) -> Option<&TrustList> {
+        self.list.as_ref().filter(|(of, _)| of == issuer).map(|(_, list)| list)
     }
 
-    pub(crate) fn keep_list(&mut self, list: Option<&TrustList>) {
-        self.list = list.cloned();
+    pub(crate) fn keep_list(&mut self, issuer: &str, list: Option<&TrustList>) {
+        self.list = list.map(|list| (issuer.to_owned(), list.clone()));
     }
 
     /// The ports.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -88,19 +88,35 @@ async fn status_list(
     Ok(cached(&headers, form, &tag, body))
 }
 
-/// The trust list: whose keys may issue which credential types.
+/// Of whom the trust list is asked.
+#[derive(Debug, Deserialize)]
+struct OfIssuer {
+    issuer: Option<String>,
+}
+
+/// The trust list: whose keys may issue which credential types. With `issuer`, the entries of that issuer alone, signed in
+/// the same form and with the same version: enough for a phone that was offered something by it.
 #[utoipa::path(
     get,
     path = "/trust-list",
     operation_id = "trust_list",
     tag = "lists",
+    params(("issuer" = Option<String>, Query, description = "`iss` of the credentials in question.", max_length = 1024)),
     responses(
         (status = 200, description = "The signed list, good for at most 48 hours.", body = String, content_type = "application/mapae-trust-list+jwt"),
         (status = 304, description = "It is the one named in `If-None-Match`."),
     )
 )]
-async fn trust_list(State(platform): State<Arc<Platform>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let signed = trust::signed(&platform).await.map_err(Problem::internal)?;
+async fn trust_list(
+    State(platform): State<Arc<Platform>>,
+    Query(asked): Query<OfIssuer>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let signed = match &asked.issuer {
+        None => trust::signed(&platform).await,
+        Some(issuer) => trust::signed_of(&platform, issuer).await,
+    };
+    let signed = signed.map_err(Problem::internal)?;
     let tag = format!("\"{}\"", signed.tag);
     Ok(cached(&headers, TRUST_JWT, &tag, || signed.jwt.to_string().into_response()))
 }

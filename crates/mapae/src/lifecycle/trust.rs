@@ -3,6 +3,7 @@
 //! Our own verifier believes the signed list and nothing else: it verifies what it serves. A key ends *retired* in good
 //! order (what it issued before holds until it expires) or *revoked* (nothing by it holds any more, whatever its date).
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use credential::trust::{Anchor, KeyState, Statement, TrustEntry, TrustList, TrustListError};
@@ -43,9 +44,19 @@ pub(super) struct Signed {
     signed_at_ms: i64,
 }
 
-/// The last signature in this process.
+/// The last signatures in this process.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<Option<Arc<Signed>>>);
+pub(super) struct Memory {
+    whole: Mutex<Option<Arc<Signed>>>,
+    parts: Mutex<Parts>,
+}
+
+/// Parts of one list, each of one issuer; the empty name is that of everybody who stands not on it.
+#[derive(Debug, Default)]
+struct Parts {
+    of: String,
+    signed: HashMap<String, Arc<Signed>>,
+}
 
 /// Enters our issuing key for our credential type, under each name that it has, where it is not on the list yet: with
 /// the first list that is signed.
@@ -247,7 +258,7 @@ pub(super) async fn signed(platform: &Platform) -> Result<Arc<Signed>, TrustErro
     let version = version(platform).await?;
     let now_ms = platform.now_ms();
     let memory = &platform.local.lifecycle.trust;
-    let last = memory.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let last = memory.whole.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(last) = &last
         && last.list.version() >= version
         && (0..limits::TRUST_LIST_REFRESH.get()).contains(&now_ms.saturating_sub(last.signed_at_ms))
@@ -255,8 +266,46 @@ pub(super) async fn signed(platform: &Platform) -> Result<Arc<Signed>, TrustErro
         return Ok(Arc::clone(last));
     }
     let made = Arc::new(sign(platform, last.as_deref(), now_ms).await?);
-    *memory.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
+    *memory.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
     Ok(made)
+}
+
+/// The entries of one issuer as a list of their own, signed once for each list; nobody makes us sign by asking for names.
+pub(super) async fn signed_of(platform: &Platform, issuer: &str) -> Result<Arc<Signed>, TrustError> {
+    let whole = signed(platform).await?;
+    let entries: Vec<TrustEntry> =
+        whole.list.entries().iter().filter(|entry| entry.issuer == issuer).cloned().collect();
+    let name = if entries.is_empty() { "" } else { issuer };
+    let parts = &platform.local.lifecycle.trust.parts;
+    {
+        let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
+        if parts.of != whole.tag {
+            *parts = Parts { of: whole.tag.clone(), signed: HashMap::new() };
+        }
+        if let Some(part) = parts.signed.get(name) {
+            return Ok(Arc::clone(part));
+        }
+    }
+    let list = &whole.list;
+    let times = (list.issued_at(), list.expires_at());
+    let part = TrustList::new(list.issuer().to_owned(), list.version(), times, list.roots().to_vec(), entries)?;
+    let (jwt, tag) = seal(platform, &part)?;
+    let made =
+        Arc::new(Signed { jwt, tag, list: Arc::new(part), by_registrar: whole.by_registrar, signed_at_ms: whole.signed_at_ms });
+    let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
+    if parts.of == whole.tag {
+        parts.signed.insert(name.to_owned(), Arc::clone(&made));
+    }
+    Ok(made)
+}
+
+/// The signature, and a short name for what was signed.
+fn seal(platform: &Platform, list: &TrustList) -> Result<(Arc<str>, String), TrustError> {
+    let signer = platform.keys.signer(KeyName::TrustList)?;
+    let chain = platform.keys.chain(KeyName::TrustList);
+    let jwt = list.sign(&signer.public_key().thumbprint(), &chain, signer.as_ref())?;
+    let digest = keys::sha256(jwt.as_bytes());
+    Ok((jwt.into(), keys::encoding::hex_encode(digest.get(..12).unwrap_or_default())))
 }
 
 async fn version(platform: &Platform) -> Result<u64, StoreError> {
@@ -289,9 +338,7 @@ async fn sign(platform: &Platform, last: Option<&Signed>, now_ms: i64) -> Result
     let until = now.saturating_add(limits::TRUST_LIST_LIFE.get() / 1000);
     let roots = vec![platform.keys.root().clone()];
     let list = TrustList::new(origin.to_owned(), version, (now, until), roots, entries)?;
-    let signer = platform.keys.signer(KeyName::TrustList)?;
-    let chain = platform.keys.chain(KeyName::TrustList);
-    let jwt = list.sign(&signer.public_key().thumbprint(), &chain, signer.as_ref())?;
+    let (jwt, tag) = seal(platform, &list)?;
     let roots = [platform.keys.root().clone()];
     let list = TrustList::verify(&jwt, Anchor::Roots(&roots), version, now)?;
     let by_registrar = ledger.is_some();
@@ -310,9 +357,7 @@ async fn sign(platform: &Platform, last: Option<&Signed>, now_ms: i64) -> Result
         }
         None => list,
     };
-    let digest = keys::sha256(jwt.as_bytes());
-    let tag = keys::encoding::hex_encode(digest.get(..12).unwrap_or_default());
-    Ok(Signed { jwt: jwt.into(), tag, list: Arc::new(list), by_registrar, signed_at_ms: now_ms })
+    Ok(Signed { jwt, tag, list: Arc::new(list), by_registrar, signed_at_ms: now_ms })
 }
 
 fn entry(row: &Row) -> Result<TrustEntry, StoreError> {

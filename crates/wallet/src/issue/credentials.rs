@@ -53,7 +53,7 @@ impl<S: Shell> Wallet<S> {
             .ok_or(PlanError::NothingToHold)?;
         let kind = Kind::of(configuration)?;
         // Learnt before anything is asked for: copies that can't be judged would be lost.
-        let accredited = self.accredited().await?;
+        let accredited = self.accredited(&issuer.credential_issuer).await?;
         let name = issuer.display.first().and_then(|display| display.name.as_deref());
         let name = name.unwrap_or(&issuer.credential_issuer);
         let trust = self.holder_trust(accredited, name, vec![kind.name.to_owned()]);

@@ -47,6 +47,38 @@ async fn the_issuing_key_is_on_the_list_that_is_served() {
 }
 
 #[tokio::test]
+async fn a_phone_asks_for_the_part_of_one_issuer_and_strangers_names_are_signed_once() {
+    let platform = testing::platform().await;
+    let get = async |query: &str| {
+        let request = http::Request::get(format!("/trust-list{query}")).body(axum::body::Body::empty()).unwrap();
+        let reply = server::public_router(&platform).oneshot(request).await.unwrap();
+        assert_eq!(reply.status(), 200, "{query}");
+        String::from_utf8(reply.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    };
+    let roots = [platform.keys.root().clone()];
+    let now = platform.now_ms() / 1000;
+    let read = |jwt: &str| TrustList::verify(jwt, Anchor::Roots(&roots), 2, now).unwrap();
+    let whole = read(&get("").await);
+    let own = format!("?issuer={}", platform.config.public.origin());
+    let part = read(&get(&own).await);
+    assert_eq!((part.entries(), part.version()), (whole.entries(), whole.version()));
+    assert_eq!(get(&own).await, get(&own).await, "signed once");
+    let stranger = get("?issuer=https://stranger.example").await;
+    assert!(read(&stranger).entries().is_empty() && read(&stranger).version() == whole.version());
+    assert_eq!(stranger, get("?issuer=https://another.example").await, "nobody makes us sign by asking");
+
+    let key = jkt(&platform);
+    let revoked = platform.store.write(move |tx| {
+        Box::pin(async move { revoke_key(tx, &key, &By::system()).await })
+    });
+    revoked.await.unwrap();
+    let after = read(&get(&own).await);
+    assert!(after.version() > part.version(), "a change is in the parts at once");
+    let origin = Origin { jkt: &jkt(&platform), issuer: None, vct: "any", issued_at: Some(now) };
+    assert_eq!(after.judge(&origin).map(|_| ()), Err(Distrust::Revoked));
+}
+
+#[tokio::test]
 async fn the_list_is_signed_anew_every_five_minutes_and_when_it_changes() {
     let platform = testing::platform().await;
     let first = local_trust(&platform).await.unwrap();
