@@ -58,6 +58,7 @@ impl Story {
     async fn act(&mut self, step: &str, hand: usize, to: Option<Address>, data: Bytes) -> Receipt {
         let fee = self.ledger.fee().await.unwrap();
         let sender = key(hand).address();
+        let floor = floor(&data, to.is_none());
         let refused = match to {
             Some(to) => self.ledger.call(Call { from: sender, to: Some(to), data: data.clone() }).await.err(),
             None => None,
@@ -92,13 +93,23 @@ impl Story {
         let line = json!({
             "step": step,
             "reverted": said,
-            "gas": receipt.gas_used,
+            // An engine that knows no least price may be below it.
+            "gas": match receipt.gas_used {
+                gas if !self.reasons && gas <= floor => json!("at most the least price of the data"),
+                gas => json!(gas),
+            },
             "created": receipt.created.filter(|_| to.is_none()).map(|address| hex(address.as_slice())),
             "logs": logs,
         });
         println!("{line}");
         receipt
     }
+}
+
+/// The least that a transaction with this data costs (EIP-7623): ten for each token, four tokens for a byte that is not zero.
+fn floor(data: &[u8], creates: bool) -> u64 {
+    let tokens: u64 = data.iter().map(|byte| if *byte == 0 { 1 } else { 4 }).sum();
+    if creates { 0 } else { 21_000 + 10 * tokens }
 }
 
 /// An event with what no two chains share replaced: block numbers and times.
@@ -249,7 +260,7 @@ async fn main() {
         let at = arguments.iter().position(|argument| argument == name)?;
         arguments.get(at + 1).cloned()
     };
-    // Some engines don't tell what a revert said.
+    // Some engines don't tell what a revert said, and know no least price of data.
     let reasons = !arguments.iter().any(|each| each == "--no-reasons");
     let target = arguments.first().expect("embedded or the address of a node");
     if target == "addresses" {

@@ -1,6 +1,8 @@
 //! The ledger on a real BFT network: four validators of cosmos/evm on loopback. The story of the other chains is played through all of them;
 //! then the platform works on it while validators are killed: with three of four everything goes on, with two of four nothing is written
 //! and nobody waits for it, and when both are back the queue drains, each root anchored once.
+//!
+//! That engine tells nothing of a revert and knows no least price of data (EIP-7623): the story leaves those two aside.
 
 mod network;
 
