@@ -231,7 +231,7 @@ fn view(count: &Count, reach: &[String], page: &Page) -> View {
     View { at: count.at, rows, total, phases: by_phase.into_values().collect(), durations, curve }
 }
 
-async fn seen(platform: &Platform, who: &Actor, page: &Page) -> Result<View, Fault> {
+async fn seen(platform: &Arc<Platform>, who: &Actor, page: &Page) -> Result<View, Fault> {
     let from = reach::from(who, &DUTIES).map_err(told(page))?;
     let agencies = personnel::agencies_under(platform, from, limits::APPLICATION_SCOPE.size())
         .await

@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use credential::trust::{Anchor, KeyState, Statement, TrustEntry, TrustList, TrustListError};
+use credential::trust::{
+    Anchor, KeyState, Statement, TrustEntry, TrustList, TrustListError, TrustSource as _,
+};
 use credential::types::Bilingual;
 
 use super::change::{By, ChangeError};
