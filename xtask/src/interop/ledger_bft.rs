@@ -147,7 +147,7 @@ impl<'a> Platform<'a> {
     }
 
     fn status(&self) -> Outcome<Value> {
-        let operator = self.description.get("operator_environment").and_then(Value::as_object);
+        let operator = self.description.pointer("/operator/environment").and_then(Value::as_object);
         let operator = operator.ok_or("the demo names no operator's environment")?;
         let text = process::output(
             Command::new(self.mapae)
