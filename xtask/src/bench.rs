@@ -4,6 +4,7 @@ pub(crate) mod wallet;
 
 use crate::process::{self, Outcome};
 use crate::tools;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// `cargo xtask bench scale`: console, status lists and issuing with 1.2 million officials.
@@ -21,6 +22,18 @@ pub(crate) fn scale(json: bool, people: Option<u64>, store: Option<&str>) -> Out
         command.arg("--json");
     }
     process::run(&mut command)
+}
+
+/// The program that verifies our credential with the crate ssi-sd-jwt.
+fn peer() -> Outcome<PathBuf> {
+    let target = tools::cache().join("peer-target");
+    process::run(
+        tools::cargo()
+            .args(["build", "--release", "--locked", "--quiet", "--manifest-path"])
+            .arg(tools::root().join("interop/ssi/Cargo.toml"))
+            .env("CARGO_TARGET_DIR", &target),
+    )?;
+    Ok(target.join("release/mapae-peer-ssi"))
 }
 
 /// `cargo xtask bench ledger`: the embedded chain: durable writes, reads, opening, replay, and a look into the trust list.
@@ -52,7 +65,7 @@ pub(crate) fn ledger(json: bool) -> Outcome {
 pub(crate) fn run(json: bool, seconds: u64) -> Outcome {
     let mapae = tools::build_mapae(true)?;
     let mut command = Command::new(mapae);
-    command.args(["bench", "--seconds", &seconds.to_string()]);
+    command.args(["bench", "--seconds", &seconds.to_string(), "--peer"]).arg(peer()?);
     if json {
         command.arg("--json");
     }
