@@ -53,7 +53,10 @@ pub(crate) fn run(minutes: u64, names: &[String]) -> Outcome {
                     done += 1;
                 }
                 Some(status) => {
-                    eprintln!("fuzz {name}: FINDING ({status}); the input and the log are in {}", home(&name).display());
+                    eprintln!(
+                        "fuzz {name}: FINDING ({status}); the input and the log are in {}",
+                        home(&name).display()
+                    );
                     failed.push(name);
                 }
             }

@@ -51,7 +51,9 @@ fn es256_signatures() {
 #[test]
 fn key_agreement() {
     let mut tried = Tried::default();
-    for (name, points) in [(ecdh::TestName::EcdhSecp256r1Ecpoint, true), (ecdh::TestName::EcdhSecp256r1, false)] {
+    for (name, points) in
+        [(ecdh::TestName::EcdhSecp256r1Ecpoint, true), (ecdh::TestName::EcdhSecp256r1, false)]
+    {
         for test in ecdh::TestSet::load(name).unwrap().test_groups.into_iter().flat_map(|group| group.tests) {
             let peer = if points {
                 PublicKey::from_sec1(&test.public_key)
@@ -99,10 +101,9 @@ fn aes_gcm_siv() {
     let mut tried = Tried::default();
     for group in aead::TestSet::load(aead::TestName::AesGcmSiv).unwrap().test_groups {
         for test in group.tests {
-            let (Ok(cipher), Ok(nonce)) = (
-                Aes256GcmSiv::new_from_slice(&test.key),
-                <[u8; 12]>::try_from(test.nonce.as_slice()),
-            ) else {
+            let (Ok(cipher), Ok(nonce)) =
+                (Aes256GcmSiv::new_from_slice(&test.key), <[u8; 12]>::try_from(test.nonce.as_slice()))
+            else {
                 continue;
             };
             let sealed = [test.ct.as_slice(), test.tag.as_slice()].concat();
@@ -151,7 +152,8 @@ mod on_the_server {
     #[test]
     fn rs256_signatures() {
         let mut tried = Tried::default();
-        for name in [rsa::TestName::Rsa2048Sha256, rsa::TestName::Rsa3072Sha256, rsa::TestName::Rsa4096Sha256] {
+        for name in [rsa::TestName::Rsa2048Sha256, rsa::TestName::Rsa3072Sha256, rsa::TestName::Rsa4096Sha256]
+        {
             for group in rsa::TestSet::load(name).unwrap().test_groups {
                 let digits = |number: &[u8]| {
                     let first = number.iter().position(|byte| *byte != 0).unwrap_or_default();

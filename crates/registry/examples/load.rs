@@ -115,5 +115,8 @@ async fn main() {
             assert_eq!(receipt.outcome, Outcome::Done);
         }
     }
-    println!("{}", json!({ "acknowledged": acknowledged.len(), "endpoints": urls.len(), "lost": 0, "twice": 0 }));
+    println!(
+        "{}",
+        json!({ "acknowledged": acknowledged.len(), "endpoints": urls.len(), "lost": 0, "twice": 0 })
+    );
 }

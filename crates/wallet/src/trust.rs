@@ -187,7 +187,8 @@ mod tests {
             members: members.iter().map(|member| member.public_key().to_jwk()).collect(),
             needed,
         };
-        let pinned = |registrar| Accreditation { trust_list: "https://p.example/trust-list".into(), registrar };
+        let pinned =
+            |registrar| Accreditation { trust_list: "https://p.example/trust-list".into(), registrar };
         let roots = [signer.root.clone()];
         let entries = |text: &str, registrar, seen| {
             read(text, &pinned(registrar), &roots, seen, NOW).map(|list| list.entries().len())

@@ -36,9 +36,11 @@ pub(super) fn run(mapae: &Path) -> Outcome {
 
     let chain = CHAIN.to_string();
     let ours = process::output(Command::new(&story).args(["embedded", "--no-reasons"]))?;
-    let theirs = process::output(
-        Command::new(&story).args(network.urls()).args(["--chain-id", &chain, "--no-reasons"]),
-    )?;
+    let theirs = process::output(Command::new(&story).args(network.urls()).args([
+        "--chain-id",
+        &chain,
+        "--no-reasons",
+    ]))?;
     ledger::same("evmd", &ours, &theirs)?;
 
     let platform = Platform::start(mapae, &network)?;
@@ -60,7 +62,8 @@ pub(super) fn run(mapae: &Path) -> Outcome {
     }
     platform.is_read(&network)?;
     platform.goes_on("two killed", 2)?;
-    let waiting = platform.until("roots wait", 150, |queue| queue >= 2)?;
+    // The root of a minute, and the audit log's checkpoint: two minutes at least.
+    let waiting = platform.until("roots wait", 240, |queue| queue >= 3)?;
     println!("ledger-bft: {waiting} roots wait in the outbox");
 
     let begun = Instant::now();

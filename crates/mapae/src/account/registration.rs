@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keys::PublicKey;
 use keys::jws::{Typ, Unverified};
 use wallet::account::messages::{
-    Accreditation, MAX_DEVICE_JWS, Message, OnboardingStep, Registered, Registration, RegistrarKeys, Signed,
+    Accreditation, MAX_DEVICE_JWS, Message, OnboardingStep, Registered, RegistrarKeys, Registration, Signed,
 };
 
 use super::error::{DeviceRefusal, OnboardingError};

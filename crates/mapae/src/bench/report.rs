@@ -17,8 +17,14 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("issue_sd_jwt_vc", "one SD-JWT VC of twelve claims signed"),
     ("verify_sd_jwt_vc", "a presentation verified: key binding, status, trust; issuer seen before"),
     ("verify_sd_jwt_vc_new_chain", "the same; the issuer's certificate for the first time"),
-    ("verify_sd_jwt_vc_received", "a credential as it was issued: the issuer's signature and every disclosure, no key binding"),
-    ("peer_ssi_sd_jwt_received", "as much of the same credential by the crate ssi-sd-jwt; raw and ratio are to ours"),
+    (
+        "verify_sd_jwt_vc_received",
+        "a credential as it was issued: the issuer's signature and every disclosure, no key binding",
+    ),
+    (
+        "peer_ssi_sd_jwt_received",
+        "as much of the same credential by the crate ssi-sd-jwt; raw and ratio are to ours",
+    ),
     ("issue_mdoc", "the same badge as a mobile document"),
     ("verify_mdoc", "that document shown and verified: every digest, device signature, status, trust"),
     ("first_start_to_ready", "process start to ready on an empty folder: tables and keys are made"),

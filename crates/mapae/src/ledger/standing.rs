@@ -53,7 +53,8 @@ async fn live(platform: &Platform) -> Result<Value, LedgerError> {
     let lists = opened.registry.status_lists().await?;
     let minute = platform.now_ms().div_euclid(60_000).unsigned_abs();
     let key = ceremony::issuing_key(platform)?;
-    let trust = lifecycle::local_trust(platform).await.map_err(|error| LedgerError::Source(error.to_string()))?;
+    let trust =
+        lifecycle::local_trust(platform).await.map_err(|error| LedgerError::Source(error.to_string()))?;
     let told = |entry: &TrustEntry| json!({ "types": entry.vcts, "until": entry.until, "is": entry.state });
     let accredited: Vec<Value> = trust.entries_of(&key.thumbprint()).iter().map(told).collect();
     Ok(json!({

@@ -290,10 +290,16 @@ pub(super) async fn signed_of(platform: &Platform, issuer: &str) -> Result<Arc<S
     }
     let list = &whole.list;
     let times = (list.issued_at(), list.expires_at());
-    let part = TrustList::new(list.issuer().to_owned(), list.version(), times, list.roots().to_vec(), entries)?;
+    let part =
+        TrustList::new(list.issuer().to_owned(), list.version(), times, list.roots().to_vec(), entries)?;
     let (jwt, tag) = seal(platform, &part)?;
-    let made =
-        Arc::new(Signed { jwt, tag, list: Arc::new(part), by_registrar: whole.by_registrar, signed_at_ms: whole.signed_at_ms });
+    let made = Arc::new(Signed {
+        jwt,
+        tag,
+        list: Arc::new(part),
+        by_registrar: whole.by_registrar,
+        signed_at_ms: whole.signed_at_ms,
+    });
     let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
     if parts.of == whole.tag {
         parts.signed.insert(name.to_owned(), Arc::clone(&made));

@@ -153,8 +153,7 @@ fn read(
         return Err(failed(certificate, "holds no certificate"));
     }
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, error))?;
-    let certified =
-        CertifiedKey::from_der(chain, secret, provider).map_err(|error| failed(key, error))?;
+    let certified = CertifiedKey::from_der(chain, secret, provider).map_err(|error| failed(key, error))?;
     Ok((Arc::new(certified), digest))
 }
 

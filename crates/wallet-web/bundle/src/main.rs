@@ -320,7 +320,8 @@ impl Bundle {
         }
         if same(&fresh, out) {
             // What is embedded and did not change is not compiled again.
-            return std::fs::remove_dir_all(&fresh).map_err(|error| format!("{}: {error}", fresh.display()).into());
+            return std::fs::remove_dir_all(&fresh)
+                .map_err(|error| format!("{}: {error}", fresh.display()).into());
         }
         let _ = std::fs::remove_dir_all(out);
         std::fs::rename(&fresh, out).map_err(|error| format!("{}: {error}", out.display()).into())
@@ -331,7 +332,11 @@ impl Bundle {
 fn same(one: &Path, other: &Path) -> bool {
     let files = |folder: &Path| -> Option<BTreeMap<OsString, Vec<u8>>> {
         let entries = std::fs::read_dir(folder).ok()?;
-        entries.map(|entry| entry.ok().and_then(|entry| Some((entry.file_name(), std::fs::read(entry.path()).ok()?)))).collect()
+        entries
+            .map(|entry| {
+                entry.ok().and_then(|entry| Some((entry.file_name(), std::fs::read(entry.path()).ok()?)))
+            })
+            .collect()
     };
     files(one).is_some_and(|one| files(other) == Some(one))
 }

@@ -319,13 +319,13 @@ impl<S: Shell> Wallet<S> {
             let at = named_key(kind.format, &credential, &free);
             let (public, key) = free.swap_remove(at);
             let verified = match kind.format {
-                Format::SdJwtVc => trust
-                    .judge(|trust| verify_received(&credential, &public, &types, trust, &chains, now))?,
+                Format::SdJwtVc => {
+                    trust.judge(|trust| verify_received(&credential, &public, &types, trust, &chains, now))?
+                }
                 Format::Mdoc => {
                     let bytes = b64url_decode(&credential).map_err(|_| Refusal::Malformed)?;
-                    trust.judge(|trust| {
-                        mdoc::verify_received(&bytes, &public, &types, trust, &chains, now)
-                    })?
+                    trust
+                        .judge(|trust| mdoc::verify_received(&bytes, &public, &types, trust, &chains, now))?
                 }
             };
             if let Some(place) = verified.status_claim {

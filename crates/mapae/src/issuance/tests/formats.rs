@@ -87,10 +87,14 @@ fn pieces_of_cbor(value: &ciborium::Value, out: &mut HashSet<String>) {
         ciborium::Value::Array(items) => items.iter().for_each(|value| pieces_of_cbor(value, out)),
         ciborium::Value::Tag(_, inner) => pieces_of_cbor(inner, out),
         // A structure of its own inside (tag 24), or bytes.
-        ciborium::Value::Bytes(bytes) => match ciborium::from_reader::<ciborium::Value, _>(bytes.as_slice()) {
-            Ok(inner @ (ciborium::Value::Map(_) | ciborium::Value::Array(_))) => pieces_of_cbor(&inner, out),
-            _ => drop(out.insert(keys::encoding::b64url_encode(bytes))),
-        },
+        ciborium::Value::Bytes(bytes) => {
+            match ciborium::from_reader::<ciborium::Value, _>(bytes.as_slice()) {
+                Ok(inner @ (ciborium::Value::Map(_) | ciborium::Value::Array(_))) => {
+                    pieces_of_cbor(&inner, out)
+                }
+                _ => drop(out.insert(keys::encoding::b64url_encode(bytes))),
+            }
+        }
         plain => drop(out.insert(format!("{plain:?}"))),
     }
 }
@@ -122,10 +126,18 @@ async fn two_verifiers_who_put_everything_together_find_issuer_list_and_dates_an
     let quoted = |text: &str| format!("\"{text}\"");
     let mut known = HashSet::from([
         // Format and type.
-        quoted("ES256"), quoted("dc+sd-jwt"), quoted("sha-256"), quoted("EC"), quoted("P-256"), quoted(&desk.badge().vct),
+        quoted("ES256"),
+        quoted("dc+sd-jwt"),
+        quoted("sha-256"),
+        quoted("EC"),
+        quoted("P-256"),
+        quoted(&desk.badge().vct),
         // Issuer, list, dates.
-        quoted(platform.config.public.origin()), header["kid"].to_string(), quoted(&list),
-        week.start().to_string(), week.next().end().to_string(),
+        quoted(platform.config.public.origin()),
+        header["kid"].to_string(),
+        quoted(&list),
+        week.start().to_string(),
+        week.next().end().to_string(),
     ]);
     known.extend(chain.iter().map(|der| quoted(&keys::encoding::b64_encode(der))));
     let more: Vec<_> = common.difference(&known).collect();

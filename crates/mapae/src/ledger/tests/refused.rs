@@ -32,9 +32,7 @@ async fn the_login_refuses_what_is_not_accredited_and_says_why() {
 
 #[tokio::test]
 async fn a_relying_partys_verification_refuses_it_and_the_result_says_why() {
-    for (standing, code) in
-        std::iter::once((Standing::Accredited, "")).chain(Standing::REFUSED)
-    {
+    for (standing, code) in std::iter::once((Standing::Accredited, "")).chain(Standing::REFUSED) {
         let world = world(standing).await;
         let key = format!("Bearer {}", world.secrets.api_key.clone().unwrap());
         let body = json!({ "claims": ["name"] });

@@ -78,8 +78,7 @@ fn correlation(pairs: &[(f64, f64)]) -> f64 {
 
 /// Of how many the second place is, among all second places, the nearest to the first.
 fn nearest(pairs: &[(f64, f64)]) -> usize {
-    let own_is_nearest = |(a, own): &&(f64, f64)| {
-        pairs.iter().all(|(_, other)| (own - a).abs() <= (other - a).abs())
-    };
+    let own_is_nearest =
+        |(a, own): &&(f64, f64)| pairs.iter().all(|(_, other)| (own - a).abs() <= (other - a).abs());
     pairs.iter().filter(own_is_nearest).count()
 }

@@ -50,7 +50,8 @@ async fn the_issuing_key_is_on_the_list_that_is_served() {
 async fn a_phone_asks_for_the_part_of_one_issuer_and_strangers_names_are_signed_once() {
     let platform = testing::platform().await;
     let get = async |query: &str| {
-        let request = http::Request::get(format!("/trust-list{query}")).body(axum::body::Body::empty()).unwrap();
+        let request =
+            http::Request::get(format!("/trust-list{query}")).body(axum::body::Body::empty()).unwrap();
         let reply = server::public_router(&platform).oneshot(request).await.unwrap();
         assert_eq!(reply.status(), 200, "{query}");
         String::from_utf8(reply.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
@@ -68,9 +69,8 @@ async fn a_phone_asks_for_the_part_of_one_issuer_and_strangers_names_are_signed_
     assert_eq!(stranger, get("?issuer=https://another.example").await, "nobody makes us sign by asking");
 
     let key = jkt(&platform);
-    let revoked = platform.store.write(move |tx| {
-        Box::pin(async move { revoke_key(tx, &key, &By::system()).await })
-    });
+    let revoked =
+        platform.store.write(move |tx| Box::pin(async move { revoke_key(tx, &key, &By::system()).await }));
     revoked.await.unwrap();
     let after = read(&get(&own).await);
     assert!(after.version() > part.version(), "a change is in the parts at once");

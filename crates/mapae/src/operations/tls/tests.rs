@@ -82,7 +82,8 @@ impl Files {
         };
         let serial = x509::random_serial();
         let leaf =
-            x509::issue(&root, &root_key, secret.public_key(), &profile, 1, i64::from(u32::MAX), serial).unwrap();
+            x509::issue(&root, &root_key, secret.public_key(), &profile, 1, i64::from(u32::MAX), serial)
+                .unwrap();
         // RFC 5958: version, id-ecPublicKey with prime256v1, and the key of RFC 5915 with its public half.
         let head = "308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420";
         let mut pkcs8 = keys::encoding::hex_decode(head).unwrap();
@@ -158,10 +159,13 @@ async fn version_1_3_and_of_1_2_only_ephemeral_keys_with_aes_gcm() {
     assert!(name(&aws_lc_rs::default_provider().cipher_suites[0]).starts_with("TLS"));
     assert_eq!(version(&new, |_| true).await, Some(ProtocolVersion::TLSv1_3));
     assert_eq!(version(&old, |_| true).await, Some(ProtocolVersion::TLSv1_2));
-    let gcm: fn(&rustls::SupportedCipherSuite) -> bool = |suite| format!("{:?}", suite.suite()).contains("_GCM_");
+    let gcm: fn(&rustls::SupportedCipherSuite) -> bool =
+        |suite| format!("{:?}", suite.suite()).contains("_GCM_");
     assert_eq!(version(&old, gcm).await, Some(ProtocolVersion::TLSv1_2));
-    let chacha: fn(&rustls::SupportedCipherSuite) -> bool =
-        |suite| format!("{:?}", suite.suite()).contains("ECDHE") && format!("{:?}", suite.suite()).contains("CHACHA20");
+    let chacha: fn(&rustls::SupportedCipherSuite) -> bool = |suite| {
+        format!("{:?}", suite.suite()).contains("ECDHE")
+            && format!("{:?}", suite.suite()).contains("CHACHA20")
+    };
     assert_eq!(version(&old, chacha).await, None, "not in this listener's 1.2");
     assert!(provider().cipher_suites.iter().all(|suite| suite.tls13().is_some() || gcm(suite)));
 }
