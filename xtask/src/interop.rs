@@ -1,9 +1,11 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
+mod examples;
 mod hr;
 mod ledger;
 mod ledger_bft;
 mod mdoc;
+mod protocols;
 mod status;
 mod uniffi;
 
@@ -78,6 +80,16 @@ const JUDGES: &[Judge] = &[
         what: "npm @auth0/mdl and PyPI pymdoccbor read our mobile documents, and we read theirs",
         run: mdoc::run,
         ready: always,
+    },
+    Judge {
+        name: "protocols",
+        what: "npm @openid4vc/* and dcql as verifier, issuer's client and wallet, good and bad; Chromium's virtual wallet answers a page",
+        run: protocols::run,
+    },
+    Judge {
+        name: "examples",
+        what: "the relying parties in curl, Rust, Node and Java get a verified result, by poll and by webhook",
+        run: examples::run,
     },
     Judge {
         name: "status",

@@ -5,6 +5,7 @@
 //! key writes any date they like.
 
 mod list;
+mod pinned;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use keys::{PublicKey, encoding, sha256};
 use serde::{Deserialize, Serialize};
 
 pub use list::{LIST_TYP, MAX_ENTRIES, MAX_LIST, MAX_VALIDITY, TrustList, TrustListError};
+pub use pinned::PinnedKeys;
 pub use statement::{MAX_STATEMENT, Registrar, STATEMENT_TYP, Statement, StatementError};
 
 use crate::status_list::week::Week;
@@ -109,6 +111,11 @@ pub trait TrustSource: Send + Sync {
 
     /// The name of the accredited issuer, or why the origin is not trusted.
     fn judge(&self, origin: &Origin<'_>) -> Result<Bilingual, Distrust>;
+
+    /// The key of that name (`kid`), where the source vouches for the key itself and asks for no chain.
+    fn pinned(&self, _kid: &str) -> Option<&PublicKey> {
+        None
+    }
 }
 
 /// The rules by which the entries of one key decide on an origin.

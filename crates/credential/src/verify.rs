@@ -232,8 +232,13 @@ fn check_issued(
     if now >= trust.expires_at() {
         return Err(Refusal::TrustStale);
     }
-    let x5c = token.header().x5c.as_deref().ok_or(Refusal::IssuerChain)?;
-    let signer = chains.check(x5c, trust, now)?;
+    let signer = match token.header().kid.as_deref().and_then(|kid| trust.pinned(kid)) {
+        Some(key) => chain::pinned(key),
+        None => {
+            let x5c = token.header().x5c.as_deref().ok_or(Refusal::IssuerChain)?;
+            chains.check(x5c, trust, now)?
+        }
+    };
     let iss = claims.text("iss")?;
     let issued_at = claims.seconds("iat")?;
     let origin = Origin { jkt: &signer.jkt, issuer: iss, vct, issued_at };

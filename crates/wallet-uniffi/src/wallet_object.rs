@@ -270,7 +270,7 @@ impl Wallet {
     /// Fetches and verifies the request behind a link or QR code, and finds what here would answer it. With
     /// `allow_unsigned` also a request of nobody knows whom is read; the shell then warns.
     pub fn ask(&self, link: String, allow_unsigned: bool) -> Result<Arc<PresentationRequest>, WalletError> {
-        let policy = Policy { transaction_types: &[], allow_unsigned };
+        let policy = Policy { allow_unsigned, ..Policy::default() };
         self.call(|inner| Ok(Arc::new(PresentationRequest(drive(inner.ask(&link, policy))??))))
     }
 

@@ -7,12 +7,16 @@
 //!      ─ note: copy shown, request answered ─▶ encrypted post ─▶ [`Answered`]
 //! ```
 //!
+//! A page may hand its request over through the Digital Credentials API instead ([`Wallet::ask_from_page`]); what it gets back
+//! then stands in [`Answered::data`].
+//!
 //! A copy counts as shown from the moment before it leaves: whatever becomes of the answer, no second verifier sees
 //! it. Only where no connection was made at all is the note taken back.
 
 mod answer;
 mod ask;
 mod consent;
+mod did;
 mod error;
 
 pub use answer::{Answered, Choice};

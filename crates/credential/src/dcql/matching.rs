@@ -173,8 +173,7 @@ impl CredentialQuery {
         if !self.meta.allows(&held.types) {
             return Err(Reason::NoSuchType);
         }
-        let authorities = &self.trusted_authorities;
-        if !authorities.is_empty() && !authorities.iter().any(|authority| stands_behind(authority, held)) {
+        if !self.is_under_an_authority(&held.authority_key_ids) {
             return Err(Reason::NoTrustedAuthority);
         }
         if self.require_cryptographic_holder_binding && !held.holder_bound {
@@ -201,10 +200,20 @@ impl super::Meta {
     }
 }
 
-fn stands_behind(authority: &TrustedAuthority, held: &HeldCredential<'_>) -> bool {
+impl CredentialQuery {
+    /// Whether one of the authorities that the query names stands behind a chain with these key identifiers; true where
+    /// it names none.
+    pub fn is_under_an_authority<T: AsRef<str>>(&self, authority_key_ids: &[T]) -> bool {
+        let authorities = &self.trusted_authorities;
+        authorities.is_empty()
+            || authorities.iter().any(|authority| stands_behind(authority, authority_key_ids))
+    }
+}
+
+fn stands_behind<T: AsRef<str>>(authority: &TrustedAuthority, authority_key_ids: &[T]) -> bool {
     match authority.kind {
         AuthorityType::AuthorityKeyIdentifier => {
-            authority.values.iter().any(|value| held.authority_key_ids.contains(&value.as_str()))
+            authority_key_ids.iter().any(|id| authority.values.iter().any(|value| value == id.as_ref()))
         }
         // Nothing in a credential of ours tells of these lists: no match, as §6.1.1 lets a wallet say.
         AuthorityType::EtsiTrustedList | AuthorityType::OpenIdFederation | AuthorityType::Other(_) => false,

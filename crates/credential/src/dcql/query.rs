@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::path::{ClaimPath, PathError};
+use crate::path::{ClaimPath, PathError, Step};
 
 /// The largest query that is read, in bytes.
 pub const MAX_QUERY: usize = 64 * 1024;
@@ -201,6 +201,17 @@ fn credential(at: &Place, value: &Value) -> Result<CredentialQuery, QueryError> 
         .iter()
         .map(|(at, value)| claim(at, value))
         .collect::<Result<_, _>>()?;
+    // A path into a mobile document is namespace and element (Appendix B.2.4).
+    let element = |claim: &ClaimQuery| matches!(claim.path.steps(), [Step::Key(_), Step::Key(_)]);
+    if format == "mso_mdoc"
+        && let Some(i) = claims.iter().position(|claim: &ClaimQuery| !element(claim))
+    {
+        return Err(at
+            .at("claims")
+            .index(i)
+            .at("path")
+            .error("is namespace and element for a mobile document"));
+    }
     let claim_sets = match at.list(members, "claim_sets")? {
         None => Vec::new(),
         Some(_) if claims.is_empty() => return Err(at.at("claim_sets").error("needs `claims`")),

@@ -15,6 +15,8 @@ pub struct Presented<'a> {
     pub types: Vec<&'a str>,
     /// The disclosed claims and those that can't be withheld.
     pub claims: &'a Value,
+    /// base64url of each AuthorityKeyIdentifier in the issuer's chain; asked for where the query names authorities.
+    pub authority_key_ids: &'a [String],
 }
 
 /// Why verified presentations don't answer the query.
@@ -26,6 +28,8 @@ pub enum ResponseError {
     TooMany(String),
     #[error("`{0}` is of another format or type than was asked for")]
     OtherType(String),
+    #[error("`{0}` is by no authority that was asked for")]
+    OtherAuthority(String),
     #[error("`{0}` does not tell every claim that was asked for")]
     ClaimMissing(String),
     #[error("a credential that was asked for is not there")]
@@ -44,6 +48,9 @@ impl Query {
             }
             if one.format != query.format || !query.meta.allows(&one.types) {
                 return Err(ResponseError::OtherType(id()));
+            }
+            if !query.is_under_an_authority(one.authority_key_ids) {
+                return Err(ResponseError::OtherAuthority(id()));
             }
             let told =
                 |wanted: &Vec<&super::ClaimQuery>| wanted.iter().all(|c| c.path.select(one.claims).is_ok());

@@ -307,7 +307,36 @@ fn what_the_standard_adds_later_is_ignored() {
 }
 
 fn presented<'a>(query_id: &'a str, vct: &'a str, claims: &'a Value) -> Presented<'a> {
-    Presented { query_id, format: "dc+sd-jwt", types: vec![vct], claims }
+    Presented { query_id, format: "dc+sd-jwt", types: vec![vct], claims, authority_key_ids: &[] }
+}
+
+#[test]
+fn an_answer_by_another_authority_than_was_asked_for_is_none() {
+    let query = badge_query(json!({"trusted_authorities": [{"type": "aki", "values": ["AAAA", "BBBB"]}]}));
+    let told = json!({});
+    let by = |ids: &[String]| {
+        let one = presented("badge", "badge", &told);
+        query.check_response(&[Presented { authority_key_ids: ids, ..one }])
+    };
+    assert_eq!(by(&["CCCC".to_owned(), "BBBB".to_owned()]), Ok(()));
+    let other = Err(ResponseError::OtherAuthority("badge".to_owned()));
+    assert_eq!(by(&["CCCC".to_owned()]), other);
+    assert_eq!(by(&[]), other);
+}
+
+#[test]
+fn a_path_into_a_mobile_document_is_namespace_and_element() {
+    let read = |path: Value| {
+        Query::from_value(
+            &json!({"credentials": [{"id": "d", "format": "mso_mdoc", "meta": {"doctype_value": "a.b"},
+            "claims": [{"path": path, "intent_to_retain": false}]}]}),
+        )
+        .map_err(|error| error.at)
+    };
+    assert!(read(json!(["io.mapae.badge.1", "name"])).is_ok());
+    for path in [json!(["name"]), json!(["a", "b", "c"]), json!(["a", 0]), json!(["a", null])] {
+        assert_eq!(read(path.clone()), Err("dcql_query.credentials[0].claims[0].path".to_owned()), "{path}");
+    }
 }
 
 #[test]

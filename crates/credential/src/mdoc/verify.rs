@@ -60,6 +60,12 @@ pub fn verify(
     Ok(into_verified(document.issuer_signed, issuer, verdict, trust, now, waived))
 }
 
+/// The issuer's certificates in a device response, leaf first, as if they held: for comparing a presentation that verified
+/// with the authorities that were asked for.
+pub fn dangerous_chain(response: &[u8]) -> Option<Vec<Vec<u8>>> {
+    Document::parse(response).ok()?.issuer_signed.x5chain()
+}
+
 /// Verifies a document that an issuer just sent: all but status and elements, and that it is for `holder`.
 pub fn verify_received(
     issuer_signed: &[u8],

@@ -145,3 +145,14 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     follow::start(platform, tasks);
     anchor::start(platform, tasks);
 }
+
+/// What a DID leads to, by the resolver that serves `/1.0/identifiers`.
+///
+/// # Errors
+/// The ledger is not set up, or does not answer.
+pub(crate) async fn resolve(
+    platform: &Platform,
+    did: &str,
+) -> Result<registry::did::Resolution, LedgerError> {
+    Ok(open::opened(platform).await?.resolver.resolve(did).await)
+}

@@ -189,7 +189,7 @@ fn response_uri(platform: &Platform, ticket: &str) -> String {
 fn parts<'a>(exchange: &'a Exchange, secret: &'a Seed, response_uri: &'a str) -> verification::Exchange<'a> {
     verification::Exchange {
         seed: secret,
-        response_uri,
+        place: verification::Place::Post(response_uri),
         at_s: exchange.at_s,
         wallet_nonce: exchange.wallet_nonce.as_deref(),
     }
@@ -230,6 +230,7 @@ fn ask(platform: &Platform, party: &RelyingParty, draw: &Draw) -> Result<Ask, Re
             number_digits: if draw.same_device() { 0 } else { 2 },
             level: draw.level(),
         }),
+        transaction_data: Vec::new(),
     })
 }
 
@@ -264,10 +265,11 @@ async fn answer(platform: &Platform, ticket: &str, body: &[u8]) -> Result<Acknow
     let response_uri = response_uri(platform, ticket);
     let ask = ask(platform, &party, &exchange.draw)?;
     let parts = parts(&exchange, &secret, &response_uri);
-    let judged = verification::judge(platform, &ask, &policy(platform)?, parts, body).await;
-    let presented = match judged {
-        Ok(Answer::Presented(presented)) => presented,
-        Ok(Answer::Declined) => {
+    let rules = verification::Rules { badge: &policy(platform)?, foreign: &[] };
+    let judged = verification::judge(platform, &ask, &rules, parts, body).await;
+    let (verified, request_hash) = match judged {
+        Ok(Answer::Presented(presented)) => presented.only().map_err(AnswerRefused::from)?,
+        Ok(Answer::Declined(_)) => {
             conclude(platform, &exchange.draw, Outcome::Denied).await?;
             return Ok(Acknowledgement::default());
         }
@@ -281,12 +283,11 @@ async fn answer(platform: &Platform, ticket: &str, body: &[u8]) -> Result<Acknow
         }
         Err(refused) => return Err(refused.into()),
     };
-    let status = presented.verified.status_claim.as_ref().ok_or(LoginRefused::BadgeUnknown)?;
+    let status = verified.status_claim.as_ref().ok_or(LoginRefused::BadgeUnknown)?;
     let badge =
         lifecycle::badge_of(platform, &status.uri, status.index).await?.ok_or(LoginRefused::BadgeUnknown)?;
-    let disclosed = presented.verified.claims.as_object().ok_or(LoginRefused::BadgeUnknown)?;
-    let decision =
-        Decision::new(platform, &party, &exchange.draw, &badge, disclosed, presented.request_hash)?;
+    let disclosed = verified.claims.as_object().ok_or(LoginRefused::BadgeUnknown)?;
+    let decision = Decision::new(platform, &party, &exchange.draw, &badge, disclosed, request_hash)?;
     match platform.store.write(move |tx| Box::pin(decide(tx, decision))).await? {
         Outcome::Granted => {}
         Outcome::NumberWrong => return Err(LoginRefused::NumberWrong),

@@ -38,6 +38,7 @@ pub use gateway::{
 };
 pub use outbox::{Fate, Message, Subscriber, Topic, enqueue, fate};
 pub use provider::{Provider, Providers};
+pub(crate) use push::address::is_public;
 pub use push::{PushRefusal, key as push_key, subscribe, tell, unsubscribe};
 pub use smpp::{Length, MessageState, Receipt, SmppGateway};
 pub use worker::Worker;

@@ -9,7 +9,7 @@ use keys::Zeroizing;
 use serde_json::{Value, json};
 use wallet::account::messages::OnboardingStep;
 use wallet::issue;
-use wallet::present::{Choice, Policy};
+use wallet::present::{Asked, Choice, Policy};
 
 use super::ask::{self, Given};
 use super::describe;
@@ -129,6 +129,8 @@ enum Command {
         #[command(flatten)]
         pin: PinArgument,
     },
+    /// Show claims to a page: what a browser hands over through the Digital Credentials API, and what goes back to it.
+    Page(super::page::PageArguments),
     /// Log in: the link of the login page.
     Login {
         link: String,
@@ -194,16 +196,16 @@ struct NewPinArgument {
 }
 
 #[derive(Debug, clap::Args)]
-struct ChoiceArguments {
+pub(super) struct ChoiceArguments {
     /// The number that the browser shows.
     #[arg(long)]
     number: Option<String>,
     /// Agree without being asked.
     #[arg(long)]
-    yes: bool,
+    pub(super) yes: bool,
     /// Say no.
     #[arg(long, conflicts_with = "yes")]
-    no: bool,
+    pub(super) no: bool,
     /// Turn an optional claim on.
     #[arg(long = "with", value_name = "CLAIM")]
     with: Vec<String>,
@@ -222,6 +224,34 @@ struct ChoiceArguments {
     /// Look at unsigned requests too: nobody knows who sends them.
     #[arg(long)]
     allow_unsigned: bool,
+    /// A host whose did:web documents may name verifiers; several times.
+    #[arg(long = "did-host", value_name = "HOST")]
+    pub(super) did_hosts: Vec<String>,
+}
+
+impl ChoiceArguments {
+    /// The holdings that were named, by query.
+    pub(super) fn holdings(&self) -> Result<Vec<(String, String)>, PhoneError> {
+        let pair = |pair: &String| {
+            let (query, holding) =
+                pair.split_once('=').ok_or(PhoneError::Input("--holding QUERY=HOLDING"))?;
+            Ok((query.to_owned(), holding.to_owned()))
+        };
+        self.holdings.iter().map(pair).collect()
+    }
+
+    /// The choice, without number and PIN.
+    pub(super) fn choice<'a>(&'a self, holdings: &'a [(String, String)]) -> Choice<'a> {
+        Choice {
+            claims: &self.with,
+            everything: self.everything,
+            credentials: &self.credentials,
+            holdings,
+            allow_reuse: self.reuse,
+            number: None,
+            pin: None,
+        }
+    }
 }
 
 /// What a step says: a JSON object, and the same for people.
@@ -303,10 +333,10 @@ fn unlock(options: &Options, language: Language, ask: bool) -> Result<Unlock, Ph
 }
 
 /// A phone with a person (or a script) in front of it.
-struct Terminal {
-    phone: Phone,
-    language: Language,
-    json: bool,
+pub(super) struct Terminal {
+    pub(super) phone: Phone,
+    pub(super) language: Language,
+    pub(super) json: bool,
 }
 
 impl Terminal {
@@ -370,6 +400,7 @@ impl Terminal {
             Command::Present { link, choice, pin } | Command::Login { link, choice, pin } => {
                 self.present(&link, &choice, &pin).await
             }
+            Command::Page(arguments) => self.page(&arguments).await,
             Command::History => Ok(describe::history(language, self.phone.history())),
             Command::Status => self.status().await,
             Command::Trust { file } => {
@@ -502,21 +533,16 @@ impl Terminal {
         pin: &PinArgument,
     ) -> Result<Said, PhoneError> {
         let language = self.language;
-        let policy = Policy { allow_unsigned: arguments.allow_unsigned, ..Policy::default() };
+        let hosts: Vec<&str> = arguments.did_hosts.iter().map(String::as_str).collect();
+        let policy = Policy {
+            allow_unsigned: arguments.allow_unsigned,
+            transaction_types: &[openid::vp::APPROVE],
+            did_hosts: &hosts,
+            ..Policy::default()
+        };
         let asked = self.phone.ask_with(link, policy).await?;
-        let mut holdings = Vec::new();
-        for pair in &arguments.holdings {
-            let (query, holding) =
-                pair.split_once('=').ok_or(PhoneError::Input("--holding QUERY=HOLDING"))?;
-            holdings.push((query.to_owned(), holding.to_owned()));
-        }
-        if !self.json && !arguments.yes {
-            eprintln!(
-                "{}",
-                describe::consent(language, asked.consent(), arguments.everything, &arguments.with)
-            );
-        }
-        if arguments.no || !ask::yes(language, arguments.yes, "phone.ask.consent")? {
+        let holdings = arguments.holdings()?;
+        if !self.agrees(&asked, arguments)? {
             self.phone.decline(&asked).await?;
             return Err(PhoneError::Declined);
         }
@@ -529,17 +555,20 @@ impl Terminal {
         };
         let wants_pin = login.is_some_and(|login| login.level == openid::approval::Level::Pin);
         let pin = if wants_pin { Some(read_pin(&self.pin(pin, "phone.ask.pin")?)?) } else { None };
-        let choice = Choice {
-            claims: &arguments.with,
-            everything: arguments.everything,
-            credentials: &arguments.credentials,
-            holdings: &holdings,
-            allow_reuse: arguments.reuse,
-            number: number.as_deref(),
-            pin: pin.as_ref(),
-        };
+        let choice = Choice { number: number.as_deref(), pin: pin.as_ref(), ..arguments.choice(&holdings) };
         let answered = self.phone.answer(&asked, choice).await?;
         Ok(describe::answered(language, asked.consent(), &answered))
+    }
+
+    /// Shows what is asked for and hears what the person says.
+    pub(super) fn agrees(&self, asked: &Asked, arguments: &ChoiceArguments) -> Result<bool, PhoneError> {
+        if !self.json && !arguments.yes {
+            eprintln!(
+                "{}",
+                describe::consent(self.language, asked.consent(), arguments.everything, &arguments.with)
+            );
+        }
+        Ok(!arguments.no && ask::yes(self.language, arguments.yes, "phone.ask.consent")?)
     }
 
     async fn status(&mut self) -> Result<Said, PhoneError> {

@@ -258,6 +258,20 @@ impl Phone {
         Ok(self.wallet.ask(link, policy).await?)
     }
 
+    /// Verifies a request that a page hands over through the Digital Credentials API.
+    ///
+    /// # Errors
+    /// See [`wallet::present::PresentError`].
+    pub async fn ask_from_page(
+        &mut self,
+        protocol: openid::vp::DcProtocol,
+        data: &serde_json::Value,
+        origin: &str,
+        policy: Policy<'_>,
+    ) -> Result<Asked, PhoneError> {
+        Ok(self.wallet.ask_from_page(protocol, data, origin, policy).await?)
+    }
+
     /// Answers a request.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ mod driver;
 mod fault;
 mod http;
 mod lock;
+mod page;
 mod shell;
 mod storage;
 

@@ -4,21 +4,22 @@
 //! nonce and state are made anew for every fetch and stored nowhere. The request can also be written down a second time
 //! when its answer arrives, to the byte; so the hash that a holder's approval names needs no memory either.
 
-use credential::dcql::{Presented as Shown, Query, ResponseError};
-use credential::mdoc::{self, SessionTranscript};
-use credential::types::{CredentialType, Format};
-use credential::verify::{self, Policy, PresentationInput, Refusal, Verified};
-use keys::encoding::b64url_decode;
+use credential::dcql::ResponseError;
+use credential::types::CredentialType;
+use credential::verify::{Refusal, Verified};
 use keys::jws::{Header, SigningInput};
 use keys::{SecretKey, SignError};
-use openid::OAuthError;
 use openid::approval::{self, LoginContext};
-use openid::vp::{ClientId, ClientMetadata, FetchMethod, RequestLink, RequestObject, Response, TYP, VpToken};
-use serde_json::Value;
+use openid::vp::{
+    ClientId, ClientMetadata, DcProtocol, FetchMethod, RequestLink, RequestObject, Response, TYP,
+};
+use openid::{Code, OAuthError};
+use serde_json::{Value, json};
 
-use super::Seed;
+use super::judge::{self, Rules, Shown};
+use super::{ClientIdPrefix, Seed};
 use crate::issuance::{self, DeskError};
-use crate::lifecycle::{self, TrustError};
+use crate::lifecycle::TrustError;
 use crate::operations::server_keys::{KeyName, KeysError};
 use crate::operations::store::StoreError;
 use crate::operations::{Platform, limits};
@@ -30,6 +31,8 @@ pub struct Ask {
     pub dcql: Value,
     /// For a login: who wants it and what the holder must do.
     pub context: Option<LoginContext>,
+    /// What else the presentation authorizes, as it stands in the request (OpenID4VP 1.0 §5.1).
+    pub transaction_data: Vec<String>,
 }
 
 /// One exchange: everything that its request object is made of besides the [`Ask`].
@@ -38,11 +41,20 @@ pub struct Exchange<'a> {
     /// The secret of this exchange.
     pub seed: &'a Seed,
     /// Where the answer goes.
-    pub response_uri: &'a str,
+    pub place: Place<'a>,
     /// When the request object was made, in seconds.
     pub at_s: i64,
     /// The wallet's own nonce.
     pub wallet_nonce: Option<&'a str>,
+}
+
+/// Where an answer goes, and what it is bound to.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// Posted to this address by the wallet.
+    Post(&'a str),
+    /// Through the browser to the page of this origin (Digital Credentials API).
+    Page(&'a str),
 }
 
 /// Why no request could be made.
@@ -73,13 +85,17 @@ pub fn badge(platform: &Platform) -> Result<&CredentialType, RequestError> {
     Ok(issuance::desk(platform)?.badge())
 }
 
-/// Our client identifier: the hash of the verifier's certificate.
+/// Our client identifier: the hash of the verifier's certificate, or the host name in it where the configuration says so.
 ///
 /// # Errors
 /// There is no certificate.
 pub fn client_id(platform: &Platform) -> Result<ClientId, RequestError> {
     let certificate = platform.keys.certificate(KeyName::Verifier).ok_or(RequestError::Certificate)?;
-    Ok(ClientId::X509Hash(certificate.sha256()))
+    let host = || platform.config.public.base_url.host_str().map(str::to_owned);
+    match platform.config.verification.client_id_prefix {
+        ClientIdPrefix::X509Hash => Ok(ClientId::X509Hash(certificate.sha256())),
+        ClientIdPrefix::X509SanDns => host().map(ClientId::X509SanDns).ok_or(RequestError::Certificate),
+    }
 }
 
 /// The link to a request object, for a QR or a button.
@@ -123,11 +139,20 @@ fn written(
     key: &SecretKey,
 ) -> Result<SigningInput, RequestError> {
     let client_id = client_id(platform)?;
-    let mut request =
-        RequestObject::new(&client_id, exchange.response_uri, &exchange.seed.text("nonce"), ask.dcql.clone());
-    request.state = Some(exchange.seed.text("state"));
-    request.client_metadata = Some(ClientMetadata::encrypted_to(key.public_key(), &exchange.seed.id()));
-    request.wallet_nonce = exchange.wallet_nonce.map(str::to_owned);
+    let nonce = exchange.seed.text("nonce");
+    let mut request = match exchange.place {
+        Place::Post(response_uri) => {
+            let mut request = RequestObject::new(&client_id, response_uri, &nonce, ask.dcql.clone());
+            request.state = Some(exchange.seed.text("state"));
+            request.wallet_nonce = exchange.wallet_nonce.map(str::to_owned);
+            request
+        }
+        Place::Page(origin) => {
+            let origins = [origin.to_owned()];
+            RequestObject::dc_api(Some((&client_id, &origins)), &nonce, ask.dcql.clone())
+        }
+    };
+    fill(&mut request, ask, exchange.seed, key);
     request.iat = Some(exchange.at_s);
     request.exp = Some(exchange.at_s.saturating_add(limits::VERIFICATION_ANSWER.get() / 1_000));
     if let Some(context) = &ask.context {
@@ -139,6 +164,31 @@ fn written(
     Ok(SigningInput::new(&header, &payload))
 }
 
+fn fill(request: &mut RequestObject, ask: &Ask, seed: &Seed, key: &SecretKey) {
+    request.client_metadata = Some(ClientMetadata::encrypted_to(key.public_key(), &seed.id()));
+    request.transaction_data = (!ask.transaction_data.is_empty()).then(|| ask.transaction_data.clone());
+}
+
+/// The same request for a page, signed and unsigned: what `navigator.credentials.get` takes as `digital.requests`
+/// (Digital Credentials API; OpenID4VP 1.0 Appendix A.3). One answer serves both, for it is bound to the origin.
+///
+/// # Errors
+/// The verifier's key or certificate is missing or does not sign.
+pub(super) fn page_requests(
+    platform: &Platform,
+    ask: &Ask,
+    exchange: Exchange<'_>,
+) -> Result<Value, RequestError> {
+    let signed = request_object(platform, ask, exchange)?;
+    let mut unsigned = RequestObject::dc_api(None, &exchange.seed.text("nonce"), ask.dcql.clone());
+    fill(&mut unsigned, ask, exchange.seed, &key(exchange.seed));
+    let unsigned = serde_json::to_value(&unsigned).map_err(|_| RequestError::Json)?;
+    Ok(json!([
+        { "protocol": DcProtocol::Signed.as_str(), "data": { "request": signed } },
+        { "protocol": DcProtocol::Unsigned.as_str(), "data": unsigned },
+    ]))
+}
+
 /// The key that the answer is encrypted to: fresh for every fetch.
 fn key(seed: &Seed) -> SecretKey {
     SecretKey::derive(&*seed.derive("encryption"), &[], b"mapae direct_post.jwt")
@@ -147,19 +197,34 @@ fn key(seed: &Seed) -> SecretKey {
 /// What came back.
 #[derive(Debug)]
 pub enum Answer {
-    /// A presentation that holds.
+    /// Presentations that hold.
     Presented(Box<Presented>),
-    /// The wallet or its holder said no.
-    Declined,
+    /// The wallet or its holder said no, and why in the words of OpenID4VP 1.0 §8.5.
+    Declined(Code),
 }
 
-/// A presentation that holds, and the request it answers.
+/// Presentations that hold, and the request they answer.
 #[derive(Debug)]
 pub struct Presented {
-    /// Who, what, when, how fresh.
-    pub verified: Verified,
+    /// Who, what, when, how fresh: one for each presentation, never empty.
+    pub shown: Vec<Shown>,
     /// SHA-256 of the approved part of the request object ([`openid::approval`]), base64url.
     pub request_hash: String,
+}
+
+impl Presented {
+    /// The one presentation of an answer to a query for one, and the hash of the request.
+    ///
+    /// # Errors
+    /// There are more.
+    pub fn only(self) -> Result<(Verified, String), ResponseError> {
+        let mut shown = self.shown.into_iter();
+        match (shown.next(), shown.next()) {
+            (Some(one), None) => Ok((one.verified, self.request_hash)),
+            (Some(one), Some(_)) => Err(ResponseError::TooMany(one.query)),
+            (None, _) => Err(ResponseError::CredentialMissing),
+        }
+    }
 }
 
 /// Why an answer was refused.
@@ -171,6 +236,12 @@ pub enum AnswerRefused {
     /// Not encrypted although the request demands it.
     #[error("the answer must be encrypted")]
     Plain,
+    /// Encrypted under the name of another key than this exchange's.
+    #[error("the answer is encrypted to another key")]
+    KeyId,
+    /// More presentations than are looked at.
+    #[error("the answer holds too many presentations")]
+    TooMany,
     /// The presentation does not hold.
     #[error("the presentation is refused: {0}")]
     Presentation(#[from] Refusal),
@@ -188,62 +259,48 @@ pub enum AnswerRefused {
     Store(#[from] StoreError),
 }
 
-/// Judges a posted answer (OpenID4VP 1.0 §8): decryption, state, one presentation for the one query, and everything that
-/// `policy` does not name as waived.
+/// Judges an answer as it came: the posted form, or the `data` of the Digital Credentials API as JSON (OpenID4VP 1.0 §8).
+/// Decryption, state, every presentation by the rules of its query, and the query as a whole.
 ///
 /// # Errors
 /// The first thing that does not hold.
 pub async fn judge(
     platform: &Platform,
     ask: &Ask,
-    policy: &Policy,
+    rules: &Rules<'_>,
     exchange: Exchange<'_>,
     body: &[u8],
 ) -> Result<Answer, AnswerRefused> {
     let key = key(exchange.seed);
-    let content = match Response::parse(body)? {
-        Response::Encrypted(encrypted) => encrypted.open(&key)?,
+    let response = match exchange.place {
+        Place::Post(_) => Response::parse(body)?,
+        Place::Page(_) => Response::from_page(body)?,
+    };
+    let content = match response {
+        Response::Encrypted(encrypted) => {
+            // The request named its key, so the answer must (OpenID4VP 1.0 §8.3).
+            if encrypted.kid() != Some(exchange.seed.id().as_str()) {
+                return Err(AnswerRefused::KeyId);
+            }
+            encrypted.open(&key)?
+        }
         Response::Plain(_) => return Err(AnswerRefused::Plain),
         Response::Error(error) => {
-            // Only who fetched the request knows its state, so nobody else can decline in the holder's name.
-            same_state(exchange.seed, error.state.as_deref())?;
-            return Ok(Answer::Declined);
+            // Only who fetched the request knows its state, so nobody else can decline in the holder's name. A page has
+            // none: it holds the address of its own exchange.
+            if let Place::Post(_) = exchange.place {
+                same_state(exchange.seed, error.state.as_deref())?;
+            }
+            return Ok(Answer::Declined(error.code().unwrap_or(Code::AccessDenied)));
         }
     };
-    same_state(exchange.seed, content.state.as_deref())?;
-    let query = Query::from_value(&ask.dcql).map_err(|_| RequestError::Json)?;
-    let (query_id, presentation) = only(&content.vp_token).ok_or(ResponseError::CredentialMissing)?;
-    let asked = query.credential(query_id).ok_or_else(|| ResponseError::NotAsked(query_id.to_owned()))?;
-
-    let status = lifecycle::LocalStatus::now(platform).await?;
-    let trust = lifecycle::local_trust(platform).await?;
-    let client_id = client_id(platform)?.to_string();
-    let nonce = exchange.seed.text("nonce");
-    let chains = &platform.local.verification.chains;
-    let now_s = platform.now_ms().div_euclid(1_000);
-    let format = asked.format.as_str();
-    let verified = if format == Format::Mdoc.as_str() {
-        let uri = exchange.response_uri;
-        let transcript = SessionTranscript::openid4vp(&client_id, &nonce, Some(key.public_key()), uri);
-        let response = b64url_decode(presentation).map_err(|_| Refusal::Malformed)?;
-        let input = mdoc::PresentationInput { response: &response, transcript: &transcript };
-        mdoc::verify(&input, policy, &*trust, &status, chains, now_s)?
-    } else {
-        let input = PresentationInput {
-            presentation,
-            nonce: &nonce,
-            audience: &client_id,
-            transaction_data_hashes: &[],
-        };
-        verify::verify(&input, policy, &*trust, &status, chains, now_s)?
-    };
-    let types =
-        std::iter::once(verified.vct.as_str()).chain(verified.aka_vcts.iter().map(String::as_str)).collect();
-    query.check_response(&[Shown { query_id, format, types, claims: &verified.claims }])?;
-
+    if let Place::Post(_) = exchange.place {
+        same_state(exchange.seed, content.state.as_deref())?;
+    }
+    let shown = judge::token(platform, ask, rules, exchange, key.public_key(), &content.vp_token).await?;
     let input = written(platform, ask, exchange, &key)?;
     let request_hash = keys::encoding::b64url_encode(&keys::sha256(input.as_bytes()));
-    Ok(Answer::Presented(Box::new(Presented { verified, request_hash })))
+    Ok(Answer::Presented(Box::new(Presented { shown, request_hash })))
 }
 
 fn same_state(seed: &Seed, state: Option<&str>) -> Result<(), OAuthError> {
@@ -251,15 +308,6 @@ fn same_state(seed: &Seed, state: Option<&str>) -> Result<(), OAuthError> {
     if state.is_some_and(|state| keys::mac::eq(state.as_bytes(), expected.as_bytes())) {
         Ok(())
     } else {
-        Err(OAuthError::new(openid::Code::InvalidRequest, "state is missing or of another request"))
-    }
-}
-
-/// The one presentation of an answer; `None` if there are more or none.
-fn only(token: &VpToken) -> Option<(&str, &str)> {
-    let mut queries = token.iter();
-    match (queries.next(), queries.next()) {
-        (Some((id, [presentation])), None) => Some((id, presentation)),
-        _ => None,
+        Err(OAuthError::new(Code::InvalidRequest, "state is missing or of another request"))
     }
 }

@@ -1,28 +1,38 @@
 //! The OpenID4VP 1.0 verifier: asks wallets, judges their answers, and serves relying parties that want to do the same.
 //!
 //! [`exchange`] makes signed request objects and judges encrypted answers for whoever asks (the login, the API for
-//! relying parties here); [`relying_party`] knows who may ask for what. A request leaves no row behind until its answer
-//! is accepted. Judging never asks the issuer about a person (invariant 5) and has one total result (invariant 10).
+//! relying parties here); [`judge`] decides on each presentation; [`foreign`] knows which credentials of other issuers a
+//! relying party takes; [`relying_party`] knows who may ask for what; [`webhook`] brings results to who wants them brought. A
+//! request leaves no row behind until its answer is accepted, unless it is too long for a QR. Judging never asks the issuer
+//! about a person (invariant 5) and has one total result (invariant 10).
 
 mod api;
 mod exchange;
+mod foreign;
+mod judge;
+mod outgoing;
 pub mod relying_party;
 mod seed;
+mod webhook;
 
 pub mod cli;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use credential::verify::ChainCache;
+use tokio::sync::Notify;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use exchange::{
-    Answer, AnswerRefused, Ask, Exchange, Presented, RequestError, badge, client_id, judge, link, link_to,
-    request_object,
+    Answer, AnswerRefused, Ask, Exchange, Place, Presented, RequestError, badge, client_id, judge, link,
+    link_to, request_object,
 };
+pub use foreign::Accepted;
+pub use judge::{Rules, Shown};
+pub use outgoing::Network;
 pub use seed::{Seed, open_under, seal_under};
 
 use crate::operations::Platform;
@@ -30,13 +40,36 @@ use crate::operations::config::Section;
 use crate::operations::limits;
 use crate::operations::tasks::Tasks;
 
+/// How this verifier names itself to wallets (OpenID4VP 1.0 §5.9.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientIdPrefix {
+    /// By the hash of its certificate, as HAIP 1.0 §5 has it.
+    #[default]
+    X509Hash,
+    /// By the host name in its certificate, which is that of `public.base_url`.
+    X509SanDns,
+}
+
 /// The `[verification]` section of the configuration.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {}
+pub struct Settings {
+    pub client_id_prefix: ClientIdPrefix,
+    pub private_networks: Vec<Network>,
+}
 
 impl Section for Settings {
-    const NOTES: &'static [(&'static str, &'static str)] = &[];
+    const NOTES: &'static [(&'static str, &'static str)] = &[
+        (
+            "client_id_prefix",
+            "How requests name this verifier: x509_hash (what HAIP demands), or x509_san_dns for wallets that know nothing else.",
+        ),
+        (
+            "private_networks",
+            "Private networks (CIDR, such as \"10.20.0.0/16\") in which webhooks of relying parties and status lists of other issuers may lie. Empty: public addresses only.",
+        ),
+    ];
 }
 
 /// What this process remembers for speed; nothing another replica would miss.
@@ -44,11 +77,22 @@ impl Section for Settings {
 pub struct Local {
     /// Issuers whose certificate chain was checked.
     pub(crate) chains: ChainCache,
+    /// Status lists of other issuers.
+    lists: foreign::lists::Memory,
+    /// The client for addresses that others name.
+    outgoing: OnceLock<reqwest::Client>,
+    /// Wakes the worker that brings results.
+    wake: Arc<Notify>,
 }
 
 impl Default for Local {
     fn default() -> Self {
-        Self { chains: ChainCache::new(limits::VERIFICATION_CHAINS.size()) }
+        Self {
+            chains: ChainCache::new(limits::VERIFICATION_CHAINS.size()),
+            lists: foreign::lists::Memory::default(),
+            outgoing: OnceLock::new(),
+            wake: Arc::default(),
+        }
     }
 }
 
@@ -62,7 +106,7 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
 }
 
-/// Starts the workers of this folder: results nobody picked up are deleted when their time is over.
+/// Starts the workers of this folder: results are brought, and those that nobody took are deleted when their time is over.
 pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     let sweeper = Arc::clone(platform);
     tasks.spawn(move |mut stop| async move {
@@ -72,4 +116,6 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
             }
         }
     });
+    let bringer = Arc::clone(platform);
+    tasks.spawn(move |stop| webhook::run(bringer, stop));
 }

@@ -105,6 +105,8 @@ pub struct RelyingParty {
     pub sector: String,
     /// Signature of its `id_token`.
     pub id_token_alg: IdTokenAlg,
+    /// Where it is told of results.
+    pub webhook_url: Option<String>,
     secret_hash: Option<Vec<u8>>,
     disabled: bool,
 }
@@ -122,6 +124,7 @@ impl RelyingParty {
             subject: Subject::stored("subject", &row.text("subject")?)?,
             sector: row.text("sector")?,
             id_token_alg: IdTokenAlg::stored("id_token_alg", &row.text("id_token_alg")?)?,
+            webhook_url: row.opt_text("webhook_url")?,
             secret_hash: row.opt_bytes("secret_hash")?,
             disabled: row.opt_int("disabled_at")?.is_some(),
         })
@@ -158,6 +161,14 @@ impl RelyingParty {
                 IdTokenAlg::RS256 => IdTokenAlgorithm::Rs256,
             },
         }
+    }
+
+    /// Whether the page of this origin is one to which a registered redirect URI leads.
+    pub fn has_origin(&self, origin: &str) -> bool {
+        self.redirect_uris
+            .iter()
+            .filter_map(|uri| Url::parse(uri).ok())
+            .any(|uri| uri.origin().ascii_serialization() == origin)
     }
 
     /// Whether `uri` is registered, byte by byte.
@@ -373,6 +384,16 @@ pub async fn renew_secrets(tx: &mut Tx, id: &str) -> Result<Secrets, StoreError>
 pub async fn set_redirects(tx: &mut Tx, id: &str, redirect_uris: &[String]) -> Result<(), StoreError> {
     let sql = "UPDATE relying_party SET redirect_uris = $2 WHERE id = $1";
     let rows = tx.execute(sql, params![id, json(redirect_uris)]).await?;
+    if rows == 1 { Ok(()) } else { Err(StoreError::NotFound) }
+}
+
+/// Registers where a relying party is told of results; `None` ends it. The address was judged by the caller.
+///
+/// # Errors
+/// [`StoreError::NotFound`] if it is not registered.
+pub async fn set_webhook(tx: &mut Tx, id: &str, url: Option<&str>) -> Result<(), StoreError> {
+    let sql = "UPDATE relying_party SET webhook_url = $2 WHERE id = $1";
+    let rows = tx.execute(sql, params![id, url.map(str::to_owned)]).await?;
     if rows == 1 { Ok(()) } else { Err(StoreError::NotFound) }
 }
 

@@ -16,6 +16,8 @@ pub enum ClientId {
     DecentralizedIdentifier(String),
     /// `redirect_uri:` and the address the response goes to; such requests can't be signed.
     RedirectUri(String),
+    /// `origin:` and the origin of a page: who asks over the Digital Credentials API. Never read from a request.
+    Origin(String),
     /// No prefix that is known: a client known beforehand, or nobody.
     PreRegistered(String),
 }
@@ -57,6 +59,7 @@ impl std::fmt::Display for ClientId {
             ClientId::X509SanDns(name) => write!(f, "x509_san_dns:{name}"),
             ClientId::DecentralizedIdentifier(did) => write!(f, "decentralized_identifier:{did}"),
             ClientId::RedirectUri(uri) => write!(f, "redirect_uri:{uri}"),
+            ClientId::Origin(origin) => write!(f, "origin:{origin}"),
             ClientId::PreRegistered(text) => f.write_str(text),
         }
     }

@@ -130,12 +130,28 @@ impl FetchMethod {
             .encode()
     }
 
-    /// The `wallet_nonce` of a POST fetch as the verifier receives it.
+    /// The `wallet_nonce` of a POST fetch as the verifier receives it. What the wallet tells of itself is read and, where
+    /// it speaks none of our formats, answered with a refusal; parameters that nobody knows are passed over (§5.10).
     ///
     /// # Errors
-    /// `invalid_request` if the body is no bounded form or the nonce is too long or has foreign characters.
+    /// `invalid_request` if the body is no bounded form, the nonce is too long or has foreign characters, or the metadata
+    /// is no JSON object of its shape; `vp_formats_not_supported` if the wallet speaks none of our formats.
     pub fn read_wallet_nonce(body: &[u8]) -> Result<Option<String>, OAuthError> {
+        #[derive(serde::Deserialize)]
+        struct WalletMetadata {
+            #[serde(default)]
+            vp_formats_supported: Option<super::VpFormats>,
+        }
         let form = Form::parse(body)?;
+        if let Some(metadata) = form.get("wallet_metadata") {
+            let WalletMetadata { vp_formats_supported } =
+                crate::json::parse(metadata.as_bytes(), crate::json::SMALL)?;
+            let ours =
+                |formats: &super::VpFormats| ["dc+sd-jwt", "mso_mdoc"].iter().any(|f| formats.takes(f));
+            if vp_formats_supported.is_some_and(|formats| !ours(&formats)) {
+                return Err(OAuthError::new(Code::VpFormatsNotSupported, "no format of ours"));
+            }
+        }
         let Some(nonce) = form.get("wallet_nonce") else { return Ok(None) };
         if nonce.len() > 512 || !nonce.bytes().all(|b| matches!(b, 0x21..=0x7e)) {
             return Err(OAuthError::new(

@@ -22,6 +22,26 @@ pub enum ResponseMode {
     /// The same, encrypted.
     #[serde(rename = "direct_post.jwt")]
     DirectPostJwt,
+    /// An object handed to the page that asked (Appendix A).
+    #[serde(rename = "dc_api")]
+    DcApi,
+    /// The same, encrypted.
+    #[serde(rename = "dc_api.jwt")]
+    DcApiJwt,
+}
+
+impl ResponseMode {
+    /// Whether the response is encrypted.
+    #[must_use]
+    pub const fn is_encrypted(self) -> bool {
+        matches!(self, ResponseMode::DirectPostJwt | ResponseMode::DcApiJwt)
+    }
+
+    /// Whether the response goes through the Digital Credentials API.
+    #[must_use]
+    pub const fn is_dc_api(self) -> bool {
+        matches!(self, ResponseMode::DcApi | ResponseMode::DcApiJwt)
+    }
 }
 
 /// What the verifier can read and how to encrypt to it (§5.1, §11.1).
@@ -49,6 +69,9 @@ pub struct VpFormats {
     /// SD-JWT VC (Appendix B.3.4).
     #[serde(rename = "dc+sd-jwt", skip_serializing_if = "Option::is_none")]
     pub sd_jwt: Option<SdJwtFormat>,
+    /// Mobile documents (Appendix B.2.2).
+    #[serde(rename = "mso_mdoc", skip_serializing_if = "Option::is_none")]
+    pub mdoc: Option<MdocFormat>,
     /// All others, as sent.
     #[serde(flatten)]
     pub others: Map<String, Value>,
@@ -66,13 +89,49 @@ pub struct SdJwtFormat {
     pub kb_jwt_alg_values: Vec<String>,
 }
 
+/// Algorithms for mobile documents, by their COSE numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MdocFormat {
+    /// Of the issuer's signature.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub issuerauth_alg_values: Vec<i64>,
+    /// Of the device's signature or MAC.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deviceauth_alg_values: Vec<i64>,
+}
+
+/// ECDSA with SHA-256, and the same tied to P-256 (RFC 9864).
+const COSE_ES256: [i64; 2] = [-7, -9];
+
 impl VpFormats {
-    /// What this crate speaks: SD-JWT VC with ES256.
+    /// What this crate speaks: SD-JWT VC and mobile documents, both with ES256.
     #[must_use]
     pub fn ours() -> VpFormats {
         let es256 = || vec!["ES256".to_owned()];
         let sd_jwt = SdJwtFormat { sd_jwt_alg_values: es256(), kb_jwt_alg_values: es256() };
-        VpFormats { sd_jwt: Some(sd_jwt), others: Map::new() }
+        let cose = || COSE_ES256.to_vec();
+        let mdoc = MdocFormat { issuerauth_alg_values: cose(), deviceauth_alg_values: cose() };
+        VpFormats { sd_jwt: Some(sd_jwt), mdoc: Some(mdoc), others: Map::new() }
+    }
+
+    /// Whether somebody with these formats reads a credential of this format signed with ES256 throughout. A list of
+    /// algorithms that is absent sets no bound.
+    #[must_use]
+    pub fn takes(&self, format: &str) -> bool {
+        let jose = |list: &Vec<String>| list.is_empty() || list.iter().any(|alg| alg == "ES256");
+        let cose = |list: &Vec<i64>| list.is_empty() || list.iter().any(|alg| COSE_ES256.contains(alg));
+        match format {
+            "dc+sd-jwt" => self
+                .sd_jwt
+                .as_ref()
+                .is_some_and(|sd_jwt| jose(&sd_jwt.sd_jwt_alg_values) && jose(&sd_jwt.kb_jwt_alg_values)),
+            "mso_mdoc" => self
+                .mdoc
+                .as_ref()
+                .is_some_and(|mdoc| cose(&mdoc.issuerauth_alg_values) && cose(&mdoc.deviceauth_alg_values)),
+            _ => false,
+        }
     }
 }
 
@@ -93,8 +152,9 @@ impl ClientMetadata {
 /// The parameters of an authorization request (§5.1, §5.2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestObject {
-    /// Who asks, prefix included.
-    pub client_id: String,
+    /// Who asks, prefix included; absent in an unsigned request over the Digital Credentials API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// Always `vp_token`.
     pub response_type: String,
     /// How the response travels.
@@ -140,6 +200,9 @@ pub struct RequestObject {
     /// Expires at, seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exp: Option<i64>,
+    /// Origins from which this signed request may come over the Digital Credentials API (Appendix A.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_origins: Option<Vec<String>>,
     /// Parameters of our own profile, such as [`crate::approval::PARAMETER`]; other wallets ignore them.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -150,14 +213,35 @@ impl RequestObject {
     #[must_use]
     pub fn new(client_id: &ClientId, response_uri: &str, nonce: &str, dcql_query: Value) -> RequestObject {
         RequestObject {
-            client_id: client_id.to_string(),
-            response_type: "vp_token".to_owned(),
-            response_mode: ResponseMode::DirectPostJwt,
+            client_id: Some(client_id.to_string()),
             response_uri: Some(response_uri.to_owned()),
+            aud: Some(DEFAULT_AUDIENCE.to_owned()),
+            ..RequestObject::bare(ResponseMode::DirectPostJwt, nonce, dcql_query)
+        }
+    }
+
+    /// A request over the Digital Credentials API that is answered encrypted (HAIP 1.0 §5.2); with a client it is to be
+    /// signed and good for these origins only, without one it is sent as it is.
+    #[must_use]
+    pub fn dc_api(client: Option<(&ClientId, &[String])>, nonce: &str, dcql_query: Value) -> RequestObject {
+        RequestObject {
+            client_id: client.map(|(client_id, _)| client_id.to_string()),
+            aud: client.map(|_| DEFAULT_AUDIENCE.to_owned()),
+            expected_origins: client.map(|(_, origins)| origins.to_vec()),
+            ..RequestObject::bare(ResponseMode::DcApiJwt, nonce, dcql_query)
+        }
+    }
+
+    fn bare(response_mode: ResponseMode, nonce: &str, dcql_query: Value) -> RequestObject {
+        RequestObject {
+            client_id: None,
+            response_type: "vp_token".to_owned(),
+            response_mode,
+            response_uri: None,
             redirect_uri: None,
             nonce: nonce.to_owned(),
             state: None,
-            aud: Some(DEFAULT_AUDIENCE.to_owned()),
+            aud: None,
             dcql_query: Some(dcql_query),
             scope: None,
             client_metadata: None,
@@ -167,6 +251,7 @@ impl RequestObject {
             iat: None,
             nbf: None,
             exp: None,
+            expected_origins: None,
             extra: Map::new(),
         }
     }

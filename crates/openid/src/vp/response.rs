@@ -113,16 +113,44 @@ impl Response {
     /// `invalid_request` if malformed, beyond the bounds, or none of the three kinds.
     pub fn parse(body: &[u8]) -> Result<Response, OAuthError> {
         let form = Form::parse_bounded(body, MAX_RESPONSE)?;
-        let refused = |why| OAuthError::new(Code::InvalidRequest, why);
+        let token =
+            form.get("vp_token").map(|token| json::parse(token.as_bytes(), MAX_RESPONSE)).transpose()?;
         let state = form.get("state").map(str::to_owned);
-        match (form.get("response"), form.get("vp_token"), form.get("error")) {
+        Response::of(form.get("response"), token, form.get("error"), state)
+    }
+
+    /// Reads the `data` that a wallet handed back through the Digital Credentials API (Appendix A.4), as JSON text.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn from_page(data: &[u8]) -> Result<Response, OAuthError> {
+        #[derive(Deserialize)]
+        struct Data {
+            #[serde(default)]
+            response: Option<String>,
+            #[serde(default)]
+            vp_token: Option<Value>,
+            #[serde(default)]
+            error: Option<String>,
+        }
+        let Data { response, vp_token, error } = json::parse(data, MAX_RESPONSE)?;
+        Response::of(response.as_deref(), vp_token, error.as_deref(), None)
+    }
+
+    fn of(
+        response: Option<&str>,
+        vp_token: Option<Value>,
+        error: Option<&str>,
+        state: Option<String>,
+    ) -> Result<Response, OAuthError> {
+        let refused = |why| OAuthError::new(Code::InvalidRequest, why);
+        match (response, vp_token, error) {
             (Some(text), None, None) => {
                 let header = jwe::header(text).map_err(|_| refused("response is not an ECDH-ES JWE"))?;
                 Ok(Response::Encrypted(EncryptedResponse { text: text.to_owned(), kid: header.kid }))
             }
             (None, Some(token), None) => {
-                let value = json::parse(token.as_bytes(), MAX_RESPONSE)?;
-                Ok(Response::Plain(ResponseContent { vp_token: VpToken::from_value(value)?, state }))
+                Ok(Response::Plain(ResponseContent { vp_token: VpToken::from_value(token)?, state }))
             }
             (None, None, Some(error)) if error.len() <= 128 => {
                 Ok(Response::Error(ErrorAnswer { error: error.to_owned(), state }))

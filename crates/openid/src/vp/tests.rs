@@ -10,6 +10,8 @@ use crate::form::Form;
 use crate::jwt;
 
 mod answers;
+mod pages;
+mod refusals;
 
 const NOW: i64 = 1_764_000_000;
 const RESPONSE_URI: &str = "https://verifier.example/response/1";
@@ -263,7 +265,7 @@ fn x509_san_dns_binds_the_name_to_certificate_and_response_address() {
     let world = World::new();
     let judge = |client_id: &str, response_uri: &str| {
         let mut request = world.request();
-        request.client_id = client_id.to_owned();
+        request.client_id = Some(client_id.to_owned());
         request.response_uri = Some(response_uri.to_owned());
         world.verify(&world.signed(&request), client_id).map(|_| ())
     };
@@ -281,7 +283,7 @@ fn a_did_verifier_is_known_by_the_key_its_did_url_leads_to() {
     let world = World::new();
     let client_id = "decentralized_identifier:did:example:123";
     let mut request = world.request();
-    request.client_id = client_id.into();
+    request.client_id = Some(client_id.into());
     let find = |kid: &str| (kid == "did:example:123#1").then(|| world.signer.public_key().clone());
     let judge = |kid: &str, did_key: Option<DidKeys<'_>>| {
         let text = request.sign(&world.signer, Signing::DidUrl(kid)).unwrap();

@@ -8,6 +8,12 @@ pub(super) const MAX_ENTRIES: usize = 8;
 /// Longest entry, in bytes of base64url.
 const MAX_ENTRY: usize = 16 * 1024;
 
+/// The type that a wallet of ours shows: a title and the facts that are approved with it.
+///
+/// Members: `title`, a text of 1 to 200 characters; `facts`, an object of at most 20 texts of at most 500 characters each.
+/// Returned by the profile of Appendix B.3.3.1 (`transaction_data_hashes`).
+pub const APPROVE: &str = "urn:mapae:transaction:approve";
+
 /// One entry of `transaction_data`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransactionData {
@@ -55,6 +61,27 @@ impl TransactionData {
             Some(_) => return None,
         }
         Some(TransactionData { kind, credential_ids, members, encoded: encoded.to_owned() })
+    }
+
+    /// Whether an entry of a type that is defined here has that type's members and no other; of other types nothing is
+    /// known.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        if self.kind != APPROVE {
+            return true;
+        }
+        let text = |value: &Value, longest: usize| {
+            value.as_str().is_some_and(|text| (1..=longest).contains(&text.chars().count()))
+        };
+        let facts = |facts: &Value| {
+            facts
+                .as_object()
+                .is_some_and(|facts| facts.len() <= 20 && facts.values().all(|fact| text(fact, 500)))
+        };
+        let known = ["title", "facts", "transaction_data_hashes_alg"];
+        self.members.get("title").is_some_and(|title| text(title, 200))
+            && self.members.get("facts").is_none_or(facts)
+            && self.members.keys().all(|name| known.contains(&name.as_str()))
     }
 
     /// The entry as it stands in the request.

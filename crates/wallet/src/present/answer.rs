@@ -7,7 +7,8 @@ use keys::encoding::b64url_encode;
 use keys::sha256;
 use openid::Code;
 use openid::approval::Level;
-use openid::vp::{Acknowledgement, DirectPost, VpToken};
+use openid::vp::{Acknowledgement, DirectPost, Refusal, VpToken};
+use serde_json::Value;
 
 use super::{Asked, AskedCredential, MAX_ANSWERED, PresentError};
 use crate::document::Document;
@@ -29,7 +30,7 @@ pub struct Choice<'a> {
     pub everything: bool,
     /// Optional credential queries that were turned on.
     pub credentials: &'a [String],
-    /// Another holding for a query: `(query, holding)`.
+    /// Another holding for a query: `(query, holding)`. Several for one query where the verifier takes more than one.
     pub holdings: &'a [(String, String)],
     /// Whether a copy that was shown before may be shown again when no unused one is left.
     pub allow_reuse: bool,
@@ -50,6 +51,8 @@ pub struct Answered {
     pub reused_copy: bool,
     /// Holdings that want a new batch of copies.
     pub top_up: Vec<String>,
+    /// For a request of a page: the `data` to hand back to it. Nothing was sent anywhere.
+    pub data: Option<Value>,
 }
 
 /// One presentation about to be made.
@@ -58,6 +61,8 @@ struct Showing {
     holding: String,
     copy: usize,
     paths: Vec<ClaimPath>,
+    /// SHA-256 of each entry of the transaction data that this presentation authorizes.
+    authorizes: Vec<[u8; 32]>,
 }
 
 impl<S: Shell> Wallet<S> {
@@ -74,11 +79,17 @@ impl<S: Shell> Wallet<S> {
         for one in &showing {
             token.push(&one.query, self.presentation(asked, one).await?);
         }
-        let post = asked.request.respond(&token).map_err(|_| PresentError::Protocol("encryption failed"))?;
-        self.approve_login(asked, &choice).await?;
-
+        let failed = |_| PresentError::Protocol("encryption failed");
         let claims: Vec<String> =
             showing.iter().flat_map(|one| one.paths.iter().map(ToString::to_string)).collect();
+        if asked.request.page().is_some() {
+            let data = asked.request.respond_to_page(&token).map_err(failed)?;
+            let reused_copy = self.note_shown(asked, &showing, &claims).await?;
+            let top_up = self.scarce(&showing);
+            return Ok(Answered { redirect_uri: None, claims, reused_copy, top_up, data: Some(data) });
+        }
+        let post = asked.request.respond(&token).map_err(failed)?;
+        self.approve_login(asked, &choice).await?;
         let reused_copy = self.note_shown(asked, &showing, &claims).await?;
         let response = match self.send(post).await {
             Ok(response) => response,
@@ -93,25 +104,30 @@ impl<S: Shell> Wallet<S> {
         }
         // The verifier has the presentation: an acknowledgement of another shape can't undo that.
         let acknowledged = Acknowledgement::parse(&response.body).unwrap_or_default();
+        let top_up = self.scarce(&showing);
+        Ok(Answered { redirect_uri: acknowledged.redirect_uri, claims, reused_copy, top_up, data: None })
+    }
+
+    /// Holdings that were shown and have few copies left.
+    fn scarce(&self, showing: &[Showing]) -> Vec<String> {
         let now = self.shell().clock().now_s();
         let scarce = |holding: &&crate::issue::Holding| {
             self.is_provider(&holding.issuer) && holding.unused(now) < TOP_UP_BELOW
         };
-        let top_up = showing.iter().filter_map(|one| self.holding(&one.holding)).filter(scarce);
-        Ok(Answered {
-            redirect_uri: acknowledged.redirect_uri,
-            claims,
-            reused_copy,
-            top_up: top_up.map(|holding| holding.id.clone()).collect(),
-        })
+        let shown = showing.iter().filter_map(|one| self.holding(&one.holding)).filter(scarce);
+        shown.map(|holding| holding.id.clone()).collect()
     }
 
-    /// Tells the verifier that the person said no, and remembers it.
+    /// Tells the verifier that the person said no, and remembers it. A page is told by who called: see
+    /// [`Asked::declined`].
     pub async fn decline(&mut self, asked: &Asked) -> Result<(), PresentError> {
         let party = self.party(asked);
         let verified = asked.consent.requester.verified;
         let act = Act::Declined { reason: Code::AccessDenied.as_str().to_owned() };
         self.remember(self.usage_record(party, verified, act)).await?;
+        if asked.request.page().is_some() {
+            return Ok(());
+        }
         let response =
             self.send(asked.request.refuse(Code::AccessDenied)).await.map_err(PresentError::Http)?;
         if response.is_success() {
@@ -120,7 +136,7 @@ impl<S: Shell> Wallet<S> {
         Err(PresentError::Refused { status: response.status, code: error_code(&response) })
     }
 
-    async fn send(&self, post: DirectPost) -> Result<crate::ports::Response, HttpError> {
+    pub(super) async fn send(&self, post: DirectPost) -> Result<crate::ports::Response, HttpError> {
         let request = Request { max_response: MAX_ANSWER, ..Request::form(post.url, post.form.encode()) };
         self.shell().http().send(request.header("accept", "application/json")).await
     }
@@ -134,23 +150,42 @@ impl<S: Shell> Wallet<S> {
         let wanted = |credential: &&AskedCredential| {
             credential.required || choice.everything || choice.credentials.contains(&credential.query)
         };
-        asked
-            .consent
-            .credentials
-            .iter()
-            .filter(wanted)
-            .map(|credential| self.showing(asked, credential, choice))
-            .collect()
+        let mut showing = Vec::new();
+        for credential in asked.consent.credentials.iter().filter(wanted) {
+            let named: Vec<&String> = choice
+                .holdings
+                .iter()
+                .filter(|(query, _)| *query == credential.query)
+                .map(|(_, holding)| holding)
+                .collect();
+            let multiple = asked.request.query().credential(&credential.query).is_some_and(|q| q.multiple);
+            match named.as_slice() {
+                [] => showing.push(self.showing(asked, credential, &credential.holding, choice)?),
+                several if several.len() > 1 && !multiple => return Err(PresentError::Choice),
+                several => {
+                    for holding in several {
+                        if showing
+                            .iter()
+                            .any(|one: &Showing| one.query == credential.query && one.holding == **holding)
+                        {
+                            return Err(PresentError::Choice);
+                        }
+                        showing.push(self.showing(asked, credential, holding, choice)?);
+                    }
+                }
+            }
+        }
+        authorize(asked, &mut showing)?;
+        Ok(showing)
     }
 
     fn showing(
         &self,
         asked: &Asked,
         credential: &AskedCredential,
+        id: &String,
         choice: &Choice<'_>,
     ) -> Result<Showing, PresentError> {
-        let chosen = choice.holdings.iter().find(|(query, _)| *query == credential.query);
-        let id = chosen.map_or(&credential.holding, |(_, holding)| holding);
         if *id != credential.holding && !credential.others.contains(id) {
             return Err(PresentError::Choice);
         }
@@ -172,7 +207,8 @@ impl<S: Shell> Wallet<S> {
         if shown > 0 && !choice.allow_reuse {
             return Err(PresentError::NoFreshCopy);
         }
-        Ok(Showing { query: credential.query.clone(), holding: id.clone(), copy, paths })
+        let (query, holding) = (credential.query.clone(), id.clone());
+        Ok(Showing { query, holding, copy, paths, authorizes: Vec::new() })
     }
 
     /// The presentation, bound to this verifier and this request.
@@ -188,33 +224,28 @@ impl<S: Shell> Wallet<S> {
             Document::Mdoc(document) => {
                 // The device signs which request it answers, whether the verifier asks for that or not (§B.2.6).
                 let selected = document.select(&one.paths).map_err(|_| broken)?;
-                let transcript = SessionTranscript::openid4vp(
-                    asked.request.client_id(),
-                    asked.request.nonce(),
-                    asked.request.encryption_key(),
-                    asked.request.response_uri(),
-                );
+                let request = &asked.request;
+                let (nonce, key) = (request.nonce(), request.encryption_key());
+                let transcript = match request.page() {
+                    Some(origin) => SessionTranscript::dc_api(origin, nonce, key),
+                    None => {
+                        SessionTranscript::openid4vp(request.audience(), nonce, key, request.response_uri())
+                    }
+                };
                 let bound = selected.device_authentication(&transcript);
                 let signature = self.signing(&copy.key, holder).sign(bound.as_bytes()).await?;
                 return Ok(b64url_encode(&bound.finish(&signature)));
             }
         };
         let presentation = token.select(&one.paths).map_err(|_| broken)?;
-        if !query.require_cryptographic_holder_binding && asked.request.transaction_data().is_empty() {
+        if !query.require_cryptographic_holder_binding {
             return Ok(presentation.as_str().to_owned());
         }
-        let hashes: Vec<[u8; 32]> = asked
-            .request
-            .transaction_data()
-            .iter()
-            .filter(|data| data.credential_ids.contains(&one.query))
-            .map(|data| sha256(data.encoded().as_bytes()))
-            .collect();
         let bound = presentation.key_binding(&KeyBinding {
             nonce: asked.request.nonce(),
-            audience: asked.request.client_id(),
+            audience: asked.request.audience(),
             issued_at: self.shell().clock().now_s(),
-            transaction_data_hashes: &hashes,
+            transaction_data_hashes: &one.authorizes,
         });
         let signature = self.signing(&copy.key, holder).sign(bound.as_bytes()).await?;
         Ok(bound.finish(&signature))
@@ -295,4 +326,14 @@ impl<S: Shell> Wallet<S> {
         let login = asked.consent.login.as_ref().map(|login| login.name_ko.clone());
         login.unwrap_or_else(|| asked.consent.requester.name.clone())
     }
+}
+
+/// Gives each entry of the transaction data to one of the credentials shown that may authorize it, the first (§5.1).
+fn authorize(asked: &Asked, showing: &mut [Showing]) -> Result<(), PresentError> {
+    for data in asked.request.transaction_data() {
+        let by = showing.iter_mut().find(|one| data.credential_ids.contains(&one.query));
+        let by = by.ok_or(PresentError::Request(Refusal::TransactionData))?;
+        by.authorizes.push(sha256(data.encoded().as_bytes()));
+    }
+    Ok(())
 }

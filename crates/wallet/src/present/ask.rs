@@ -3,12 +3,15 @@
 use credential::dcql::{Candidate, ClaimQuery, HeldCredential, Selection};
 use credential::path::ClaimPath;
 use keys::encoding::b64url_encode;
+use keys::x509::Certificate;
 use openid::approval::{self, LoginContext};
-use openid::vp::{Expected, FetchMethod, Fetched, RequestLink, VerifiedRequest, Verifier};
+use openid::vp::{
+    DcProtocol, DirectPost, Expected, FetchMethod, Fetched, Refusal, RequestLink, VerifiedRequest, Verifier,
+};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{AskedClaim, AskedCredential, Consent, Login, PresentError, Requester};
+use super::{AskedClaim, AskedCredential, Consent, Login, PresentError, Requester, did};
 use crate::account::request_hash;
 use crate::document::Document;
 use crate::issue::{Holding, TypeInfo, error_code, is_reserved};
@@ -16,7 +19,7 @@ use crate::ports::{Clock as _, Http as _, Method, Request, Shell};
 use crate::wallet::Wallet;
 
 /// Longest request object that is read, in bytes.
-const MAX_REQUEST: usize = 192 * 1024;
+pub(super) const MAX_REQUEST: usize = 192 * 1024;
 
 /// What the shell allows beyond the profile.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,6 +28,10 @@ pub struct Policy<'a> {
     pub transaction_types: &'a [&'a str],
     /// Whether unsigned requests may be shown at all, with the warning that nobody knows who asks.
     pub allow_unsigned: bool,
+    /// Where did:mapae is resolved; without it at the wallet provider.
+    pub did_resolver: Option<&'a str>,
+    /// Hosts (with their port) whose did:web documents are asked for; none without it.
+    pub did_hosts: &'a [&'a str],
 }
 
 /// A verified request and what it means here. It stays in memory and can be answered once.
@@ -51,36 +58,106 @@ impl Asked {
     pub fn request(&self) -> &VerifiedRequest {
         &self.request
     }
+
+    /// The `data` that a page gets where the person says no (OpenID4VP 1.0 Appendix A.4).
+    pub fn declined(&self) -> Value {
+        self.request.refuse_page(openid::Code::AccessDenied)
+    }
 }
 
 impl<S: Shell> Wallet<S> {
-    /// Fetches and verifies the request behind a link or QR code, and finds what here would answer it.
+    /// Fetches and verifies the request behind a link or QR code, and finds what here would answer it. A verifier whose
+    /// signature holds is told which of its parameters can't be taken (OpenID4VP 1.0 §8.5).
     pub async fn ask(&mut self, link: &str, policy: Policy<'_>) -> Result<Asked, PresentError> {
         let link = RequestLink::parse(link).map_err(PresentError::Link)?;
+        let (text, client_id, nonce) = match link {
+            RequestLink::Unsigned(form) => {
+                let anchors = self.anchors();
+                let expected = self.expected(Fetched::default(), policy, &anchors);
+                let request = VerifiedRequest::from_unsigned(&form, &expected)?;
+                return self.understand(request).await;
+            }
+            RequestLink::ByValue { client_id, request } => (request, client_id, None),
+            RequestLink::ByReference { client_id, request_uri, method } => {
+                let nonce = (method == FetchMethod::Post).then(FetchMethod::fresh_wallet_nonce);
+                (self.fetch_request(&request_uri, nonce.as_deref()).await?, client_id, nonce)
+            }
+        };
+        let keys = self.did_keys(&client_id, &policy).await;
+        let fetched = Fetched { client_id: &client_id, wallet_nonce: nonce.as_deref() };
+        match self.judge_request(&text, fetched, policy, &keys) {
+            Ok(request) => self.understand(request).await,
+            Err((why, post)) => {
+                if let Some(post) = post {
+                    // Whether it hears that or not: nothing is shown.
+                    let _ = self.send(post).await;
+                }
+                Err(why.into())
+            }
+        }
+    }
+
+    /// The judgement of a signed request, with what a verifier is told of a refused one.
+    fn judge_request(
+        &self,
+        text: &str,
+        fetched: Fetched<'_>,
+        policy: Policy<'_>,
+        keys: &did::Keys,
+    ) -> Result<VerifiedRequest, (Refusal, Option<DirectPost>)> {
         let anchors = self.anchors();
-        let expected = |fetched| Expected {
+        let did_key = |kid: &str| keys.iter().find(|(name, _)| name == kid).map(|(_, key)| key.clone());
+        let expected = Expected { did_key: Some(&did_key), ..self.expected(fetched, policy, &anchors) };
+        VerifiedRequest::verify(text, &expected).map_err(|why| {
+            let post = is_told(why).then(|| VerifiedRequest::refusal(text, &expected, why)).flatten();
+            (why, post)
+        })
+    }
+
+    /// Verifies a request that the page at `origin` hands over through the Digital Credentials API: the `protocol` and the
+    /// `data` of it, as the browser gives them (OpenID4VP 1.0 Appendix A).
+    pub async fn ask_from_page(
+        &mut self,
+        protocol: DcProtocol,
+        data: &Value,
+        origin: &str,
+        policy: Policy<'_>,
+    ) -> Result<Asked, PresentError> {
+        let named = match protocol {
+            DcProtocol::Signed => data.get("request").and_then(Value::as_str).and_then(did::named_in),
+            DcProtocol::Unsigned | DcProtocol::MultiSigned => None,
+        };
+        let keys = self.did_keys(named.as_deref().unwrap_or_default(), &policy).await;
+        let request = {
+            let anchors = self.anchors();
+            let did_key = |kid: &str| keys.iter().find(|(name, _)| name == kid).map(|(_, key)| key.clone());
+            let expected = self.expected(Fetched::default(), policy, &anchors);
+            let expected = Expected { did_key: Some(&did_key), ..expected };
+            VerifiedRequest::from_page(protocol, data, origin, &expected)?
+        };
+        self.understand(request).await
+    }
+
+    /// What this wallet expects, but for the keys of DIDs.
+    fn expected<'a>(
+        &self,
+        fetched: Fetched<'a>,
+        policy: Policy<'a>,
+        anchors: &'a [Certificate],
+    ) -> Expected<'a> {
+        Expected {
             fetched,
-            anchors: &anchors,
+            anchors,
             did_key: None,
             audience: None,
             transaction_types: policy.transaction_types,
             allow_unsigned: policy.allow_unsigned,
             now: self.shell().clock().now_s(),
-        };
-        let request = match &link {
-            RequestLink::ByValue { client_id, request } => {
-                VerifiedRequest::verify(request, &expected(Fetched { client_id, wallet_nonce: None }))?
-            }
-            RequestLink::Unsigned(form) => {
-                VerifiedRequest::from_unsigned(form, &expected(Fetched::default()))?
-            }
-            RequestLink::ByReference { client_id, request_uri, method } => {
-                let nonce = (*method == FetchMethod::Post).then(FetchMethod::fresh_wallet_nonce);
-                let text = self.fetch_request(request_uri, nonce.as_deref()).await?;
-                let fetched = Fetched { client_id, wallet_nonce: nonce.as_deref() };
-                VerifiedRequest::verify(&text, &expected(fetched))?
-            }
-        };
+        }
+    }
+
+    /// What a verified request means here.
+    async fn understand(&mut self, request: VerifiedRequest) -> Result<Asked, PresentError> {
         let hash = match request.signed_text().and_then(request_hash) {
             Some(hash) => hash,
             None => b64url_encode(&keys::sha256(
@@ -133,7 +210,7 @@ impl<S: Shell> Wallet<S> {
     /// anybody else it is one more unknown parameter.
     fn login_of(&self, request: &VerifiedRequest) -> Option<Login> {
         let account = self.state().account.as_ref()?;
-        let certified = matches!(request.verifier(), Verifier::Certified(_));
+        let certified = matches!(request.verifier(), Verifier::Certified(_)) && request.page().is_none();
         if !certified || origin_of(request.response_uri()) != origin_of(&account.provider) {
             return None;
         }
@@ -263,6 +340,19 @@ impl<S: Shell> Wallet<S> {
     }
 }
 
+/// Of which faults a verifier is told: those of what it asks, not those of when and to whom.
+fn is_told(why: Refusal) -> bool {
+    matches!(
+        why,
+        Refusal::Query
+            | Refusal::Formats
+            | Refusal::TransactionData
+            | Refusal::EncryptionKey
+            | Refusal::ResponseType
+            | Refusal::ResponseMode
+    )
+}
+
 fn has_all(wanted: &[&ClaimQuery], claims: &Value) -> bool {
     wanted.iter().all(|claim| match claim.path.select(claims) {
         Ok(found) => claim.values.is_empty() || found.iter().any(|v| claim.values.iter().any(|w| w.is(v))),
@@ -288,7 +378,8 @@ fn requester(request: &VerifiedRequest) -> Requester {
             let name = certificate.subject_common_name().map(str::to_owned).or_else(dns);
             (name.unwrap_or_else(|| client_id.clone()), true)
         }
-        Verifier::Did(did) => (did.clone(), true),
+        Verifier::Did(did) => (did.clone(), did::is_vouched_for(did)),
+        Verifier::Page(origin) => (origin.clone(), true),
         Verifier::Unproven => (client_id.clone(), false),
     };
     Requester { name, verified, client_id, origin: origin_of(request.response_uri()) }

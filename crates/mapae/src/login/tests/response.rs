@@ -158,7 +158,7 @@ async fn an_answer_that_is_not_encrypted_to_this_request_is_refused() {
     // Encrypted to the key of another fetch.
     let swapped = other.request.respond(&token).unwrap();
     let reply = world.post_form(asked.request.response_uri(), &swapped.form, &[]).await;
-    assert_eq!(reply.code(), "presentation_refused: invalid_request");
+    assert_eq!(reply.code(), "presentation_refused: response_other_key");
 
     // In the clear.
     let plain = Form::default()

@@ -100,7 +100,10 @@ pub(crate) fn registration(id: &str) -> Registration {
 
 impl World {
     pub(crate) async fn new() -> World {
-        let platform = testing::platform().await;
+        World::on(testing::platform().await).await
+    }
+
+    pub(crate) async fn on(platform: TestPlatform) -> World {
         let secrets = cli::register(&platform, registration("portal")).await.unwrap();
         let phone = Phone::with_badge(&platform, "employee-1", "link-1").await;
         let router = server::public_router(&platform);
@@ -414,7 +417,7 @@ impl Phone {
             anchors: std::slice::from_ref(world.platform.keys.root()),
             did_key: None,
             audience: None,
-            transaction_types: &[],
+            transaction_types: &[openid::vp::APPROVE],
             allow_unsigned: false,
             now: world.platform.now_ms() / 1_000,
         };

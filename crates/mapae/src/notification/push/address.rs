@@ -55,7 +55,7 @@ impl Resolve for PublicAddresses {
 }
 
 /// Whether an address is one of the public internet (IANA special-purpose registries).
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

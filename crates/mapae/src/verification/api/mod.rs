@@ -1,9 +1,12 @@
 //! The verification API of relying parties: ask a wallet, pick up the result once.
 //!
-//! A request is created without a row: its id is a sealed handle that only the relying party holds. The answer is judged
-//! when it comes, and its result lies sealed under a key of that handle until it is picked up or five minutes old.
+//! A request is created without a row, unless it is too long for a QR: its id is a sealed handle that only the relying party
+//! holds. The answer is judged when it comes, and its result lies sealed under a key of that handle until it is picked up,
+//! brought to the relying party's webhook, or five minutes old.
 
+mod asked;
 mod messages;
+mod page;
 mod refused;
 mod tickets;
 mod wallet;
@@ -14,8 +17,6 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use credential::dcql;
-use credential::types::Format;
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -24,18 +25,16 @@ use utoipa_axum::routes;
 
 use self::messages::{Create, Created, Standing};
 use self::refused::ApiRefused;
-use self::tickets::{HANDLE, Handle, REQUEST, Request, Wanted, query};
-use super::exchange;
+use self::tickets::{Full, HANDLE, Handle, REQUEST, Request, Wanted, badge_query};
 use super::relying_party::{self, RelyingParty};
 use super::seed::{Seed, open_under};
+use super::{exchange, foreign, webhook};
 use crate::operations::problem::{Problem, ProblemBody};
 use crate::operations::store::{Store, StoreError, params};
 use crate::operations::{Platform, limits};
 
 /// Where a result lies sealed.
 const PLACE: &str = "verification_result/sealed";
-/// Claims that no relying party is ever shown.
-const NEVER: &[&str] = &["link_id"];
 
 /// The routes, described for the OpenAPI document.
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
@@ -44,6 +43,17 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(pick_up))
         .route("/verification/requests/{ticket}", get(wallet::request_by_get).post(wallet::request_by_post))
         .route("/verification/responses/{ticket}", post(wallet::respond))
+        .routes(routes!(page::answer))
+        .routes(routes!(jwks))
+        .merge(page::routes())
+}
+
+/// The key that signs webhook events.
+#[utoipa::path(get, path = "/verification/jwks", tag = "verification",
+    responses((status = OK, description = "A JWK Set (RFC 7517)", body = Object)))]
+async fn jwks(State(platform): State<Arc<Platform>>) -> Result<Response, Problem> {
+    let keys = webhook::jwks(&platform).ok_or_else(|| Problem::internal("the verifier's key is missing"))?;
+    Ok(([(CACHE_CONTROL, "max-age=300")], Json(keys)).into_response())
 }
 
 async fn caller(platform: &Platform, headers: &HeaderMap) -> Result<RelyingParty, ApiRefused> {
@@ -58,12 +68,13 @@ async fn caller(platform: &Platform, headers: &HeaderMap) -> Result<RelyingParty
 
 /// Ask a wallet.
 ///
-/// The answer comes to this server; poll the handle for it. The handle is the only key to the result.
+/// The answer comes to this server; poll the handle for it, or have it brought to your webhook. The handle is the only key to
+/// the result.
 #[utoipa::path(post, path = "/api/v1/verifications", tag = "verification", request_body = Create,
     params(("Authorization" = String, Header, description = "`Bearer` and the API key of the relying party", example = "Bearer dGhpcyBpcyBub3QgYSByZWFsIGtleQ")),
     responses(
         (status = CREATED, body = Created),
-        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`verification_query`, `verification_redirect`, `verification_too_long`"),
+        (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`verification_query`, `verification_redirect`, `verification_origin`, `verification_webhook`, `verification_too_long`"),
         (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`verification_unauthorized`"),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`verification_claim`")))]
 async fn create(
@@ -72,79 +83,83 @@ async fn create(
     Json(create): Json<Create>,
 ) -> Result<Response, Problem> {
     let party = caller(&platform, &headers).await?;
-    Ok(begin(&platform, &party, create)?)
+    Ok(begin(&platform, &party, create).await?)
 }
 
-fn begin(platform: &Platform, party: &RelyingParty, create: Create) -> Result<Response, ApiRefused> {
-    let wanted = match create.dcql_query {
+async fn begin(platform: &Platform, party: &RelyingParty, create: Create) -> Result<Response, ApiRefused> {
+    let transaction_data = tickets::transactions(create.transaction_data)?;
+    let dcql = match create.dcql_query {
         Some(_) if !create.claims.is_empty() => {
             return Err(ApiRefused::Query("give either claims or dcql_query".to_owned()));
         }
-        Some(query) => Wanted::Dcql(query),
-        None => Wanted::Claims(create.claims),
+        Some(dcql) => dcql,
+        None => badge_query(platform, &create.claims)?,
     };
-    check(platform, party, &wanted)?;
+    let foreign = foreign::of(&platform.store, &party.id).await?;
+    asked::check(platform, party, &foreign, &dcql, &transaction_data)?;
     if create.redirect_uri.as_deref().is_some_and(|uri| !party.redirects_to(uri)) {
         return Err(ApiRefused::Redirect);
     }
+    if create.origin.as_deref().is_some_and(|origin| !party.has_origin(origin)) {
+        return Err(ApiRefused::Origin);
+    }
+    if create.webhook && (party.webhook_url.is_none() || create.redirect_uri.is_some()) {
+        return Err(ApiRefused::Webhook);
+    }
     let now_ms = platform.now_ms();
     let ends_ms = now_ms.saturating_add(limits::VERIFICATION_REQUEST.get());
+    // An answer may come in the last moment and then waits its own five minutes.
+    let answered_ms = ends_ms.saturating_add(limits::VERIFICATION_ANSWER.get());
     let seed = Seed::fresh();
-    let handle = Handle {
+    let response_code = create.redirect_uri.is_some();
+    let handle = Handle { seed: seed.clone(), party: party.id.clone(), response_code, ends_ms };
+    let until = answered_ms.saturating_add(limits::VERIFICATION_RESULT.get());
+    let id = platform.tokens.seal(HANDLE, &handle, until)?;
+    let wanted = if dcql == badge_query(platform, &create.claims)? && transaction_data.is_empty() {
+        Wanted::Claims(create.claims)
+    } else {
+        Wanted::Dcql(Box::new(Full { dcql, transaction_data }))
+    };
+    let mut request = Request {
         seed: seed.clone(),
         party: party.id.clone(),
-        response_code: create.redirect_uri.is_some(),
-        ends_ms,
+        wanted,
+        redirect_uri: create.redirect_uri,
+        webhook: create.webhook,
     };
-    let request = Request { seed, party: party.id.clone(), wanted, redirect_uri: create.redirect_uri };
-    let tokens = &platform.tokens;
-    // An answer may come in the last moment and then waits its own five minutes.
-    let until = ends_ms + limits::VERIFICATION_ANSWER.get() + limits::VERIFICATION_RESULT.get();
-    let id = tokens.seal(HANDLE, &handle, until)?;
-    let ticket = tokens.seal(REQUEST, &request, ends_ms).map_err(|_| ApiRefused::TooLong)?;
-    if ticket.len() > limits::VERIFICATION_TICKET.size() {
-        return Err(ApiRefused::TooLong);
-    }
-    let request_uri = format!("{}/verification/requests/{ticket}", platform.config.public.origin());
-    let link = exchange::link(platform, request_uri.clone())?;
-    let created = Created { id, link, request_uri, expires_in: limits::VERIFICATION_REQUEST.get() / 1_000 };
+    let ticket = match sealed(platform, &request, ends_ms) {
+        Some(ticket) => ticket,
+        None => {
+            let Wanted::Dcql(full) = std::mem::replace(&mut request.wanted, Wanted::Kept) else {
+                return Err(ApiRefused::TooLong);
+            };
+            let ticket = sealed(platform, &request, ends_ms).ok_or(ApiRefused::TooLong)?;
+            tickets::keep(platform, &seed, &full, answered_ms).await?;
+            ticket
+        }
+    };
+    let base = platform.config.public.origin();
+    let request_uri = format!("{base}/verification/requests/{ticket}");
+    let digital_credentials = match create.origin {
+        Some(origin) => Some(page::for_page(platform, request, origin).await?),
+        None => None,
+    };
+    let created = Created {
+        id,
+        reference: seed.id(),
+        link: exchange::link(platform, request_uri.clone())?,
+        request_uri,
+        page: format!("{base}/verify/{ticket}"),
+        digital_credentials,
+        expires_in: limits::VERIFICATION_REQUEST.get() / 1_000,
+    };
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(created)).into_response())
 }
 
-/// Whether `party` may ask this at all.
-fn check(platform: &Platform, party: &RelyingParty, wanted: &Wanted) -> Result<(), ApiRefused> {
-    let query = dcql::Query::from_value(&query(platform, wanted)?)
-        .map_err(|error| ApiRefused::Query(error.to_string()))?;
-    let badge = exchange::badge(platform)?;
-    let [credential] = query.credentials.as_slice() else {
-        return Err(ApiRefused::Query("one credential can be asked for".to_owned()));
-    };
-    let format = Format::from_name(&credential.format).filter(|format| badge.is_issued_as(*format));
-    let kind = match format {
-        Some(Format::SdJwtVc) => Some(badge.vct.as_str()),
-        Some(Format::Mdoc) => badge.doctype.as_deref(),
-        None => None,
-    };
-    let (Some(format), Some(kind)) = (format, kind) else {
-        return Err(ApiRefused::Query("the badge can be asked for as dc+sd-jwt or mso_mdoc".to_owned()));
-    };
-    if !credential.meta.allows(&[kind]) || credential.multiple {
-        return Err(ApiRefused::Query("the badge can be asked for, once, by its type".to_owned()));
-    }
-    if !credential.require_cryptographic_holder_binding {
-        return Err(ApiRefused::Query("holder binding is always required".to_owned()));
-    }
-    // Without a list of claims DCQL asks for none that can be withheld (OpenID4VP 1.0 §6.4.1).
-    for claim in &credential.claims {
-        // What is no claim of the badge is nobody's: it is refused by its own name.
-        let known = badge.claim_at(format, &claim.path);
-        let unknown = claim.path.to_string();
-        let name = known.map_or(unknown.as_str(), credential::types::Claim::name);
-        if NEVER.contains(&name) || !party.claims.iter().any(|registered| registered == name) {
-            return Err(ApiRefused::Claim(name.to_owned()));
-        }
-    }
-    Ok(())
+/// The ticket of a request, if it is short enough for a link.
+fn sealed(platform: &Platform, request: &Request, ends_ms: i64) -> Option<String> {
+    let ticket = platform.tokens.seal(REQUEST, request, ends_ms).ok()?;
+    (ticket.len() <= limits::VERIFICATION_TICKET.size()).then_some(ticket)
 }
 
 /// The code with which a wallet on the same device returned.
@@ -221,6 +236,8 @@ async fn take(
         .store
         .write(move |tx| {
             Box::pin(async move {
+                // What was picked up needs not be brought any more.
+                webhook::forget(tx, &row_id).await?;
                 tx.execute("DELETE FROM verification_result WHERE id = $1", params![row_id.as_str()]).await
             })
         })
@@ -235,15 +252,24 @@ async fn take(
     serde_json::from_slice(&plain).map_err(|_| broken())
 }
 
-/// Deletes results that nobody picked up in time; returns how many.
+/// Deletes results that nobody picked up in time, events that nobody acknowledged, and queries that nobody answered; returns
+/// how many results.
 pub(super) async fn sweep(store: &Store, now_ms: i64) -> Result<u64, StoreError> {
+    let rows = limits::VERIFICATION_SWEEP_ROWS.get();
     store
         .write(move |tx| {
             Box::pin(async move {
+                webhook::sweep(tx, now_ms).await?;
+                tx.execute(
+                    "DELETE FROM verification_request WHERE id IN \
+                     (SELECT id FROM verification_request WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+                    params![now_ms, rows],
+                )
+                .await?;
                 tx.execute(
                     "DELETE FROM verification_result WHERE id IN \
                      (SELECT id FROM verification_result WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-                    params![now_ms, limits::VERIFICATION_SWEEP_ROWS.get()],
+                    params![now_ms, rows],
                 )
                 .await
             })

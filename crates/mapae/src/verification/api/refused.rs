@@ -1,5 +1,6 @@
 //! Why the API refuses, with a stable code each.
 
+use credential::dcql::ResponseError;
 use http::StatusCode;
 
 use crate::operations::problem::Problem;
@@ -18,6 +19,10 @@ pub(super) enum ApiRefused {
     Claim(String),
     #[error("the redirect URI is not registered")]
     Redirect,
+    #[error("the origin is none of a registered redirect URI")]
+    Origin,
+    #[error("no webhook is registered, or the result belongs to a browser")]
+    Webhook,
     #[error("the query is too long")]
     TooLong,
     #[error("there is no such verification")]
@@ -62,6 +67,8 @@ impl From<ApiRefused> for Problem {
                 Problem::new(StatusCode::FORBIDDEN, "verification_claim").with("claim", claim)
             }
             ApiRefused::Redirect => Problem::new(StatusCode::BAD_REQUEST, "verification_redirect"),
+            ApiRefused::Origin => Problem::new(StatusCode::BAD_REQUEST, "verification_origin"),
+            ApiRefused::Webhook => Problem::new(StatusCode::BAD_REQUEST, "verification_webhook"),
             ApiRefused::TooLong => Problem::new(StatusCode::BAD_REQUEST, "verification_too_long"),
             ApiRefused::Unknown => Problem::new(StatusCode::NOT_FOUND, "verification_unknown"),
             ApiRefused::Gone => Problem::new(StatusCode::GONE, "verification_gone"),
@@ -79,8 +86,17 @@ impl From<AnswerRefused> for Problem {
         let reason = match &refused {
             AnswerRefused::Protocol(error) => error.error.as_str(),
             AnswerRefused::Plain => "response_not_encrypted",
+            AnswerRefused::KeyId => "response_other_key",
+            AnswerRefused::TooMany => "too_many_presentations",
             AnswerRefused::Presentation(refusal) => refusal.code(),
-            AnswerRefused::Query(_) => "query_not_answered",
+            AnswerRefused::Query(error) => match error {
+                ResponseError::NotAsked(_) => "credential_not_asked",
+                ResponseError::TooMany(_) => "credential_twice",
+                ResponseError::OtherType(_) => "wrong_type",
+                ResponseError::OtherAuthority(_) => "other_authority",
+                ResponseError::ClaimMissing(_) => "claim_missing",
+                ResponseError::CredentialMissing => "credential_missing",
+            },
             AnswerRefused::Request(_) => return Problem::internal(refused),
             AnswerRefused::Trust(_) => return Problem::internal(refused),
             AnswerRefused::Store(_) => {

@@ -8,27 +8,32 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use credential::dcql;
 use credential::path::{ClaimPath, Step};
-use credential::verify::{AcceptedTypes, HolderBinding, Policy, StatusRule, StatusVerdict, Unproven};
+use credential::verify::{
+    AcceptedTypes, HolderBinding, Policy, StatusRule, StatusVerdict, Unproven, Verified,
+};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use openid::vp::{Acknowledgement, FetchMethod};
 use serde_json::{Map, Value};
 
 use super::PLACE;
-use super::messages::{Fresh, Issuer, Outcome, Standing};
+use super::messages::{Credential, Facts, Fresh, Issuer, Outcome, Standing};
 use super::refused::ApiRefused;
-use super::tickets::{EXCHANGE, Exchanged, REQUEST, Request, query};
+use super::tickets::{EXCHANGE, Exchanged, REQUEST, Request, ask};
 use crate::operations::problem::Problem;
 use crate::operations::store::{StoreError, params};
 use crate::operations::{Platform, limits, once};
-use crate::verification::exchange::{self, Answer, AnswerRefused, Ask, Exchange};
+use crate::verification::exchange::{self, Answer, AnswerRefused, Ask, Exchange, Place};
+use crate::verification::foreign;
+use crate::verification::judge::{Rules, Shown};
 use crate::verification::seed::{Seed, seal_under};
+use crate::verification::webhook::Event;
 
 /// The request object, fetched without the wallet's nonce.
 pub(super) async fn request_by_get(
     State(platform): State<Arc<Platform>>,
     Path(ticket): Path<String>,
 ) -> Result<Response, Problem> {
-    Ok(request(&platform, &ticket, None)?)
+    Ok(request(&platform, &ticket, None).await?)
 }
 
 /// The request object, fetched with the wallet's nonce.
@@ -38,34 +43,80 @@ pub(super) async fn request_by_post(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let wallet_nonce = FetchMethod::read_wallet_nonce(&body).map_err(AnswerRefused::from)?;
-    Ok(request(&platform, &ticket, wallet_nonce)?)
+    Ok(request(&platform, &ticket, wallet_nonce).await?)
 }
 
-fn request(platform: &Platform, ticket: &str, wallet_nonce: Option<String>) -> Result<Response, ApiRefused> {
-    let now_ms = platform.now_ms();
-    let request: Request = platform.tokens.open(REQUEST, ticket, now_ms)?;
-    let salt = keys::encoding::b64url_encode(&keys::random::bytes::<12>());
-    let exchanged = Exchanged { request, salt, at_s: now_ms.div_euclid(1_000), wallet_nonce };
-    let until = now_ms.saturating_add(limits::VERIFICATION_ANSWER.get());
-    let ticket = platform.tokens.seal(EXCHANGE, &exchanged, until).map_err(|_| ApiRefused::TooLong)?;
-    let secret = exchanged.request.seed.exchange(&exchanged.salt);
-    let response_uri = response_uri(platform, &ticket);
-    let ask = Ask { dcql: query(platform, &exchanged.request.wanted)?, context: None };
-    let text = exchange::request_object(platform, &ask, parts(&exchanged, &secret, &response_uri))?;
+async fn request(
+    platform: &Platform,
+    ticket: &str,
+    wallet_nonce: Option<String>,
+) -> Result<Response, ApiRefused> {
+    let request: Request = platform.tokens.open(REQUEST, ticket, platform.now_ms())?;
+    if is_answered(platform, &request.seed).await? {
+        return Err(ApiRefused::Answered);
+    }
+    let begun = Begun::new(platform, request, wallet_nonce, None)?;
+    let ask = ask(platform, &begun.exchanged.request).await?;
+    let text = exchange::request_object(platform, &ask, begun.parts())?;
     let head = [(CONTENT_TYPE, "application/oauth-authz-req+jwt"), (CACHE_CONTROL, "no-store")];
     Ok((head, text).into_response())
 }
 
-fn response_uri(platform: &Platform, ticket: &str) -> String {
-    format!("{}/verification/responses/{ticket}", platform.config.public.origin())
+/// Whether a wallet has answered.
+pub(super) async fn is_answered(platform: &Platform, seed: &Seed) -> Result<bool, StoreError> {
+    let sql = "SELECT id FROM once WHERE purpose = $1 AND id = $2";
+    Ok(platform.store.fetch_optional(sql, params!["verification", seed.id()]).await?.is_some())
 }
 
-fn parts<'a>(exchanged: &'a Exchanged, secret: &'a Seed, response_uri: &'a str) -> Exchange<'a> {
-    Exchange {
-        seed: secret,
-        response_uri,
-        at_s: exchanged.at_s,
-        wallet_nonce: exchanged.wallet_nonce.as_deref(),
+/// One exchange, and the address at which its answer is taken.
+pub(super) struct Begun {
+    exchanged: Exchanged,
+    secret: Seed,
+    pub(super) address: String,
+}
+
+impl Begun {
+    /// An exchange with a wallet, or through a page of an origin.
+    pub(super) fn new(
+        platform: &Platform,
+        request: Request,
+        wallet_nonce: Option<String>,
+        origin: Option<String>,
+    ) -> Result<Begun, ApiRefused> {
+        let now_ms = platform.now_ms();
+        let salt = keys::encoding::b64url_encode(&keys::random::bytes::<12>());
+        let exchanged = Exchanged { request, salt, at_s: now_ms.div_euclid(1_000), wallet_nonce, origin };
+        let until = now_ms.saturating_add(limits::VERIFICATION_ANSWER.get());
+        let ticket = platform.tokens.seal(EXCHANGE, &exchanged, until).map_err(|_| ApiRefused::TooLong)?;
+        Ok(Begun::of(platform, exchanged, &ticket))
+    }
+
+    fn opened(platform: &Platform, ticket: &str) -> Result<Begun, ApiRefused> {
+        let exchanged = platform.tokens.open(EXCHANGE, ticket, platform.now_ms())?;
+        Ok(Begun::of(platform, exchanged, ticket))
+    }
+
+    fn of(platform: &Platform, exchanged: Exchanged, ticket: &str) -> Begun {
+        let secret = exchanged.request.seed.exchange(&exchanged.salt);
+        let kind = if exchanged.origin.is_some() { "answers" } else { "responses" };
+        let address = format!("{}/verification/{kind}/{ticket}", platform.config.public.origin());
+        Begun { exchanged, secret, address }
+    }
+
+    pub(super) fn request(&self) -> &Request {
+        &self.exchanged.request
+    }
+
+    pub(super) fn parts(&self) -> Exchange<'_> {
+        Exchange {
+            seed: &self.secret,
+            place: match &self.exchanged.origin {
+                Some(origin) => Place::Page(origin),
+                None => Place::Post(&self.address),
+            },
+            at_s: self.exchanged.at_s,
+            wallet_nonce: self.exchanged.wallet_nonce.as_deref(),
+        }
     }
 }
 
@@ -75,29 +126,36 @@ pub(super) async fn respond(
     Path(ticket): Path<String>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let acknowledgement = answer(&platform, &ticket, &body).await?;
+    let acknowledgement = answer(&platform, &ticket, false, &body).await?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(acknowledgement)).into_response())
 }
 
 /// Judges an answer and keeps its result; refused ones leave the request open, so that the holder can try again.
-async fn answer(platform: &Platform, ticket: &str, body: &[u8]) -> Result<Acknowledgement, ApiRefused> {
-    let exchanged: Exchanged = platform.tokens.open(EXCHANGE, ticket, platform.now_ms())?;
-    let seed = &exchanged.request.seed;
-    let secret = seed.exchange(&exchanged.salt);
-    let response_uri = response_uri(platform, ticket);
-    let ask = Ask { dcql: query(platform, &exchanged.request.wanted)?, context: None };
+pub(super) async fn answer(
+    platform: &Platform,
+    ticket: &str,
+    by_page: bool,
+    body: &[u8],
+) -> Result<Acknowledgement, ApiRefused> {
+    let begun = Begun::opened(platform, ticket)?;
+    if begun.exchanged.origin.is_some() != by_page {
+        return Err(ApiRefused::Unknown);
+    }
+    let request = begun.request();
+    let seed = &request.seed;
+    let ask = ask(platform, request).await?;
     let policy = policy(platform)?;
-    let judged = exchange::judge(platform, &ask, &policy, parts(&exchanged, &secret, &response_uri), body);
-    let standing = match judged.await? {
-        Answer::Presented(presented) => {
-            Standing::Verified(Box::new(told(platform, &exchanged, presented.verified)?))
-        }
-        Answer::Declined => Standing::Declined,
+    let foreign = foreign::of(&platform.store, &request.party).await?;
+    let rules = Rules { badge: &policy, foreign: &foreign };
+    let standing = match exchange::judge(platform, &ask, &rules, begun.parts(), body).await? {
+        Answer::Presented(presented) => Standing::Verified(Box::new(told(platform, &ask, presented.shown)?)),
+        Answer::Declined(code) => Standing::Declined { error: code.as_str().to_owned() },
     };
     let plain =
         serde_json::to_vec(&standing).map_err(|_| ApiRefused::Internal("a result can't be written"))?;
     let sealed = seal_under(&*seed.derive("result"), PLACE, &plain);
-    let (id, party) = (seed.id(), exchanged.request.party.clone());
+    let (id, party) = (seed.id(), request.party.clone());
+    let event = request.webhook.then(|| Event::new(platform, &id, &party, &standing));
     let kept = platform
         .store
         .write(move |tx| {
@@ -111,9 +169,13 @@ async fn answer(platform: &Platform, ticket: &str, body: &[u8]) -> Result<Acknow
                 tx.execute(
                     "INSERT INTO verification_result (id, relying_party, sealed, created_at, expires_at) \
                      VALUES ($1, $2, $3, $4, $5)",
-                    params![id, party, sealed, now_ms, now_ms + limits::VERIFICATION_RESULT.get()],
+                    params![&id, party, sealed, now_ms, now_ms + limits::VERIFICATION_RESULT.get()],
                 )
                 .await?;
+                tx.execute("DELETE FROM verification_request WHERE id = $1", params![&id]).await?;
+                if let Some(event) = event {
+                    event.enqueue(tx).await?;
+                }
                 Ok::<bool, StoreError>(true)
             })
         })
@@ -121,7 +183,7 @@ async fn answer(platform: &Platform, ticket: &str, body: &[u8]) -> Result<Acknow
     if !kept {
         return Err(ApiRefused::Answered);
     }
-    Ok(match &exchanged.request.redirect_uri {
+    Ok(match &request.redirect_uri {
         Some(address) => Acknowledgement::with_response_code(address, &seed.text("response code")),
         None => Acknowledgement::default(),
     })
@@ -141,36 +203,45 @@ fn policy(platform: &Platform) -> Result<Policy, ApiRefused> {
     })
 }
 
-/// The result in the API's words, with the claims that were asked for and no other.
-fn told(
-    platform: &Platform,
-    exchanged: &Exchanged,
-    verified: credential::verify::Verified,
-) -> Result<Outcome, ApiRefused> {
+/// The result in the API's words, with the claims that were asked for and no other, in the order of the query.
+fn told(platform: &Platform, ask: &Ask, mut shown: Vec<Shown>) -> Result<Outcome, ApiRefused> {
+    let broken = || ApiRefused::Internal("a result can't be written");
+    let asked = dcql::Query::from_value(&ask.dcql).map_err(|_| broken())?;
+    let place = |id: &str| asked.credentials.iter().position(|credential| credential.id == id);
+    shown.sort_by_key(|one| place(&one.query));
+    let mut credentials = Vec::with_capacity(shown.len());
+    for one in shown {
+        let paths: Vec<&ClaimPath> = asked
+            .credential(&one.query)
+            .map(|credential| credential.claims.iter().map(|claim| &claim.path).collect())
+            .unwrap_or_default();
+        let facts = facts(platform, one.verified, &paths)?;
+        credentials.push(Credential { query: one.query, facts, authorizes: one.authorizes });
+    }
+    let first = credentials.first().map(|credential| credential.facts.clone()).ok_or_else(broken)?;
+    Ok(Outcome { first, credentials })
+}
+
+fn facts(platform: &Platform, verified: Verified, paths: &[&ClaimPath]) -> Result<Facts, ApiRefused> {
     let broken = |_| ApiRefused::Internal("a result can't be written");
-    let asked = dcql::Query::from_value(&query(platform, &exchanged.request.wanted)?).ok();
-    let paths: Vec<&ClaimPath> = asked
-        .iter()
-        .flat_map(|query| &query.credentials)
-        .flat_map(|credential| &credential.claims)
-        .map(|claim| &claim.path)
-        .collect();
-    let claims = only(&verified.claims, &[], &paths);
-    let status_age = match verified.freshness.status {
-        StatusVerdict::Valid { age } => Some(age),
-        StatusVerdict::Unknown | StatusVerdict::Absent | StatusVerdict::NotChecked => None,
+    let (status, status_age) = match verified.freshness.status {
+        StatusVerdict::Valid { age } => ("valid", Some(age)),
+        StatusVerdict::Absent => ("absent", None),
+        StatusVerdict::Unknown | StatusVerdict::NotChecked => ("not_checked", None),
     };
-    Ok(Outcome {
-        claims,
+    // A root has no date of its own.
+    let trust_age = Some(verified.freshness.trust).filter(|age| *age < i64::MAX / 2);
+    Ok(Facts {
+        claims: only(&verified.claims, &[], paths),
         issuer: Issuer { id: verified.issuer.iss, name: verified.issuer.name.ko, key: verified.issuer.jkt },
         kind: verified.vct,
         issued_at: verified.issued_at,
         expires_at: verified.expires_at,
         verified_at: platform.now_ms().div_euclid(1_000),
         freshness: Fresh {
-            status: if status_age.is_some() { "valid" } else { "not_checked" }.to_owned(),
+            status: status.to_owned(),
             status_age,
-            trust_age: verified.freshness.trust,
+            trust_age,
             holder_age: verified.freshness.holder_binding,
         },
         waived: serde_json::to_value(&verified.waived).map_err(broken)?,

@@ -1,22 +1,10 @@
 use futures::future::join_all;
 use http::StatusCode;
-use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
+use super::{create, pick_up};
 use crate::login::tests::support::{NAME, REDIRECT, Reply, World, count, registration};
 use crate::operations::store::params;
-
-async fn create(world: &World, body: Value) -> Reply {
-    let key = format!("Bearer {}", world.secrets.api_key.clone().unwrap());
-    world.post_json("/api/v1/verifications", &body, &[(AUTHORIZATION, &key)]).await
-}
-
-async fn pick_up(world: &World, path: &str, key: &str) -> Reply {
-    let request = http::Request::get(format!("/api/v1/verifications/{path}"))
-        .header(AUTHORIZATION, format!("Bearer {key}"))
-        .body(axum::body::Body::empty());
-    world.send(request.unwrap()).await
-}
 
 /// A verification that the phone has answered.
 async fn answered(world: &World, body: Value) -> (String, Reply) {
