@@ -6,7 +6,7 @@ base=${MAPAE_URL:-http://localhost:8600}
 auth="Authorization: Bearer ${MAPAE_API_KEY:?set MAPAE_API_KEY to the key of your relying party}"
 
 # The value of a member whose value is text, from a small JSON object.
-member() { printf '%s' "$2" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
+member() { printf '%s\n' "$2" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
 created=$(curl -fsS -X POST "$base/api/v1/verifications" -H "$auth" \
   -H 'Content-Type: application/json' -d '{"claims": ["name", "inst_code"]}')
