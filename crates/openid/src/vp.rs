@@ -23,8 +23,8 @@ pub use judge::{DidKeys, Expected};
 pub use link::{FetchMethod, Fetched, RequestLink};
 pub use refusal::Refusal;
 pub use request::{
-    ClientMetadata, DEFAULT_AUDIENCE, MdocFormat, RequestObject, ResponseMode, SdJwtFormat, Signing, TYP,
-    VpFormats,
+    ClientMetadata, DEFAULT_AUDIENCE, MdocFormat, PARTY, PartyName, RequestObject, ResponseMode, SdJwtFormat,
+    Signing, TYP, VpFormats,
 };
 pub use response::{
     Acknowledgement, DirectPost, EncryptedResponse, ErrorAnswer, MAX_RESPONSE, Response, ResponseContent,

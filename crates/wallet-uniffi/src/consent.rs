@@ -108,7 +108,10 @@ impl From<&present::Consent> for Consent {
         };
         Consent {
             requester: Requester {
-                name: requester.name.clone(),
+                name: requester
+                    .party
+                    .as_ref()
+                    .map_or_else(|| requester.name.clone(), |party| party.name_ko.clone()),
                 verified: requester.verified,
                 client_id: requester.client_id.clone(),
                 origin: requester.origin.clone(),

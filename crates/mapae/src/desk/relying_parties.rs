@@ -17,6 +17,7 @@ use crate::operations::problem::Problem;
 use crate::pages::{Area, Fault, Page, PageResult, render};
 use crate::staff::{Actor, Duty};
 use crate::verification::relying_party::{self, RelyingParty, StartLevel, Subject};
+use crate::verification::{self, Accepted};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new().route("/relying-parties", get(list))
@@ -27,6 +28,8 @@ struct Line {
     claims: Vec<&'static str>,
     /// From the configuration; empty if nobody wrote one.
     why: String,
+    /// What it takes of other issuers.
+    foreign: Vec<Accepted>,
 }
 
 impl Line {
@@ -78,6 +81,7 @@ async fn list(page: Page, who: Actor, State(platform): State<Arc<Platform>>) -> 
         return Err(Fault::told(&page, Problem::new(StatusCode::FORBIDDEN, "forbidden")));
     }
     let parties = relying_party::list(&platform.store).await.map_err(told(&page))?;
+    let mut foreign = verification::accepted(&platform.store).await.map_err(told(&page))?;
     let lines = parties
         .into_iter()
         .map(|party| Line {
@@ -86,6 +90,7 @@ async fn list(page: Page, who: Actor, State(platform): State<Arc<Platform>>) -> 
                 CONSOLE => page.t("desk.parties.why.console").to_owned(),
                 id => purpose(&platform.config.desk.purposes, id),
             },
+            foreign: foreign.remove(&party.id).unwrap_or_default(),
             party,
         })
         .collect();

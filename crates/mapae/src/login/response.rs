@@ -230,6 +230,7 @@ fn ask(platform: &Platform, party: &RelyingParty, draw: &Draw) -> Result<Ask, Re
             number_digits: if draw.same_device() { 0 } else { 2 },
             level: draw.level(),
         }),
+        party: None,
         transaction_data: Vec::new(),
     })
 }

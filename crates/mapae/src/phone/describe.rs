@@ -134,7 +134,7 @@ pub(super) fn consent(language: Language, consent: &Consent, everything: bool, w
     let mut out = String::new();
     let requester = &consent.requester;
     let known = if requester.verified { "phone.consent.verified" } else { "phone.consent.unverified" };
-    let who = [("name", requester.name.clone()), ("origin", requester.origin.clone())];
+    let who = [("name", named(language, consent)), ("origin", requester.origin.clone())];
     let _ = writeln!(out, "{}", format(language, known, &who));
     if let Some(login) = &consent.login {
         let values = [
@@ -170,12 +170,20 @@ pub(super) fn consent(language: Language, consent: &Consent, everything: bool, w
     out.trim_end().to_owned()
 }
 
+/// Who asks: the relying party for which our provider asks, else the requester.
+fn named(language: Language, consent: &Consent) -> String {
+    match &consent.requester.party {
+        Some(party) => language.pick(&party.name_ko, &party.name_en).to_owned(),
+        None => consent.requester.name.clone(),
+    }
+}
+
 /// What came of an answer.
 pub(super) fn answered(language: Language, consent: &Consent, answered: &Answered) -> Said {
     let login = consent.login.as_ref();
     let name = match login {
         Some(login) => language.pick(&login.name_ko, &login.name_en).to_owned(),
-        None => consent.requester.name.clone(),
+        None => named(language, consent),
     };
     let key = if login.is_some() { "phone.done.login" } else { "phone.done.present" };
     let mut out = format(language, key, &[("name", name.clone())]);

@@ -11,7 +11,8 @@ use keys::jws::{Header, SigningInput};
 use keys::{SecretKey, SignError};
 use openid::approval::{self, LoginContext};
 use openid::vp::{
-    ClientId, ClientMetadata, DcProtocol, FetchMethod, RequestLink, RequestObject, Response, TYP,
+    ClientId, ClientMetadata, DcProtocol, FetchMethod, PARTY, PartyName, RequestLink, RequestObject,
+    Response, TYP,
 };
 use openid::{Code, OAuthError};
 use serde_json::{Value, json};
@@ -31,6 +32,8 @@ pub struct Ask {
     pub dcql: Value,
     /// For a login: who wants it and what the holder must do.
     pub context: Option<LoginContext>,
+    /// For a relying party: its registered name.
+    pub party: Option<PartyName>,
     /// What else the presentation authorizes, as it stands in the request (OpenID4VP 1.0 §5.1).
     pub transaction_data: Vec<String>,
 }
@@ -158,6 +161,10 @@ fn written(
     if let Some(context) = &ask.context {
         let context = serde_json::to_value(context).map_err(|_| RequestError::Json)?;
         request.extra.insert(approval::PARAMETER.to_owned(), context);
+    }
+    if let Some(party) = &ask.party {
+        let party = serde_json::to_value(party).map_err(|_| RequestError::Json)?;
+        request.extra.insert(PARTY.to_owned(), party);
     }
     let payload = serde_json::to_vec(&request).map_err(|_| RequestError::Json)?;
     let header = Header::es256(TYP).with_x5c(platform.keys.chain(KeyName::Verifier));

@@ -30,7 +30,7 @@ pub use exchange::{
     Answer, AnswerRefused, Ask, Exchange, Place, Presented, RequestError, badge, client_id, judge, link,
     link_to, request_object,
 };
-pub use foreign::Accepted;
+pub use foreign::{Accepted, accepted};
 pub use judge::{Rules, Shown};
 pub use outgoing::Network;
 pub use seed::{Seed, open_under, seal_under};

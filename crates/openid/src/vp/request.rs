@@ -13,6 +13,19 @@ pub const TYP: &str = "oauth-authz-req+jwt";
 /// `aud` where the wallet is not known beforehand (§5.8).
 pub const DEFAULT_AUDIENCE: &str = "https://self-issued.me/v2";
 
+/// Name of our own request parameter that holds a [`PartyName`].
+pub const PARTY: &str = "mapae_relying_party";
+
+/// For whom our verifier asks, as it is registered there. A wallet believes it from its own provider alone; to others it is
+/// one more unknown parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartyName {
+    /// In Korean.
+    pub name_ko: String,
+    /// In English.
+    pub name_en: String,
+}
+
 /// How the response travels (§8.2, §8.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ResponseMode {

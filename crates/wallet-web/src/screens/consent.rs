@@ -49,9 +49,11 @@ pub async fn ask(app: App, link: String) -> Result<(), Trouble> {
 
 fn party(app: App, asked: &Asked) -> String {
     let consent = asked.consent();
-    match &consent.login {
-        Some(login) => app.language.get().pick(&login.name_ko, &login.name_en).to_owned(),
-        None => consent.requester.name.clone(),
+    let language = app.language.get();
+    match (&consent.login, &consent.requester.party) {
+        (Some(login), _) => language.pick(&login.name_ko, &login.name_en).to_owned(),
+        (None, Some(party)) => language.pick(&party.name_ko, &party.name_en).to_owned(),
+        (None, None) => consent.requester.name.clone(),
     }
 }
 
@@ -75,6 +77,8 @@ pub fn view(app: App, request: Request) -> El {
     if let Some(login) = &consent.login {
         let place = login.place.clone().unwrap_or_else(|| app.t("consent.place.unknown"));
         who.push((app.t("consent.place"), place));
+    }
+    if consent.login.is_some() || requester.party.is_some() {
         who.push((app.t("consent.through"), format!("{} · {}", requester.name, requester.origin)));
     }
     let claims: Vec<&AskedClaim> = consent.credentials.iter().flat_map(|asked| &asked.claims).collect();

@@ -324,7 +324,8 @@ impl<S: Shell> Wallet<S> {
 
     fn party(&self, asked: &Asked) -> String {
         let login = asked.consent.login.as_ref().map(|login| login.name_ko.clone());
-        login.unwrap_or_else(|| asked.consent.requester.name.clone())
+        let party = asked.consent.requester.party.as_ref().map(|party| party.name_ko.clone());
+        login.or(party).unwrap_or_else(|| asked.consent.requester.name.clone())
     }
 }
 

@@ -6,7 +6,8 @@ use keys::encoding::b64url_encode;
 use keys::x509::Certificate;
 use openid::approval::{self, LoginContext};
 use openid::vp::{
-    DcProtocol, DirectPost, Expected, FetchMethod, Fetched, Refusal, RequestLink, VerifiedRequest, Verifier,
+    DcProtocol, DirectPost, Expected, FetchMethod, Fetched, PARTY, PartyName, Refusal, RequestLink,
+    VerifiedRequest, Verifier,
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -172,7 +173,7 @@ impl<S: Shell> Wallet<S> {
         self.learn_types(&held).await?;
         let mut asked = Asked {
             consent: Consent {
-                requester: requester(&request),
+                requester: Requester { party: self.party_of(&request), ..requester(&request) },
                 login,
                 credentials: Vec::new(),
                 transactions: request
@@ -204,6 +205,17 @@ impl<S: Shell> Wallet<S> {
             return Err(PresentError::Fetch { status: response.status, code: error_code(&response) });
         }
         String::from_utf8(response.body).map_err(|_| openid::vp::Refusal::Malformed.into())
+    }
+
+    /// For whom our own provider's verifier asks, by link or on its page; nobody else is believed.
+    fn party_of(&self, request: &VerifiedRequest) -> Option<PartyName> {
+        let account = self.state().account.as_ref()?;
+        let certified = matches!(request.verifier(), Verifier::Certified(_));
+        let at_provider = origin_of(request.response_uri()) == origin_of(&account.provider);
+        // Over the Digital Credentials API the page is the relying party's own: its origin is the name.
+        (certified && at_provider)
+            .then(|| request.parameters().extra.get(PARTY))?
+            .and_then(|party| serde_json::from_value::<PartyName>(party.clone()).ok())
     }
 
     /// The login context, believed only from a certified requester that wants its answer at our own provider: from
@@ -382,7 +394,7 @@ fn requester(request: &VerifiedRequest) -> Requester {
         Verifier::Page(origin) => (origin.clone(), true),
         Verifier::Unproven => (client_id.clone(), false),
     };
-    Requester { name, verified, client_id, origin: origin_of(request.response_uri()) }
+    Requester { name, party: None, verified, client_id, origin: origin_of(request.response_uri()) }
 }
 
 pub(super) fn origin_of(address: &str) -> String {

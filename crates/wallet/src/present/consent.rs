@@ -2,6 +2,7 @@
 
 use credential::path::ClaimPath;
 use openid::approval::Level;
+use openid::vp::PartyName;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -10,6 +11,8 @@ use serde_json::Value;
 pub struct Requester {
     /// The name in its certificate, else its client id.
     pub name: String,
+    /// For whom it asks, where it is our own provider's verifier and asks for a relying party that is registered there.
+    pub party: Option<PartyName>,
     /// Whether a certificate under a trusted root vouches for the name.
     pub verified: bool,
     /// The client id, prefix included.

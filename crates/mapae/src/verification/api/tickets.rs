@@ -1,6 +1,6 @@
 //! The sealed tickets of a verification, and the query they carry.
 
-use openid::vp::TransactionData;
+use openid::vp::{PartyName, TransactionData};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -9,6 +9,7 @@ use crate::operations::store::{StoreError, params};
 use crate::operations::{Platform, limits};
 use crate::verification::exchange;
 use crate::verification::exchange::Ask;
+use crate::verification::relying_party;
 use crate::verification::seed::{Seed, open_under, seal_under};
 
 /// Purpose of a [`Handle`].
@@ -99,7 +100,7 @@ pub(super) fn badge_query(platform: &Platform, names: &[String]) -> Result<Value
     Ok(json!({ "credentials": [credential] }))
 }
 
-/// What a wallet is asked for this request.
+/// What a wallet is asked for this request; nothing any more once the relying party is no longer registered.
 pub(super) async fn ask(platform: &Platform, request: &Request) -> Result<Ask, ApiRefused> {
     let (dcql, transaction_data) = match &request.wanted {
         Wanted::Claims(names) => (badge_query(platform, names)?, Vec::new()),
@@ -109,7 +110,9 @@ pub(super) async fn ask(platform: &Platform, request: &Request) -> Result<Ask, A
             (full.dcql, full.transaction_data)
         }
     };
-    Ok(Ask { dcql, context: None, transaction_data })
+    let party = relying_party::find(&platform.store, &request.party).await?.ok_or(ApiRefused::Unknown)?;
+    let party = Some(PartyName { name_ko: party.name_ko, name_en: party.name_en });
+    Ok(Ask { dcql, context: None, party, transaction_data })
 }
 
 /// The entries as they stand in requests.

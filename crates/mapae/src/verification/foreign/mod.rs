@@ -7,6 +7,8 @@
 
 pub(super) mod lists;
 
+use std::collections::HashMap;
+
 use credential::dcql::CredentialQuery;
 use credential::path::ClaimPath;
 use credential::status_list;
@@ -42,6 +44,15 @@ impl ForeignStatus {
             ForeignStatus::Required => "required",
             ForeignStatus::IfNamed => "if_named",
             ForeignStatus::Off => "off",
+        }
+    }
+
+    /// The key of its name in the catalogue.
+    pub const fn key(self) -> &'static str {
+        match self {
+            ForeignStatus::Required => "desk.parties.foreign.required",
+            ForeignStatus::IfNamed => "desk.parties.foreign.if_named",
+            ForeignStatus::Off => "desk.parties.foreign.off",
         }
     }
 
@@ -342,6 +353,19 @@ pub(super) async fn of(store: &Store, party: &str) -> Result<Vec<Accepted>, Stor
         )
         .await?;
     rows.iter().map(Accepted::from_row).collect()
+}
+
+/// What every relying party takes of other issuers, by its id.
+///
+/// # Errors
+/// The store.
+pub async fn accepted(store: &Store) -> Result<HashMap<String, Vec<Accepted>>, StoreError> {
+    let sql = "SELECT * FROM relying_party_trust ORDER BY relying_party, format, type LIMIT 10000";
+    let mut all: HashMap<String, Vec<Accepted>> = HashMap::new();
+    for row in store.fetch_all(sql, params![]).await? {
+        all.entry(row.text("relying_party")?).or_default().push(Accepted::from_row(&row)?);
+    }
+    Ok(all)
 }
 
 /// The keys with which a DID signs, as its document names them now.

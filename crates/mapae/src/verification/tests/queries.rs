@@ -194,3 +194,16 @@ async fn an_answered_request_is_not_given_out_again() {
     world.phone.present(&world, &asked).await;
     assert_eq!(world.phone.try_fetch(&world, link).await.code(), "verification_answered");
 }
+
+#[tokio::test]
+async fn the_request_names_for_whom_it_asks_as_long_as_they_are_registered() {
+    let world = World::new().await;
+    let created = created(&world, json!({ "claims": ["name"] })).await;
+    let link = created["link"].as_str().unwrap();
+    let asked = world.phone.fetch(&world, link).await;
+    let party = &asked.request.parameters().extra[openid::vp::PARTY];
+    assert_eq!(party["name_ko"], "예시 업무 포털");
+    world.execute("UPDATE relying_party SET disabled_at = 1 WHERE id = 'portal'", vec![]).await;
+    assert_eq!(world.phone.try_fetch(&world, link).await.code(), "verification_unknown");
+    assert_eq!(world.phone.present(&world, &asked).await.code(), "verification_unknown");
+}

@@ -197,3 +197,16 @@ fn several_credentials_for_one_query_only_where_the_verifier_takes_them() {
     let twice = [both[0].clone(), both[0].clone()];
     assert_eq!(ask(true, &twice), Err(PresentError::Choice));
 }
+
+#[test]
+fn for_whom_a_verifier_asks_is_believed_from_our_own_provider_alone() {
+    let mut stage = Stage::new();
+    let mut object = stage.verifier.object(query(&["name"]));
+    object
+        .extra
+        .insert(openid::vp::PARTY.to_owned(), json!({ "name_ko": "청와대", "name_en": "Blue House" }));
+    stage.serve_object(&object);
+    let asked = stage.ask().unwrap();
+    assert_eq!(asked.consent().requester.party, None, "a stranger may say what it likes");
+    assert_eq!(asked.consent().requester.name, "예시 기관");
+}
