@@ -246,6 +246,6 @@ fn signed(platform: &Platform, event: &Claimed) -> Option<String> {
 pub(super) fn jwks(platform: &Platform) -> Option<Value> {
     let signer = platform.keys.signer(KeyName::Verifier).ok()?;
     let key = signer.public_key();
-    let jwk = key.to_jwk().with_alg("ES256").with_use("sig").with_kid(&key.thumbprint());
+    let jwk = key.to_jwk().with_alg("ES256").with_use("sig").with_kid(key.thumbprint());
     Some(json!({ "keys": [jwk.to_value()] }))
 }

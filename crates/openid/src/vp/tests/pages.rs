@@ -5,7 +5,7 @@ use super::*;
 const PAGE: &str = "https://verifier.example";
 
 impl World {
-    fn from_page(
+    fn ask_as_page(
         &self,
         protocol: DcProtocol,
         data: &Value,
@@ -55,7 +55,7 @@ fn an_unsigned_request_is_the_pages_own_and_its_answer_is_for_the_origin() {
     // Both are to be ignored where they stand all the same (Appendix A.2).
     data["client_id"] = "x509_san_dns:bank.example".into();
     data["expected_origins"] = json!(["https://bank.example"]);
-    let verified = world.from_page(DcProtocol::Unsigned, &data, PAGE).unwrap();
+    let verified = world.ask_as_page(DcProtocol::Unsigned, &data, PAGE).unwrap();
     assert_eq!(verified.audience(), "origin:https://verifier.example");
     assert_eq!(verified.client_id(), "origin:https://verifier.example");
     assert!(matches!(verified.verifier(), Verifier::Page(origin) if origin == PAGE));
@@ -72,7 +72,7 @@ fn an_unsigned_request_is_the_pages_own_and_its_answer_is_for_the_origin() {
 #[test]
 fn a_signed_request_is_bound_to_the_origin_and_not_to_the_client() {
     let world = World::new();
-    let verified = world.from_page(DcProtocol::Signed, &world.signed_page(|_| {}), PAGE).unwrap();
+    let verified = world.ask_as_page(DcProtocol::Signed, &world.signed_page(|_| {}), PAGE).unwrap();
     assert_eq!(verified.client_id(), world.client_id());
     assert_eq!(verified.audience(), "origin:https://verifier.example");
     assert_eq!((verified.page(), verified.response_uri()), (Some(PAGE), PAGE));
@@ -83,7 +83,7 @@ fn a_signed_request_is_bound_to_the_origin_and_not_to_the_client() {
 fn a_signed_request_that_another_page_replays_is_refused() {
     let world = World::new();
     let good = world.signed_page(|_| {});
-    let judge = |data: &Value, origin: &str| world.from_page(DcProtocol::Signed, data, origin).map(|_| ());
+    let judge = |data: &Value, origin: &str| world.ask_as_page(DcProtocol::Signed, data, origin).map(|_| ());
     for origin in ["https://evil.example", "https://verifier.example.evil.example", "http://verifier.example"]
     {
         assert_eq!(judge(&good, origin), Err(Refusal::Origin), "{origin}");
@@ -112,7 +112,7 @@ fn a_signed_request_that_another_page_replays_is_refused() {
 fn a_request_of_the_other_channel_is_refused() {
     let world = World::new();
     let data = world.signed_page(|request| request["response_mode"] = "direct_post.jwt".into());
-    assert_eq!(world.from_page(DcProtocol::Signed, &data, PAGE).unwrap_err(), Refusal::ResponseMode);
+    assert_eq!(world.ask_as_page(DcProtocol::Signed, &data, PAGE).unwrap_err(), Refusal::ResponseMode);
     let by_link = world.judged(|request| request["response_mode"] = "dc_api.jwt".into());
     assert_eq!(by_link.unwrap_err(), Refusal::ResponseMode);
 }
@@ -120,7 +120,7 @@ fn a_request_of_the_other_channel_is_refused() {
 #[test]
 fn a_signed_request_names_its_client_and_carries_its_signature() {
     let world = World::new();
-    let judge = |data: &Value| world.from_page(DcProtocol::Signed, data, PAGE).unwrap_err();
+    let judge = |data: &Value| world.ask_as_page(DcProtocol::Signed, data, PAGE).unwrap_err();
     let without = world.signed_page(|request| drop(request.as_object_mut().unwrap().remove("client_id")));
     assert_eq!(judge(&without), Refusal::ForeignClient);
     let origin = world.signed_page(|request| request["client_id"] = "origin:https://verifier.example".into());
@@ -146,8 +146,9 @@ fn of_several_signatures_one_by_a_trusted_client_is_enough() {
     let (payload, theirs) = one(&stranger, &claims);
     let (same, ours) = one(&world, &claims);
     assert_eq!(payload, same);
-    let judge =
-        |data: Value| world.from_page(DcProtocol::MultiSigned, &data, PAGE).map(|v| v.client_id().to_owned());
+    let judge = |data: Value| {
+        world.ask_as_page(DcProtocol::MultiSigned, &data, PAGE).map(|v| v.client_id().to_owned())
+    };
     let both = json!({ "payload": payload, "signatures": [theirs, ours] });
     assert_eq!(judge(both.clone()), Ok(world.client_id()));
     assert_eq!(judge(json!({ "request": both })), Ok(world.client_id()));

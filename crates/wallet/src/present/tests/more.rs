@@ -8,7 +8,7 @@ use super::*;
 const PAGE: &str = "https://verifier.example";
 
 impl Stage {
-    fn from_page(
+    fn ask_as_page(
         &mut self,
         protocol: DcProtocol,
         data: &serde_json::Value,
@@ -57,7 +57,7 @@ fn a_page_gets_its_answer_back_bound_to_its_origin_and_nothing_is_sent() {
             (DcProtocol::Unsigned, serde_json::to_value(&object).unwrap())
         };
         let before = stage.world.asked("");
-        let asked = stage.from_page(protocol, &data, PAGE).unwrap();
+        let asked = stage.ask_as_page(protocol, &data, PAGE).unwrap();
         let requester = &asked.consent().requester;
         let name = if signed { "예시 기관" } else { PAGE };
         assert_eq!((requester.name.as_str(), requester.verified), (name, true));
@@ -78,7 +78,7 @@ fn a_page_gets_its_answer_back_bound_to_its_origin_and_nothing_is_sent() {
 fn another_page_that_replays_a_signed_request_gets_nothing() {
     let mut stage = Stage::new();
     let data = json!({ "request": stage.verifier.sign(&stage.page_object(true)) });
-    let elsewhere = stage.from_page(DcProtocol::Signed, &data, "https://evil.example");
+    let elsewhere = stage.ask_as_page(DcProtocol::Signed, &data, "https://evil.example");
     assert_eq!(elsewhere.unwrap_err().code(), "request_origin");
     // Sent by a link it is no request either, and one for a link is none of a page.
     let text = data["request"].as_str().unwrap().to_owned();
@@ -86,7 +86,7 @@ fn another_page_that_replays_a_signed_request_gets_nothing() {
     assert_eq!(stage.ask().unwrap_err().code(), "request_response_uri");
     let object = stage.verifier.object(query(&["name"]));
     let data = json!({ "request": stage.verifier.sign(&object) });
-    assert_eq!(stage.from_page(DcProtocol::Signed, &data, PAGE).unwrap_err().code(), "request_origin");
+    assert_eq!(stage.ask_as_page(DcProtocol::Signed, &data, PAGE).unwrap_err().code(), "request_origin");
     assert_eq!(stage.unused(), 3);
 }
 
@@ -94,7 +94,7 @@ fn another_page_that_replays_a_signed_request_gets_nothing() {
 fn a_page_is_told_of_a_no_by_the_browser() {
     let mut stage = Stage::new();
     let data = serde_json::to_value(stage.page_object(false)).unwrap();
-    let asked = stage.from_page(DcProtocol::Unsigned, &data, PAGE).unwrap();
+    let asked = stage.ask_as_page(DcProtocol::Unsigned, &data, PAGE).unwrap();
     let before = stage.world.asked("");
     run(stage.wallet.decline(&asked)).unwrap();
     assert_eq!(asked.declined(), json!({ "error": "access_denied" }));
@@ -107,7 +107,7 @@ fn a_login_never_comes_from_a_page() {
     let mut object = stage.page_object(true);
     object.dcql_query = Some(query(&["link_id"]));
     let data = json!({ "request": stage.verifier.sign(&object) });
-    assert_eq!(stage.from_page(DcProtocol::Signed, &data, PAGE).unwrap_err().code(), "claim_reserved");
+    assert_eq!(stage.ask_as_page(DcProtocol::Signed, &data, PAGE).unwrap_err().code(), "claim_reserved");
 }
 
 #[test]
