@@ -17,6 +17,7 @@ mod fault;
 mod http;
 mod lock;
 mod shell;
+mod sign_in;
 mod storage;
 
 pub use driver::Phone;
