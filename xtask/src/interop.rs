@@ -4,6 +4,7 @@ mod hr;
 mod ledger;
 mod ledger_bft;
 mod mdoc;
+mod protocols;
 mod status;
 mod uniffi;
 
@@ -77,6 +78,12 @@ const JUDGES: &[Judge] = &[
         name: "mdoc",
         what: "npm @auth0/mdl and PyPI pymdoccbor read our mobile documents, and we read theirs",
         run: mdoc::run,
+        ready: always,
+    },
+    Judge {
+        name: "protocols",
+        what: "npm @openid4vc/* as wallets of other makers, the whole way right and each step wrong",
+        run: protocols::run,
         ready: always,
     },
     Judge {
