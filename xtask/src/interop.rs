@@ -83,13 +83,15 @@ const JUDGES: &[Judge] = &[
     },
     Judge {
         name: "protocols",
-        what: "npm @openid4vc/* and dcql as verifier, issuer's client and wallet, good and bad; Chromium's virtual wallet answers a page",
+        what: "npm @openid4vc/* and dcql as wallets, as verifier and as issuer's client, right and each step wrong; Chromium's virtual wallet answers a page",
         run: protocols::run,
+        ready: always,
     },
     Judge {
         name: "examples",
         what: "the relying parties in curl, Rust, Node and Java get a verified result, by poll and by webhook",
         run: examples::run,
+        ready: always,
     },
     Judge {
         name: "status",

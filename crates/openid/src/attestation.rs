@@ -43,7 +43,9 @@ pub struct Claims {
     /// The wallet provider, where the attestation names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iss: Option<String>,
-    /// The `client_id`: one value for all wallets of a kind (OpenID4VCI §15.4.4).
+    /// The `client_id`: one value for all wallets of a kind (OpenID4VCI §15.4.4). An absent one reads as empty, and is
+    /// refused as such.
+    #[serde(default)]
     pub sub: String,
     /// Issued at, seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -169,7 +171,7 @@ pub enum Refusal {
     /// An attestation without proof of possession.
     #[error("the proof of possession is missing")]
     PopMissing,
-    /// The attestation is not a JWT with the required claims (`sub`, `exp`, `cnf`).
+    /// The attestation is not a JWT with the required claims (`exp`, `cnf`).
     #[error("the client attestation is malformed")]
     Malformed,
     /// The attestation has another `typ` or `alg`.
@@ -187,7 +189,10 @@ pub enum Refusal {
     /// Older than the server accepts.
     #[error("the client attestation is not fresh enough")]
     Stale,
-    /// `sub` is empty or another than the request's `client_id`.
+    /// `sub` is missing or empty.
+    #[error("the client attestation has no sub")]
+    NoSubject,
+    /// `sub` is another than the request's `client_id`.
     #[error("the client attestation is for another client_id")]
     ForeignClient,
     /// The proof of possession is not a JWT of the right type with the required claims.
@@ -301,7 +306,10 @@ pub fn verify(
     {
         return Err(Refusal::Stale);
     }
-    if claims.sub.is_empty() || expected.client_id.is_some_and(|id| id != claims.sub) {
+    if claims.sub.is_empty() {
+        return Err(Refusal::NoSubject);
+    }
+    if expected.client_id.is_some_and(|id| id != claims.sub) {
         return Err(Refusal::ForeignClient);
     }
     let key = PublicKey::from_jwk(&claims.cnf.jwk).map_err(|_| Refusal::Malformed)?;

@@ -1,12 +1,13 @@
 //! OpenID for Verifiable Credential Issuance 1.0: from the offer to the notification.
 //!
-//! Issuer: [`CredentialOffer`] → [`crate::token::TokenRequest`] → [`CredentialRequest::parse`] →
-//! [`CredentialRequest::resolve`] → [`proof::verify`] → [`CredentialResponse`].
+//! Issuer: [`CredentialOffer`] → ([`authorize::IssuanceRequest`] →) [`crate::token::TokenRequest`] →
+//! [`CredentialRequest::parse`] → [`CredentialRequest::resolve`] → [`proof::verify`] → [`CredentialResponse`].
 //!
 //! Holder: [`OfferLink::parse`] → [`holder::Plan`] → [`holder::Authorized`] → [`CredentialResponse::read`]. Each stage
 //! is a type of its own, so that a credential can't be asked for with a token of another offer, or a transaction code
 //! be forgotten.
 
+pub mod authorize;
 mod credential;
 pub mod holder;
 mod notification;

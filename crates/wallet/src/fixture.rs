@@ -14,7 +14,10 @@ use openid::attestation::KeyHint;
 use openid::error::Scheme;
 use openid::form::Form;
 use openid::token::{TokenRequest, TokenResponse};
-use openid::vci::{CredentialOffer, CredentialRequest, CredentialResponse, OfferLink, proof};
+use openid::vci::{
+    CredentialOffer, CredentialRequest, CredentialResponse, DeferredRequest, OfferLink, ResponseEncryption,
+    proof,
+};
 use openid::vp::{ClientId, ClientMetadata, RequestObject, Signing};
 use openid::{Code, OAuthError, dpop};
 use serde_json::{Value, json};
@@ -265,6 +268,14 @@ pub(crate) struct FakeIssuer {
     /// Keys whose copies were put off.
     pub(crate) waiting: Vec<keys::PublicKey>,
     pub(crate) code_used_by: Option<String>,
+    /// Whether its holder has to sign in.
+    pub(crate) sign_in: bool,
+    /// Whether it demands wallet attestations.
+    pub(crate) attested: bool,
+    /// Whether it demands encryption both ways.
+    pub(crate) encryption: Option<SecretKey>,
+    /// The pushed request.
+    pub(crate) pushed: Option<openid::vci::authorize::IssuanceRequest>,
 }
 
 impl FakeIssuer {
@@ -284,7 +295,16 @@ impl FakeIssuer {
             now: NOW,
             waiting: Vec::new(),
             code_used_by: None,
+            sign_in: false,
+            attested: false,
+            encryption: None,
+            pushed: None,
         }
+    }
+
+    /// Where the browser is sent back to once its holder agreed.
+    pub(crate) fn agree(&self) -> String {
+        self.pushed.as_ref().unwrap().success("code-1", ISS)
     }
 
     pub(crate) fn shared(self) -> Rc<RefCell<FakeIssuer>> {
@@ -296,10 +316,14 @@ impl FakeIssuer {
         if self.tx_code.is_some() {
             grant["tx_code"] = json!({ "length": 4 });
         }
+        let grants = match self.sign_in {
+            true => json!({ "authorization_code": { "issuer_state": "state-1" } }),
+            false => json!({ "urn:ietf:params:oauth:grant-type:pre-authorized_code": grant }),
+        };
         let offer = json!({
             "credential_issuer": ISS,
             "credential_configuration_ids": ["badge"],
-            "grants": { "urn:ietf:params:oauth:grant-type:pre-authorized_code": grant },
+            "grants": grants,
         });
         OfferLink::ByValue(CredentialOffer::parse(offer.to_string().as_bytes()).unwrap()).to_link()
     }
@@ -313,8 +337,15 @@ impl FakeIssuer {
                 &json!({
                     "issuer": ISS,
                     "token_endpoint": format!("{ISS}/token"),
-                    "response_types_supported": [],
-                    "grant_types_supported": ["urn:ietf:params:oauth:grant-type:pre-authorized_code"],
+                    "authorization_endpoint": format!("{ISS}/authorize"),
+                    "pushed_authorization_request_endpoint": format!("{ISS}/par"),
+                    "response_types_supported": ["code"],
+                    "code_challenge_methods_supported": ["S256"],
+                    "authorization_response_iss_parameter_supported": true,
+                    "token_endpoint_auth_methods_supported":
+                        [if self.attested { "attest_jwt_client_auth" } else { "none" }],
+                    "grant_types_supported":
+                        ["urn:ietf:params:oauth:grant-type:pre-authorized_code", "authorization_code"],
                     "dpop_signing_alg_values_supported": ["ES256"],
                     "pre-authorized_grant_anonymous_access_supported": true,
                 }),
@@ -327,6 +358,7 @@ impl FakeIssuer {
                     "claims": [{ "path": ["link_id"], "only_for": "login-provider" }],
                 }),
             ),
+            (Method::Post, "/par") => self.push(request),
             (Method::Post, "/token") => self.token(request),
             (Method::Post, "/nonce") => json_answer(200, &json!({ "c_nonce": "fresh" })),
             (Method::Post, "/credential" | "/deferred") => self.credential(request, &path),
@@ -353,10 +385,21 @@ impl FakeIssuer {
                 "credential_configurations_supported": { "badge": {
                     "format": "dc+sd-jwt",
                     "vct": VCT,
+                    "scope": "badge-scope",
                     "proof_types_supported": { "jwt": { "proof_signing_alg_values_supported": ["ES256"] } },
                 } },
             }),
         )?;
+        if let Some(key) = &self.encryption {
+            let mut document: Value = serde_json::from_slice(&answer.body).unwrap();
+            let jwk = key.public_key().to_jwk().with_kid("issuer-1").with_alg("ECDH-ES");
+            let encs = ["A256GCM"];
+            document["credential_request_encryption"] = json!({ "jwks": { "keys": [jwk] }, "enc_values_supported": encs, "encryption_required": true });
+            document["credential_response_encryption"] = json!({
+                "alg_values_supported": ["ECDH-ES"], "enc_values_supported": encs, "encryption_required": true
+            });
+            answer.body = document.to_string().into_bytes();
+        }
         if self.fault == Fault::Oversized {
             answer.body.resize(2 << 20, b' ');
         }
@@ -380,25 +423,49 @@ impl FakeIssuer {
         Ok(proof.jkt().to_owned())
     }
 
+    fn push(&mut self, request: &Request) -> Answer {
+        let form = Form::parse(&request.body).unwrap();
+        let known = |id: &str| id == "badge";
+        let scope = |value: &str| (value == "badge-scope").then(|| "badge".to_owned());
+        let offered = openid::vci::authorize::Offered { issuer: ISS, configuration: &known, scope: &scope };
+        assert_eq!(form.get("issuer_state"), Some("state-1"));
+        let parsed = openid::vci::authorize::IssuanceRequest::parse(&form, None, None, &offered);
+        self.pushed = Some(parsed.expect("the wallet's request holds"));
+        json_answer(201, &json!({ "request_uri": "urn:ietf:params:oauth:request_uri:1", "expires_in": 60 }))
+    }
+
     fn token(&mut self, request: &Request) -> Answer {
         let jkt = match self.proof(request, None) {
             Ok(jkt) => jkt,
             Err(refused) => return refused,
         };
         let form = Form::parse(&request.body).unwrap();
-        let TokenRequest::PreAuthorizedCode(grant) = TokenRequest::parse(&form).unwrap() else {
-            panic!("grant")
-        };
-        if grant.tx_code.as_deref() != self.tx_code
-            || self.code_used_by.as_ref().is_some_and(|used| *used != jkt)
-        {
-            return error_answer(400, Code::InvalidGrant);
+        let used_by_another = self.code_used_by.as_ref().is_some_and(|used| *used != jkt);
+        match TokenRequest::parse(&form).unwrap() {
+            TokenRequest::PreAuthorizedCode(grant) => {
+                if grant.tx_code.as_deref() != self.tx_code || used_by_another {
+                    return error_answer(400, Code::InvalidGrant);
+                }
+            }
+            TokenRequest::AuthorizationCode(grant) => {
+                let pushed = self.pushed.take().expect("a request was pushed");
+                if grant.code != "code-1" || self.code_used_by.is_some() {
+                    return error_answer(400, Code::InvalidGrant);
+                }
+                pushed.redeem(&grant, grant.client_id.as_deref(), &jkt).expect("the wallet's request holds");
+            }
+            TokenRequest::Refresh(grant) => {
+                if grant.refresh_token != "refresh-1" || used_by_another {
+                    return error_answer(400, Code::InvalidGrant);
+                }
+            }
         }
         self.code_used_by = Some(jkt);
         if std::mem::take(&mut self.lose_token) {
             return Err(HttpError::AnswerLost);
         }
-        let token = TokenResponse::new("access".to_owned(), Scheme::Dpop, 300);
+        let mut token = TokenResponse::new("access".to_owned(), Scheme::Dpop, 300);
+        token.refresh_token = self.sign_in.then(|| "refresh-1".to_owned());
         json_answer(200, &serde_json::to_value(token).unwrap())
     }
 
@@ -409,20 +476,27 @@ impl FakeIssuer {
             return refused;
         }
         if path == "/deferred" {
-            let body: Value = serde_json::from_slice(&request.body).unwrap();
-            assert_eq!(body["transaction_id"], "t-1");
+            let asked = match &self.encryption {
+                Some(key) => DeferredRequest::parse_encrypted(&request.body, key).unwrap(),
+                None => DeferredRequest::parse(&request.body).unwrap(),
+            };
+            assert_eq!(asked.transaction_id, "t-1");
             let keys = std::mem::take(&mut self.waiting);
-            return self.issue(&keys);
+            return self.issue(&keys, asked.response_encryption.as_ref());
         }
         if self.stale_nonces > 0 {
             self.stale_nonces -= 1;
             return error_answer(400, Code::InvalidNonce);
         }
-        let parsed = CredentialRequest::parse(&request.body).unwrap();
+        let parsed = match &self.encryption {
+            Some(key) => CredentialRequest::parse_encrypted(&request.body, key).unwrap(),
+            None => CredentialRequest::parse(&request.body).unwrap(),
+        };
+        let encryption = parsed.response_encryption.as_ref();
         let expected = proof::Expected {
             issuer: ISS,
             nonce: &|nonce| nonce == "fresh",
-            client_id: None,
+            client_id: self.sign_in.then_some("mapae-wallet"),
             max_keys: 64,
             attesters: None::<&dyn Fn(&KeyHint) -> Option<keys::PublicKey>>,
             attestation_required: None,
@@ -432,12 +506,12 @@ impl FakeIssuer {
         if self.deferred {
             self.waiting = keys.keys().to_vec();
             let later = CredentialResponse::Deferred { transaction_id: "t-1".to_owned(), interval: 60 };
-            return Ok(Response { status: 202, headers: vec![], body: later.to_json() });
+            return Ok(Response { status: 202, headers: vec![], body: sealed(&later, encryption) });
         }
-        self.issue(keys.keys())
+        self.issue(keys.keys(), encryption)
     }
 
-    fn issue(&mut self, keys: &[keys::PublicKey]) -> Answer {
+    fn issue(&mut self, keys: &[keys::PublicKey], encryption: Option<&ResponseEncryption>) -> Answer {
         let mut credentials: Vec<String> =
             keys.iter().enumerate().map(|(at, key)| self.copy(key, at as u64)).collect();
         if self.fault == Fault::TooMany {
@@ -448,7 +522,7 @@ impl FakeIssuer {
             return Err(HttpError::AnswerLost);
         }
         let answer = CredentialResponse::Issued { credentials, notification_id: Some("n-1".to_owned()) };
-        Ok(Response { status: 200, headers: vec![], body: answer.to_json() })
+        Ok(Response { status: 200, headers: vec![], body: sealed(&answer, encryption) })
     }
 
     fn copy(&self, holder: &keys::PublicKey, index: u64) -> String {
@@ -482,6 +556,11 @@ impl FakeIssuer {
         let body = keys::encoding::b64url_encode(body.to_string().as_bytes());
         format!("{head}.{body}.{signature}~{rest}")
     }
+}
+
+/// A response as its request wants it.
+fn sealed(response: &CredentialResponse, encryption: Option<&ResponseEncryption>) -> Vec<u8> {
+    encryption.map_or_else(|| response.to_json(), |wish| response.to_jwe(wish).unwrap().into_bytes())
 }
 
 /// A standard verifier's request.

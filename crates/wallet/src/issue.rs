@@ -16,6 +16,7 @@ mod error;
 mod flow;
 mod renewal;
 mod sending;
+mod sign_in;
 mod type_info;
 
 use credential::path::ClaimPath;
@@ -126,6 +127,12 @@ pub struct Issuing {
     /// What of the offer is stored.
     #[serde(default)]
     pub(crate) stored: Vec<StoredTarget>,
+    /// The sign-in that the offer needs, once it was begun.
+    #[serde(default)]
+    pub(crate) sign_in: Option<sign_in::SigningIn>,
+    /// By which name the token was got; key proofs repeat it.
+    #[serde(default)]
+    pub(crate) client_id: Option<String>,
 }
 
 /// A key and its public half.

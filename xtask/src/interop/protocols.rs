@@ -1,23 +1,29 @@
 //! Wallets and verifiers that others wrote, against the running server and against the phone in the terminal.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Demo;
 use crate::process::{self, Outcome};
 use crate::tools;
 
-/// The scripts of `interop/protocols`, each run against a demo of its own with so many applicants for stock wallets.
-const SCRIPTS: &[(&str, u32)] = &[("presenting.mjs", 6)];
+/// A script of `interop/protocols`, run against a demo of its own.
+struct Script {
+    file: &'static str,
+    /// Applicants brought up to their invitation, for stock wallets.
+    applicants: u32,
+}
+
+const SCRIPTS: &[Script] =
+    &[Script { file: "issuing.mjs", applicants: 8 }, Script { file: "presenting.mjs", applicants: 6 }];
 
 pub(super) fn run(mapae: &Path) -> Outcome {
     let chromium = tools::program(
         &["chromium", "chromium-browser", "google-chrome"],
         "install Chromium (Debian: apt-get install chromium)",
     )?;
-    tools::program(&["openssl"], "install OpenSSL (Debian: apt-get install openssl)")?;
-    let folder = tools::node_folder()?;
-    let scripts = folder.join("protocols");
+    let nodes = tools::node_folder()?;
+    let scripts = nodes.join("protocols");
     std::fs::create_dir_all(&scripts).map_err(|error| format!("{}: {error}", scripts.display()))?;
     let source = tools::root().join("interop/protocols");
     for entry in std::fs::read_dir(&source).map_err(|error| format!("interop/protocols: {error}"))?.flatten()
@@ -25,17 +31,53 @@ pub(super) fn run(mapae: &Path) -> Outcome {
         std::fs::copy(entry.path(), scripts.join(entry.file_name()))
             .map_err(|error| format!("cannot copy {}: {error}", entry.path().display()))?;
     }
-    for (script, applicants) in SCRIPTS {
-        let demo = Demo::with_applicants(mapae, &format!("protocols-{script}"), *applicants)?;
-        process::run(
-            Command::new("node")
-                .args(["--test", "--test-concurrency=1"])
-                .arg(format!("protocols/{script}"))
-                .current_dir(&folder)
-                .env("MAPAE", mapae)
-                .env("MAPAE_DEMO", demo.path())
-                .env("CHROMIUM", &chromium),
-        )?;
+    let folder = tools::scratch("protocols")?;
+    let outcome = wallet_provider(&folder).and_then(|provider| {
+        for script in SCRIPTS {
+            judge(mapae, &nodes, &chromium, script, &provider)?;
+        }
+        Ok(())
+    });
+    let _ = std::fs::remove_dir_all(&folder);
+    outcome
+}
+
+fn judge(mapae: &Path, nodes: &Path, chromium: &Path, script: &Script, provider: &Path) -> Outcome {
+    let root = provider.join("root.pem").display().to_string();
+    let settings = [("MAPAE__ISSUANCE__WALLET_PROVIDERS", root)];
+    let demo = Demo::with_settings(mapae, &format!("protocols-{}", script.file), script.applicants, &settings)?;
+    process::run(
+        Command::new("node")
+            .args(["--test", "--test-concurrency=1"])
+            .arg(format!("protocols/{}", script.file))
+            .current_dir(nodes)
+            .env("MAPAE", mapae)
+            .env("MAPAE_DEMO", demo.path())
+            .env("CHROMIUM", chromium)
+            .env("WALLET_PROVIDER", provider),
+    )
+}
+
+/// A wallet provider of another maker: `root.pem`, and `leaf.pem` with `leaf.key` below it, made by OpenSSL.
+fn wallet_provider(folder: &Path) -> Outcome<PathBuf> {
+    let openssl = tools::program(&["openssl"], "install OpenSSL (Debian: apt-get install openssl)")?;
+    let extensions = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n\
+                      extendedKeyUsage=clientAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
+    let file = folder.join("leaf.ext");
+    std::fs::write(&file, extensions).map_err(|error| format!("{}: {error}", file.display()))?;
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256"];
+    let root = ["req", "-x509", "-days", "30", "-subj", "/CN=Example Wallet Provider Root"];
+    let ca = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"];
+    let request = ["req", "-new", "-subj", "/CN=Example Wallet Provider"];
+    let leaf = ["x509", "-req", "-days", "10", "-sha256", "-in", "leaf.csr", "-extfile", "leaf.ext"];
+    let steps: [Vec<&str>; 3] = [
+        [root.as_slice(), &key, &ca, &["-keyout", "root.key", "-out", "root.pem"]].concat(),
+        [request.as_slice(), &key, &["-keyout", "leaf.key", "-out", "leaf.csr"]].concat(),
+        [leaf.as_slice(), &["-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-out", "leaf.pem"]]
+            .concat(),
+    ];
+    for step in steps {
+        process::run(Command::new(&openssl).args(step).current_dir(folder))?;
     }
-    Ok(())
+    Ok(folder.to_owned())
 }

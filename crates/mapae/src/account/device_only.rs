@@ -2,11 +2,13 @@
 //! status, and a new PIN after an unlock.
 
 use openid::approval::Level;
+use openid::attestation;
 use openid::vci::KeyAttestation;
 use wallet::account::messages::{
     AccountState, AccountStatus, Approval, Approved, KeepSalt, KeyAttestationRequest, KeyAttested,
     MAX_ATTESTATION_JWS, MAX_ATTESTED_KEYS, MAX_SALT, NewPin, OfferRequest, Offered, PasskeyChallengeRequest,
     PasskeyOptions, PasskeyPurpose, SaltKept, ShareGiven, ShareRequest, StatusRequest,
+    WalletAttestationRequest, WalletAttested,
 };
 
 use super::device::{self, FromDevice};
@@ -17,6 +19,9 @@ use super::{offer, passkey, status, unlock};
 use crate::audit;
 use crate::operations::store::{StoreError, params};
 use crate::operations::{KeyName, Platform, limits, once};
+
+/// The kind of wallet that this provider makes, below its address: the `client_id` of all of them.
+const CLIENT: &str = "/wallet";
 
 /// How the account stands.
 pub(super) async fn standing(platform: &Platform, text: &str) -> Result<AccountStatus, DeviceRefusal> {
@@ -85,6 +90,35 @@ pub(super) async fn attest_keys(platform: &Platform, text: &str) -> Result<KeyAt
         .sign(&*signer, &platform.keys.chain(KeyName::WalletAttestation))
         .map_err(|error| internal(&error))?;
     Ok(KeyAttested { key_attestation })
+}
+
+/// Vouches for this wallet towards one issuer (OpenID4VCI 1.0 Appendix E). `sub` is the same for every wallet of ours
+/// (§15.4.4), so that nothing but the key tells one from another.
+pub(super) async fn attest_wallet(platform: &Platform, text: &str) -> Result<WalletAttested, DeviceRefusal> {
+    let FromDevice { account, signed } = device::verify::<WalletAttestationRequest>(platform, text).await?;
+    DeviceRefusal::unless_usable(&account)?;
+    let key = signed.message.key;
+    let public = keys::PublicKey::from_jwk(&key).map_err(|_| DeviceRefusal::Malformed("key"))?;
+    let now_s = platform.clock.now_ms().div_euclid(1_000);
+    let provider = platform.wallet_provider();
+    let client_id = format!("{provider}{CLIENT}");
+    let claims = attestation::Claims {
+        iss: Some(provider.to_owned()),
+        sub: client_id.clone(),
+        iat: Some(now_s),
+        nbf: None,
+        exp: now_s.saturating_add(limits::WALLET_ATTESTATION_LIFE.get().div_euclid(1_000)),
+        // The bare key: a name in it would tell one wallet from another.
+        cnf: attestation::Confirmation { jwk: public.to_jwk() },
+        wallet_name: Some("마패 지갑".to_owned()),
+        wallet_link: None,
+        status: None,
+    };
+    let internal = |error: &dyn std::fmt::Display| DeviceRefusal::Internal(error.to_string());
+    let signer = platform.keys.signer(KeyName::WalletAttestation).map_err(|error| internal(&error))?;
+    let chain = platform.keys.chain(KeyName::WalletAttestation);
+    let attestation = attestation::attest(&claims, &*signer, &chain).map_err(|error| internal(&error))?;
+    Ok(WalletAttested { attestation, client_id })
 }
 
 /// A fresh offer: of the badge that was approved and not yet issued to this account, else of the next batch.

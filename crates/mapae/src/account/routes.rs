@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use wallet::account::messages::{
     AccountStatus, Activate, Activated, Answer, Approved, ChallengeGiven, Envelope, Identity, KeyAttested,
     Offered, OnboardingStatus, Otp, OtpSent, PasskeyOptions, PasskeyRegistered, PasskeyRegistration,
-    Registered, ResultKeys, ShareGiven,
+    Registered, ResultKeys, ShareGiven, WalletAttested,
 };
 
 use super::device::{credentials, from_header};
@@ -40,6 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(approvals))
         .routes(routes!(offers))
         .routes(routes!(key_attestations))
+        .routes(routes!(wallet_attestations))
         .routes(routes!(new_pin))
         .routes(routes!(result_keys))
         .merge(proof::routes())
@@ -184,6 +185,15 @@ async fn key_attestations(
     Json(body): Json<Envelope>,
 ) -> Answered<KeyAttested> {
     Ok(Json(device_only::attest_keys(&platform, &body.signed).await?))
+}
+
+/// Vouch for this wallet towards an issuer.
+#[utoipa::path(post, path = "/wallet/v1/wallet-attestations", tag = "wallet", request_body = Envelope, responses((status = 200, body = WalletAttested)))]
+async fn wallet_attestations(
+    State(platform): State<Arc<Platform>>,
+    Json(body): Json<Envelope>,
+) -> Answered<WalletAttested> {
+    Ok(Json(device_only::attest_wallet(&platform, &body.signed).await?))
 }
 
 /// Set a new PIN after two persons unlocked the account.

@@ -32,6 +32,7 @@ pub(super) fn portal_routes() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(withdraw))
         .routes(routes!(activation_code))
         .routes(routes!(wallet_offer))
+        .routes(routes!(wallet_sign_in_offer))
 }
 
 pub(super) fn console_routes() -> OpenApiRouter<Arc<Platform>> {
@@ -312,6 +313,26 @@ async fn wallet_offer(
         ends_at: offer.expires_at,
     };
     Ok((StatusCode::CREATED, Json(body)))
+}
+
+/// An offer that leads a wallet of another maker over the portal's sign-in (OpenID4VCI 1.0 §4.1.1).
+#[derive(Serialize, ToSchema)]
+struct WalletSignInOfferBody {
+    /// `openid-credential-offer://?credential_offer=…`, to be shown as a QR code.
+    link: String,
+    /// When the offer ends, epoch milliseconds.
+    ends_at: i64,
+}
+
+/// Offer the badge to a wallet that signs its holder in here, where the agency allows it; the application may still wait.
+#[utoipa::path(post, path = "/api/v1/portal/wallet-sign-in-offer", tag = "application", security(("session" = [])),
+    responses((status = 201, body = WalletSignInOfferBody)))]
+async fn wallet_sign_in_offer(
+    who: Applicant,
+    Shared(platform): Shared<Arc<Platform>>,
+) -> Result<(StatusCode, Json<WalletSignInOfferBody>), Problem> {
+    let (link, ends_at) = super::wallet_offer::offer_of_sign_in(&platform, &who.employee_id).await?;
+    Ok((StatusCode::CREATED, Json(WalletSignInOfferBody { link, ends_at })))
 }
 
 /// What waits for me in one step, oldest first.

@@ -44,7 +44,9 @@ pub(crate) use people::record_digest;
 pub use record::{Application, By, Event, events, find, of_employee};
 pub use state::{Act, Kind, State, Step};
 pub(crate) use view::{kind_key, state_words};
-pub use wallet_offer::{WalletOfferError, offer_to_other_wallet};
+pub use wallet_offer::{
+    Standing, WalletOfferError, agree_to_wallet, offer_of_sign_in, offer_to_other_wallet, right_of, standing,
+};
 
 use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;

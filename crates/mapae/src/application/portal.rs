@@ -18,7 +18,6 @@ use super::record::{self, Application};
 use super::state::{Act, Kind, State};
 use super::view::{self, Station};
 use super::wallet_offer;
-use crate::issuance::Offer;
 use crate::lifecycle::{Badge, BadgeState};
 use crate::notification::{self, Fate};
 use crate::operations::problem::Problem;
@@ -35,6 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/portal/applications/{id}/withdraw", post(withdraw_post))
         .route("/portal/activation-code", post(code_post))
         .route("/portal/wallet-offer", post(wallet_offer_post))
+        .route("/portal/wallet-sign-in", post(wallet_sign_in_post))
         .route("/install", get(install))
 }
 
@@ -55,6 +55,8 @@ struct Home {
     kind: &'static str,
     stations: Vec<Station>,
     way: Option<PhoneWay>,
+    /// Whether a wallet of another maker may sign its holder in, now or while the application waits.
+    sign_in_wallet: bool,
     badge: Option<Badge>,
     may_withdraw: bool,
     /// What those who decide say to the applicant.
@@ -119,9 +121,25 @@ async fn home(page: Page, who: Applicant, Shared(platform): Shared<Arc<Platform>
         application.as_ref().is_some_and(|application| application.state.after(Act::Withdraw).is_some());
     let csrf = who.session.csrf.clone();
     let badge = Badge::live_of_employee(&platform.store, &who.employee_id).await.map_err(told(&page))?;
-    let view =
-        Home { page, me, application, state, kind, stations, way, badge, may_withdraw, comments, csrf };
-    Ok(render(&view))
+    let sign_in_wallet = match wallet_offer::right_of(&platform, &who.employee_id).await {
+        Ok(_) => true,
+        Err(wallet_offer::WalletOfferError::Store(error)) => return Err(Fault::told(&page, error)),
+        Err(_) => false,
+    };
+    Ok(render(&Home {
+        page,
+        me,
+        application,
+        state,
+        kind,
+        stations,
+        way,
+        sign_in_wallet,
+        badge,
+        may_withdraw,
+        comments,
+        csrf,
+    }))
 }
 
 async fn phone_way(
@@ -304,8 +322,10 @@ async fn code_post(
 #[template(path = "application/wallet_offer.html")]
 struct WalletOfferPage {
     page: Page,
-    offer: Offer,
-    code: String,
+    link: String,
+    /// Where the offer asks for one.
+    code: Option<String>,
+    ends_at: i64,
     qr: String,
 }
 
@@ -317,8 +337,23 @@ async fn wallet_offer_post(
     let page = page.signed_in(Area::Portal, who.who());
     let (offer, code) =
         wallet_offer::offer_to_other_wallet(&platform, &who.employee_id).await.map_err(told(&page))?;
-    let qr = crate::pages::qr(&offer.link).map_err(|error| Fault::told(&page, Problem::internal(error)))?;
-    Ok(render(&WalletOfferPage { page, offer, code, qr }))
+    show_offer(page, offer.link, Some(code), offer.expires_at)
+}
+
+async fn wallet_sign_in_post(
+    page: Page,
+    Shared(platform): Shared<Arc<Platform>>,
+    Posted(who, _): Posted<Applicant, NoteForm>,
+) -> PageResult {
+    let page = page.signed_in(Area::Portal, who.who());
+    let (link, ends_at) =
+        wallet_offer::offer_of_sign_in(&platform, &who.employee_id).await.map_err(told(&page))?;
+    show_offer(page, link, None, ends_at)
+}
+
+fn show_offer(page: Page, link: String, code: Option<String>, ends_at: i64) -> PageResult {
+    let qr = crate::pages::qr(&link).map_err(|error| Fault::told(&page, Problem::internal(error)))?;
+    Ok(render(&WalletOfferPage { page, link, code, ends_at, qr }))
 }
 
 #[derive(Template)]

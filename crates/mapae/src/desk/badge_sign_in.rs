@@ -162,7 +162,7 @@ async fn finish(
             return Ok(response);
         }
     };
-    let mut response = staff::welcome(platform.now_ms(), Door::Console, &signed_in);
+    let mut response = staff::welcome(platform.now_ms(), Door::Console, &headers, &signed_in);
     if let Some(cookie) = staff::host_cookie(COOKIE, "", 0) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }

@@ -14,10 +14,12 @@ use credential::mdoc;
 use credential::sd_jwt::{self, StatusClaim};
 use credential::status_list::week::Week;
 use credential::types::Format;
+use http::HeaderMap;
+use keys::PublicKey;
 use keys::encoding::b64url_encode;
 use openid::dpop::{self, VerifiedProof};
 use openid::vci::proof::{self, VerifiedKeys};
-use openid::vci::{CredentialRequest, CredentialResponse, Granted};
+use openid::vci::{CredentialRequest, CredentialResponse, Granted, ResponseEncryption};
 use openid::{Code, OAuthError};
 use serde_json::{Map, Value};
 
@@ -26,12 +28,34 @@ use super::notification::NotificationId;
 use super::offer::{OfferRow, OfferState};
 use super::refusal::{Refused, internal};
 use super::token::AccessToken;
-use super::{attesters, nonce};
+use super::{attesters, deferred, encryption, nonce};
+use crate::application::Standing;
 use crate::lifecycle::{self, Badge, BadgeState, By, ChangeError, NewBadge};
 use crate::operations::server_keys::KeyName;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::{Platform, limits, once};
 use crate::{application, personnel};
+
+/// A batch that was asked for, its proofs judged.
+pub(super) struct Asked<'a> {
+    pub(super) offer_id: &'a str,
+    /// The offer that the agreement goes back to.
+    pub(super) family: &'a str,
+    pub(super) configuration: &'a str,
+    pub(super) keys: Arc<[PublicKey]>,
+    /// Of the proofs, to be consumed; of a batch that waited they were.
+    pub(super) nonces: Vec<String>,
+    /// The row of the batch that waited.
+    pub(super) deferred: Option<String>,
+    pub(super) proof: Arc<VerifiedProof>,
+}
+
+/// What became of it.
+pub(super) enum Answered {
+    Issued(CredentialResponse),
+    /// The application behind the offer is not approved yet.
+    Waits,
+}
 
 /// What is about to be issued, with everything the commit has to find unchanged.
 struct Batch {
@@ -42,7 +66,8 @@ struct Batch {
     badge: Subject,
     week: Week,
     first: i64,
-    keys: Arc<VerifiedKeys>,
+    keys: Arc<[PublicKey]>,
+    deferred: Option<String>,
 }
 
 /// Whose copies they are.
@@ -77,35 +102,56 @@ impl Subject {
     }
 }
 
+/// A response, and how its wallet wants it encrypted.
+pub(super) type Reply = (CredentialResponse, Option<ResponseEncryption>);
+
 /// Answers a credential request whose access token and DPoP proof hold.
 pub(super) async fn answer(
     platform: &Arc<Platform>,
     token: &AccessToken,
     proof: VerifiedProof,
+    headers: &HeaderMap,
     body: &[u8],
-) -> Result<CredentialResponse, Refused> {
-    let request = CredentialRequest::parse(body)?;
-    if request.response_encryption.is_some() {
-        return Err(OAuthError::new(Code::InvalidEncryptionParameters, "encryption is not offered").into());
-    }
+) -> Result<Reply, Refused> {
+    let key = encryption::key_of(platform, headers, body, Code::InvalidCredentialRequest)?;
+    let request = match key {
+        Some(key) => CredentialRequest::parse_encrypted(body, key)?,
+        None => CredentialRequest::parse(body)?,
+    };
+    encryption::judge(platform, request.response_encryption.as_ref(), key.is_some())?;
     let granted = granted(token);
     let desk = super::desk(platform).map_err(|error| internal("credential type", &error))?;
     let configuration = request.resolve(&granted, |id| desk.format(id).is_some())?;
-    let keys = Arc::new(judge_proofs(platform, desk, token.client_id.as_deref(), &request)?);
-    let proof = Arc::new(proof);
+    let keys = judge_proofs(platform, desk, token.client_id.as_deref(), &request)?;
+    let asked = Asked {
+        offer_id: &token.offer_id,
+        family: token.family(),
+        configuration,
+        keys: keys.keys().into(),
+        nonces: keys.nonces().to_vec(),
+        deferred: None,
+        proof: Arc::new(proof),
+    };
+    let response = match issue(platform, &asked).await? {
+        Answered::Issued(response) => response,
+        Answered::Waits => deferred::put_off(platform, &asked).await?,
+    };
+    Ok((response, request.response_encryption))
+}
+
+/// Issues a batch whose proofs were judged, unless its approval is still awaited.
+pub(super) async fn issue(platform: &Arc<Platform>, asked: &Asked<'_>) -> Result<Answered, Refused> {
+    let desk = super::desk(platform).map_err(|error| internal("credential type", &error))?;
     let mut tries = limits::ISSUANCE_TRIES.get();
     loop {
-        let batch = prepare(platform, desk, token, configuration, &keys).await?;
+        let Some(batch) = prepare(platform, desk, asked).await? else { return Ok(Answered::Waits) };
         let values = values(platform, &batch).await?;
         let credentials = sign(platform, desk, &batch, &values).await?;
-        let notification_id = NotificationId::of(batch.badge.id(), &batch.offer.id);
-        let notification_id = notification_id.seal(platform)?;
-        match commit(platform, batch, &proof).await {
+        let notification_id = NotificationId::of(batch.badge.id(), asked.family).seal(platform)?;
+        match commit(platform, batch, asked).await {
             Ok(()) => {
-                return Ok(CredentialResponse::Issued {
-                    credentials,
-                    notification_id: Some(notification_id),
-                });
+                let notification_id = Some(notification_id);
+                return Ok(Answered::Issued(CredentialResponse::Issued { credentials, notification_id }));
             }
             // The offer's other configuration was issued meanwhile: the badge is there now, with copies taken.
             Err(NotIssued::Behind) if tries > 1 => tries -= 1,
@@ -144,15 +190,10 @@ fn judge_proofs(
     proof::verify(request.proofs.as_ref(), &expected).map_err(|refusal| OAuthError::from(refusal).into())
 }
 
-/// Reads what the batch is for and chooses slot, week and copy numbers.
-async fn prepare(
-    platform: &Platform,
-    desk: &Desk,
-    token: &AccessToken,
-    configuration: &str,
-    keys: &Arc<VerifiedKeys>,
-) -> Result<Batch, Refused> {
-    let offer = OfferRow::find(&platform.store, &token.offer_id).await?.ok_or_else(used)?;
+/// Reads what the batch is for and chooses slot, week and copy numbers; `None` while its approval is awaited.
+async fn prepare(platform: &Platform, desk: &Desk, asked: &Asked<'_>) -> Result<Option<Batch>, Refused> {
+    let configuration = asked.configuration;
+    let offer = OfferRow::find(&platform.store, asked.offer_id).await?.ok_or_else(used)?;
     match offer.state {
         OfferState::Redeemed => {}
         OfferState::Issued if offer.is_issued(&platform.store, configuration).await? => {
@@ -165,7 +206,7 @@ async fn prepare(
     }
     let now_ms = platform.now_ms();
     let week = Week::of(now_ms.div_euclid(1000));
-    let copies = i64::try_from(keys.keys().len()).unwrap_or(i64::MAX);
+    let copies = i64::try_from(asked.keys.len()).unwrap_or(i64::MAX);
     let (badge, first) = if offer.is_renewal() || offer.state == OfferState::Issued {
         let badge_id = offer.badge_id.as_deref().ok_or_else(denied)?;
         let badge = Badge::find(&platform.store, badge_id).await?.ok_or_else(denied)?;
@@ -176,6 +217,17 @@ async fn prepare(
         let first = if badge.copy_week == week.start() { badge.copy_next } else { 0 };
         (Subject::Active(badge), first)
     } else {
+        let mut replaces = offer.replaces.clone();
+        if offer.client_id.is_some() {
+            match standing(platform, &offer).await? {
+                Standing::Approved => {}
+                Standing::Pending => return Ok(None),
+                Standing::Over => return Err(denied().into()),
+            }
+            // It may have waited long: what it replaces is what is live now.
+            let live = Badge::live_of_employee(&platform.store, &offer.employee_id).await?;
+            replaces = live.map(|badge| badge.id);
+        }
         let lost = || internal("offer", &"a redeemed offer has no slot");
         let badge = NewBadge {
             id: offer.badge_id.clone().ok_or_else(lost)?,
@@ -186,7 +238,7 @@ async fn prepare(
             credential_type: offer.credential_type.clone(),
             issuing_did: offer.issuing_did.clone().ok_or_else(lost)?,
             slot: offer.slot.ok_or_else(lost)?,
-            replaces: offer.replaces.clone(),
+            replaces,
             copy_week: week.start(),
             copies,
             issued_at: now_ms,
@@ -196,7 +248,16 @@ async fn prepare(
     };
     let format = desk.format(configuration).ok_or_else(denied)?;
     let configuration = configuration.to_owned();
-    Ok(Batch { offer, configuration, format, badge, week, first, keys: Arc::clone(keys) })
+    let (keys, deferred) = (Arc::clone(&asked.keys), asked.deferred.clone());
+    Ok(Some(Batch { offer, configuration, format, badge, week, first, keys, deferred }))
+}
+
+/// How the application behind an authorized offer stands.
+async fn standing(platform: &Platform, offer: &OfferRow) -> Result<Standing, StoreError> {
+    match &offer.application_id {
+        Some(application_id) => application::standing(&platform.store, application_id).await,
+        None => Ok(Standing::Over),
+    }
 }
 
 /// What the badge says: what personnel says of the employee now, and the badge's own number and dates.
@@ -225,7 +286,7 @@ async fn sign(
     values: &Map<String, Value>,
 ) -> Result<Vec<String>, Refused> {
     let (did, slot) = batch.badge.place();
-    let count = i64::try_from(batch.keys.keys().len()).unwrap_or(i64::MAX);
+    let count = i64::try_from(batch.keys.len()).unwrap_or(i64::MAX);
     let places: Vec<StatusClaim> =
         lifecycle::status::claims_for(platform, did, slot, batch.week, batch.first, count)
             .await?
@@ -233,7 +294,7 @@ async fn sign(
     let signer = platform.keys.signer(KeyName::Issuer).map_err(|error| internal("issuer key", &error))?;
     let badge = desk.badge();
     let (issued_at, expires_at) = batch.week.validity(badge.validity.copy_weeks);
-    let copies = batch.keys.keys().iter().zip(&places);
+    let copies = batch.keys.iter().zip(&places);
     match batch.format {
         Format::SdJwtVc => {
             let claims = badge.claims(values).map_err(|error| internal("claims", &error))?;
@@ -275,7 +336,7 @@ async fn sign(
 
 /// Why a commit did not happen.
 #[derive(Debug, thiserror::Error)]
-enum NotIssued {
+pub(super) enum NotIssued {
     #[error("the proof was used before")]
     Replayed,
     #[error("the nonce was used before")]
@@ -286,6 +347,8 @@ enum NotIssued {
     Overtaken,
     #[error("the offer's other configuration was issued first")]
     Behind,
+    #[error("the batch that waited was issued before")]
+    NotWaiting,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -297,23 +360,22 @@ impl From<NotIssued> for Refused {
             NotIssued::NonceUsed => OAuthError::from(proof::Refusal::NonceUnknown).into(),
             NotIssued::Used => used().into(),
             NotIssued::Overtaken | NotIssued::Behind => denied().into(),
+            NotIssued::NotWaiting => deferred::unknown().into(),
             NotIssued::Store(error) => error.into(),
         }
     }
 }
 
-async fn commit(platform: &Arc<Platform>, batch: Batch, proof: &Arc<VerifiedProof>) -> Result<(), NotIssued> {
-    let nonces: Option<Vec<(String, i64)>> =
-        batch.keys.nonces().iter().map(|text| nonce::consumable(platform, text)).collect();
+async fn commit(platform: &Arc<Platform>, batch: Batch, asked: &Asked<'_>) -> Result<(), NotIssued> {
     // One may have expired since it was judged.
-    let nonces = nonces.ok_or(NotIssued::NonceUsed)?;
-    let proof = Arc::clone(proof);
+    let nonces = nonce::all_consumable(platform, &asked.nonces).ok_or(NotIssued::NonceUsed)?;
+    let proof = Arc::clone(&asked.proof);
     platform.store.write(move |tx| Box::pin(async move { enter(tx, &batch, &proof, &nonces).await })).await
 }
 
-async fn enter(
+/// Consumes what a credential request may use once.
+pub(super) async fn consume(
     tx: &mut Tx,
-    batch: &Batch,
     proof: &VerifiedProof,
     nonces: &[(String, i64)],
 ) -> Result<(), NotIssued> {
@@ -325,6 +387,21 @@ async fn enter(
         if !once::consume(tx, nonce::C_NONCE, id, *expires_ms).await? {
             return Err(NotIssued::NonceUsed);
         }
+    }
+    Ok(())
+}
+
+async fn enter(
+    tx: &mut Tx,
+    batch: &Batch,
+    proof: &VerifiedProof,
+    nonces: &[(String, i64)],
+) -> Result<(), NotIssued> {
+    consume(tx, proof, nonces).await?;
+    if let Some(id) = &batch.deferred
+        && !deferred::end(tx, id, "issued").await?
+    {
+        return Err(NotIssued::NotWaiting);
     }
     let now_ms = tx.now_ms();
     let rows = tx
@@ -350,7 +427,7 @@ async fn enter(
         let behind = batch.offer.state == OfferState::Redeemed && offer.is_some_and(goes_on);
         return Err(if behind { NotIssued::Behind } else { NotIssued::Overtaken });
     }
-    let copies = i64::try_from(batch.keys.keys().len()).unwrap_or(i64::MAX);
+    let copies = i64::try_from(batch.keys.len()).unwrap_or(i64::MAX);
     match &batch.badge {
         Subject::Active(badge) => {
             if !lifecycle::take_copies(tx, badge, batch.week.start(), copies).await? {
@@ -385,7 +462,7 @@ fn used() -> OAuthError {
 }
 
 /// Final: asking again with this offer is useless.
-fn denied() -> OAuthError {
+pub(super) fn denied() -> OAuthError {
     OAuthError::new(Code::CredentialRequestDenied, "this offer no longer leads to a credential")
 }
 

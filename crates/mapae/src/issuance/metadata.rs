@@ -8,26 +8,38 @@ use openid::attestation;
 use openid::metadata::{
     AuthorizationServer, BatchIssuance, ClaimDescription, ClaimDisplay, CredentialConfiguration,
     CredentialDisplay, CredentialIssuer, CredentialMetadata, IssuerDisplay, KeyAttestationsRequired,
-    PathElement, ProofType,
+    PathElement, ProofType, RequestEncryption, ResponseEncryptionSupport,
 };
-use openid::token::{OPENID_CREDENTIAL, PRE_AUTHORIZED_CODE};
+use openid::pkce;
+use openid::token::{AUTHORIZATION_CODE, OPENID_CREDENTIAL, PRE_AUTHORIZED_CODE, REFRESH_TOKEN};
 use serde_json::{Value, json};
 
 use super::desk::Desk;
-use super::{AttestationPolicy, paths};
+use super::{AttestationPolicy, EncryptionPolicy, encryption, paths};
+use crate::operations::Platform;
 
 const ES256: &str = "ES256";
 /// The same in COSE (RFC 9053 §2.1).
 const COSE_ES256: i64 = -7;
 
 /// The credential issuer metadata.
-pub(super) fn credential_issuer(desk: &Desk, base_url: &str) -> CredentialIssuer {
+pub(super) fn credential_issuer(platform: &Platform, desk: &Desk) -> CredentialIssuer {
+    let base_url = platform.config.public.origin();
     let badge = desk.badge();
+    let required = platform.config.issuance.encryption == EncryptionPolicy::Required;
+    let responses = ResponseEncryptionSupport::ours(required);
     CredentialIssuer {
         credential_issuer: base_url.to_owned(),
         credential_endpoint: format!("{base_url}{}", paths::CREDENTIAL),
         nonce_endpoint: Some(format!("{base_url}{}", paths::NONCE)),
+        deferred_credential_endpoint: Some(format!("{base_url}{}", paths::DEFERRED)),
         notification_endpoint: Some(format!("{base_url}{}", paths::NOTIFICATION)),
+        credential_request_encryption: encryption::published(platform).map(|key| RequestEncryption {
+            jwks: keys::JwkSet { keys: vec![key] },
+            enc_values_supported: responses.enc_values_supported.clone(),
+            encryption_required: required,
+        }),
+        credential_response_encryption: Some(responses),
         batch_credential_issuance: (desk.batch_size() > 1)
             .then(|| BatchIssuance { batch_size: u32::from(desk.batch_size()) }),
         display: languages(&super::issuer_name())
@@ -113,7 +125,11 @@ fn languages(text: &Bilingual) -> impl Iterator<Item = (String, String)> {
 }
 
 /// The authorization server metadata.
-pub(super) fn authorization_server(base_url: &str, policy: AttestationPolicy) -> AuthorizationServer {
+pub(super) fn authorization_server(
+    desk: &Desk,
+    base_url: &str,
+    policy: AttestationPolicy,
+) -> AuthorizationServer {
     let algorithms = || vec![ES256.to_owned()];
     let mut methods = Vec::new();
     if policy != AttestationPolicy::Required {
@@ -125,8 +141,18 @@ pub(super) fn authorization_server(base_url: &str, policy: AttestationPolicy) ->
     }
     AuthorizationServer {
         issuer: base_url.to_owned(),
+        authorization_endpoint: Some(format!("{base_url}{}", paths::AUTHORIZE)),
+        pushed_authorization_request_endpoint: Some(format!("{base_url}{}", paths::PAR)),
+        require_pushed_authorization_requests: true,
         token_endpoint: Some(format!("{base_url}{}", paths::TOKEN)),
-        grant_types_supported: vec![PRE_AUTHORIZED_CODE.to_owned()],
+        scopes_supported: desk.configurations().map(|(id, _)| id.to_owned()).collect(),
+        response_types_supported: vec!["code".to_owned()],
+        response_modes_supported: vec!["query".to_owned()],
+        grant_types_supported: [AUTHORIZATION_CODE, PRE_AUTHORIZED_CODE, REFRESH_TOKEN]
+            .map(str::to_owned)
+            .to_vec(),
+        code_challenge_methods_supported: vec![pkce::METHOD.to_owned()],
+        authorization_response_iss_parameter_supported: true,
         token_endpoint_auth_methods_supported: methods,
         dpop_signing_alg_values_supported: algorithms(),
         authorization_details_types_supported: vec![OPENID_CREDENTIAL.to_owned()],

@@ -1,22 +1,31 @@
-//! The credential issuer: OpenID4VCI 1.0 with the pre-authorized code, transaction code, DPoP and batches.
+//! The credential issuer: OpenID4VCI 1.0 with the pre-authorized code, the authorization code, DPoP and batches.
 //!
 //! ```text
-//! application ──offer──▶ open ──token──▶ redeemed ──credential──▶ issued
-//!                          └──────────── void | superseded
+//! application ──offer──▶ open ──token──▶ redeemed ──credential──▶ issued ──refresh──▶ renewal …
+//!      │                  │ └──────────── void | superseded
+//!      └─push─sign in─agree                 └──deferred, while an approval is awaited
 //! ```
 //!
 //! An offer is the one row; codes, nonces and access tokens are sealed tokens that any replica opens. A flow costs two
 //! commits, the token's and the credential's, and no signature is made while the writer waits.
 
 mod attesters;
+mod authorize;
+mod client;
+mod code;
 mod credential;
+mod deferred;
 mod desk;
+mod encryption;
 mod metadata;
 mod nonce;
 mod notice;
 mod notification;
 mod offer;
 mod paths;
+mod pushed;
+mod redeem;
+mod refresh;
 mod refusal;
 mod routes;
 mod sweep;
@@ -28,12 +37,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use ::credential::types::Bilingual;
+use keys::x509::Certificate;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use attesters::ProvidersError;
 pub use desk::{BADGE, BADGE_MDOC, Desk, DeskError};
 pub use offer::{
-    Offer, OfferError, Order, by_value as offer_by_value, offer_for_account, offer_for_application,
-    recovery_for_account, renewal_for_account, void_offers,
+    Agreed, Offer, OfferError, Order, by_value as offer_by_value, offer_for_account, offer_for_application,
+    offer_for_client, offer_of_sign_in, recovery_for_account, renewal_for_account, void_offers,
 };
 pub use refusal::Refused;
 
@@ -55,6 +66,17 @@ pub enum AttestationPolicy {
     Required,
 }
 
+/// Whether credential requests and responses are encrypted on top of TLS (OpenID4VCI 1.0 §10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EncryptionPolicy {
+    /// A wallet chooses.
+    #[default]
+    Offered,
+    /// Both are always encrypted.
+    Required,
+}
+
 /// The `[issuance]` section of the configuration.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -62,6 +84,8 @@ pub struct Settings {
     pub badge_type: PathBuf,
     pub issuing_did: String,
     pub wallet_attestation: AttestationPolicy,
+    pub wallet_providers: PathBuf,
+    pub encryption: EncryptionPolicy,
 }
 
 impl Section for Settings {
@@ -73,7 +97,15 @@ impl Section for Settings {
         ),
         (
             "wallet_attestation",
-            "off, accepted (one that is sent must hold) or required: only wallets that a provider under the platform root vouches for.",
+            "off, accepted (one that is sent must hold) or required: only wallets that a trusted provider vouches for, as HAIP 1.0 wants it.",
+        ),
+        (
+            "wallet_providers",
+            "PEM file with the roots of other wallet providers whose word counts for their wallets and keys; empty means our own provider alone. Who writes it decides which wallets are issued to.",
+        ),
+        (
+            "encryption",
+            "offered (a wallet chooses) or required: credential requests and responses encrypted on top of TLS.",
         ),
     ];
 }
@@ -82,14 +114,29 @@ impl Section for Settings {
 #[derive(Debug, Default)]
 pub struct Local {
     desk: OnceLock<Desk>,
+    providers: OnceLock<Vec<Certificate>>,
+    request_keys: OnceLock<Vec<encryption::RequestKey>>,
+}
+
+/// What the configuration says of issuing can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuanceError {
+    /// The credential type file is missing or broken.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    /// The list of other wallet providers is.
+    #[error(transparent)]
+    Providers(#[from] ProvidersError),
 }
 
 /// Checks what the configuration says of issuing.
 ///
 /// # Errors
-/// The credential type file is missing or broken; the error names file, line and reason.
-pub fn check(config: &Config) -> Result<(), DeskError> {
-    desk::badge_type(&config.issuance, config.public.origin()).map(|_| ())
+/// The credential type file or the list of wallet providers is missing or broken; the error names file and reason.
+pub fn check(config: &Config) -> Result<(), IssuanceError> {
+    attesters::listed(&config.issuance)?;
+    desk::badge_type(&config.issuance, config.public.origin())?;
+    Ok(())
 }
 
 /// The issuer's desk, made at its first use.

@@ -30,9 +30,14 @@ pub(super) fn is_c_nonce(platform: &Platform, text: &str, now_ms: i64) -> bool {
 }
 
 /// The id under which a fresh `c_nonce` is consumed, and until when (ms).
-pub(super) fn consumable(platform: &Platform, text: &str) -> Option<(String, i64)> {
+fn consumable(platform: &Platform, text: &str) -> Option<(String, i64)> {
     let nonce: CNonce = platform.tokens.open(C_NONCE, text, platform.now_ms()).ok()?;
     Some((nonce.id, nonce.until))
+}
+
+/// The same of all nonces of a request; `None` if one is no longer fresh.
+pub(super) fn all_consumable(platform: &Platform, texts: &[String]) -> Option<Vec<(String, i64)>> {
+    texts.iter().map(|text| consumable(platform, text)).collect()
 }
 
 /// A fresh DPoP nonce.

@@ -26,6 +26,7 @@ pub(super) struct NotificationId {
 }
 
 impl NotificationId {
+    /// `offer_id` is the offer that the agreement goes back to: a token got by refreshing may tell, too.
     pub(super) fn of(badge_id: &str, offer_id: &str) -> Self {
         Self { badge_id: badge_id.to_owned(), offer_id: offer_id.to_owned() }
     }
@@ -47,7 +48,7 @@ pub(super) async fn answer(
     let unknown = || OAuthError::new(Code::InvalidNotificationId, "unknown notification_id");
     let named: NotificationId =
         platform.tokens.open(NOTIFICATION, &notification.notification_id, now_ms).map_err(|_| unknown())?;
-    if named.offer_id != token.offer_id {
+    if named.offer_id != token.family() {
         return Err(unknown().into());
     }
     let act = match notification.event {

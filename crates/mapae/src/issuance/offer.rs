@@ -4,7 +4,9 @@
 //! that the database holds nothing that could be redeemed. `open → redeemed → issued`, or `void` by a suspension or
 //! too many wrong transaction codes, or `superseded` by a newer offer to the same employee.
 
-use openid::vci::{CredentialOffer, Grants, InputMode, OfferLink, PreAuthorizedOffer, TxCode};
+use openid::vci::{
+    AuthorizationCodeOffer, CredentialOffer, Grants, InputMode, OfferLink, PreAuthorizedOffer, TxCode,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{paths, refusal};
@@ -16,6 +18,8 @@ use crate::operations::{Platform, id, limits};
 const HANDLE: &str = "credential-offer";
 /// What a sealed pre-authorized code is for.
 const CODE: &str = "pre-authorized-code";
+/// What a sealed `issuer_state` is for.
+const ISSUER_STATE: &str = "issuer-state";
 
 /// Why no offer was made.
 #[derive(Debug, thiserror::Error)]
@@ -112,13 +116,15 @@ pub(super) struct OfferRow {
     pub(super) expires_at: i64,
     /// Since when nothing more comes of it, though it led to a badge.
     pub(super) closed_at: Option<i64>,
+    /// The wallet that asked by an authorization request: its batch may wait for the approval.
+    pub(super) client_id: Option<String>,
 }
 
 /// The columns [`OfferRow::read`] reads.
 macro_rules! columns {
     () => {
         "id, kind, employee_id, application_id, reason, account_id, credential_type, configurations, tx_code_hash, \
-         tries, state, badge_id, issuing_did, slot, replaces, expires_at, closed_at"
+         tries, state, badge_id, issuing_did, slot, replaces, expires_at, closed_at, client_id"
     };
 }
 pub(super) use columns;
@@ -147,6 +153,7 @@ impl OfferRow {
             replaces: row.opt_text("replaces")?,
             expires_at: row.int("expires_at")?,
             closed_at: row.opt_int("closed_at")?,
+            client_id: row.opt_text("client_id")?,
         })
     }
 
@@ -179,6 +186,9 @@ struct NewOffer<'a> {
     badge_id: Option<&'a str>,
     tx_code: Option<&'a str>,
     dpop_jkt: Option<&'a str>,
+    client_id: Option<&'a str>,
+    /// Fewer than the issuer has.
+    configurations: Option<&'a [String]>,
     life_ms: i64,
 }
 
@@ -205,9 +215,11 @@ pub async fn offer_for_account(
         badge_id: None,
         tx_code,
         dpop_jkt: device_jkt,
+        client_id: None,
+        configurations: None,
         life_ms: limits::OFFER_LIFE.get(),
     };
-    Ok(enter(tx, platform, &new).await?)
+    Ok(offered(tx, platform, &new).await?)
 }
 
 /// Offers the badge to any standard wallet, on an approved application, with a fresh transaction code.
@@ -230,9 +242,107 @@ pub async fn offer_for_application(
         badge_id: None,
         tx_code: Some(&tx_code),
         dpop_jkt: None,
+        client_id: None,
+        configurations: None,
         life_ms: limits::OFFER_LIFE.get(),
     };
-    Ok((enter(tx, platform, &new).await?, tx_code))
+    Ok((offered(tx, platform, &new).await?, tx_code))
+}
+
+/// What a wallet asked for by an authorization request that its holder agreed to.
+#[derive(Debug, Clone)]
+pub struct Agreed {
+    /// The wallet.
+    pub client_id: String,
+    /// What it asked for.
+    pub configurations: Vec<String>,
+    /// The only key that may redeem the code, where the request named one.
+    pub dpop_jkt: Option<String>,
+}
+
+/// Offers the badge to the wallet whose request the signed-in holder agreed to; returns the offer's id.
+///
+/// The application behind it may still wait for its approval. `order.approved_at` is then the present: a suspension
+/// from now on voids the offer, and before the approval nothing is issued on it.
+pub async fn offer_for_client(
+    tx: &mut Tx,
+    platform: &Platform,
+    order: &Order,
+    agreed: &Agreed,
+) -> Result<String, OfferError> {
+    not_suspended_since(tx, order).await?;
+    let new = NewOffer {
+        kind: "wallet",
+        employee_id: &order.employee_id,
+        application_id: Some(&order.application_id),
+        reason: &order.kind,
+        account_id: None,
+        badge_id: None,
+        tx_code: None,
+        dpop_jkt: agreed.dpop_jkt.as_deref(),
+        client_id: Some(&agreed.client_id),
+        configurations: Some(&agreed.configurations),
+        life_ms: limits::AUTHORIZATION_CODE_LIFE.get(),
+    };
+    Ok(enter(tx, platform, &new).await?)
+}
+
+/// Enters the next batch of an active badge for a wallet that showed its refresh token and key: redeemed as it is made.
+pub(super) async fn renewal_by_refresh(
+    tx: &mut Tx,
+    platform: &Platform,
+    badge: &Badge,
+    jkt: &str,
+    configurations: &[String],
+) -> Result<String, StoreError> {
+    let new = NewOffer {
+        kind: "renewal",
+        employee_id: &badge.employee_id,
+        application_id: None,
+        reason: "renewal",
+        account_id: badge.account_id.as_deref(),
+        badge_id: Some(&badge.id),
+        tx_code: None,
+        dpop_jkt: Some(jkt),
+        client_id: None,
+        configurations: Some(configurations),
+        life_ms: limits::RENEWAL_OFFER_LIFE.get(),
+    };
+    let id = enter(tx, platform, &new).await?;
+    tx.execute("UPDATE issuance_offer SET state = 'redeemed' WHERE id = $1", params![&id]).await?;
+    Ok(id)
+}
+
+/// An offer that leads over the portal's sign-in: no right, only an invitation to ask for one.
+///
+/// # Errors
+/// The credential type file is broken, or the token key is missing.
+pub fn offer_of_sign_in(platform: &Platform, employee_id: &str) -> Result<(String, i64), StoreError> {
+    let expires_at = platform.now_ms().saturating_add(limits::ISSUER_STATE_LIFE.get());
+    let sealed = platform.tokens.seal(ISSUER_STATE, &For { employee_id: employee_id.to_owned() }, expires_at);
+    let issuer_state =
+        sealed.map_err(|error| StoreError::Column("issuer_state".to_owned(), error.to_string()))?;
+    let desk = super::desk(platform)
+        .map_err(|error| StoreError::Column("configurations".to_owned(), error.to_string()))?;
+    let grant = AuthorizationCodeOffer { issuer_state: Some(issuer_state), authorization_server: None };
+    let offer = CredentialOffer {
+        credential_issuer: platform.config.public.origin().to_owned(),
+        credential_configuration_ids: desk.configurations().map(|(id, _)| id.to_owned()).collect(),
+        grants: Some(Grants { pre_authorized_code: None, authorization_code: Some(grant) }),
+    };
+    Ok((OfferLink::ByValue(offer).to_link(), expires_at))
+}
+
+/// Whom an `issuer_state` of ours was made for.
+pub(super) fn open_issuer_state(platform: &Platform, text: &str, now_ms: i64) -> Option<String> {
+    platform.tokens.open::<For>(ISSUER_STATE, text, now_ms).ok().map(|made| made.employee_id)
+}
+
+/// What a sealed `issuer_state` says.
+#[derive(Serialize, Deserialize)]
+struct For {
+    #[serde(rename = "e")]
+    employee_id: String,
 }
 
 /// Offers the next batch of copies of an active badge to the account that holds it.
@@ -255,9 +365,11 @@ pub async fn renewal_for_account(
         badge_id: Some(&badge.id),
         tx_code: None,
         dpop_jkt: Some(device_jkt),
+        client_id: None,
+        configurations: None,
         life_ms: limits::RENEWAL_OFFER_LIFE.get(),
     };
-    Ok(enter(tx, platform, &new).await?)
+    Ok(offered(tx, platform, &new).await?)
 }
 
 /// Offers the badge anew to an account that moved to another device: issued, it takes the place of the old badge with
@@ -282,9 +394,11 @@ pub async fn recovery_for_account(
         badge_id: None,
         tx_code: None,
         dpop_jkt: Some(device_jkt),
+        client_id: None,
+        configurations: None,
         life_ms: limits::OFFER_LIFE.get(),
     };
-    Ok(enter(tx, platform, &new).await?)
+    Ok(offered(tx, platform, &new).await?)
 }
 
 /// Ends every offer to an employee that has not led to a credential yet, redeemed ones too: what was begun before a
@@ -315,9 +429,15 @@ async fn not_suspended_since(tx: &mut Tx, order: &Order) -> Result<(), OfferErro
     }
 }
 
-/// Enters the row. It supersedes what was offered before, but a renewal, which the old phone asks for by itself, does
-/// not touch an offer that an approved application led to.
-async fn enter(tx: &mut Tx, platform: &Platform, new: &NewOffer<'_>) -> Result<Offer, StoreError> {
+/// Enters the row and tells its address.
+async fn offered(tx: &mut Tx, platform: &Platform, new: &NewOffer<'_>) -> Result<Offer, StoreError> {
+    let id = enter(tx, platform, new).await?;
+    address(platform, id, platform.now_ms().saturating_add(new.life_ms))
+}
+
+/// Enters the row; returns its id. It supersedes what was offered before, but a renewal, which the old phone asks for by
+/// itself, does not touch an offer that an approved application led to.
+async fn enter(tx: &mut Tx, platform: &Platform, new: &NewOffer<'_>) -> Result<String, StoreError> {
     let now_ms = platform.now_ms();
     let expires_at = now_ms.saturating_add(new.life_ms);
     let id = id::new();
@@ -329,12 +449,13 @@ async fn enter(tx: &mut Tx, platform: &Platform, new: &NewOffer<'_>) -> Result<O
     .await?;
     let desk = super::desk(platform)
         .map_err(|error| StoreError::Column("configurations".to_owned(), error.to_string()))?;
-    let configurations: Vec<&str> = desk.configurations().map(|(id, _)| id).collect();
+    let all = || desk.configurations().map(|(id, _)| id.to_owned()).collect();
+    let configurations: Vec<String> = new.configurations.map_or_else(all, <[String]>::to_vec);
     let configurations = serde_json::json!(configurations).to_string();
     tx.execute(
         "INSERT INTO issuance_offer (id, kind, employee_id, application_id, reason, account_id, credential_type, \
-         configurations, tx_code_hash, tries, dpop_jkt, state, badge_id, created_at, expires_at, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, 'open', $11, $12, $13, $12)",
+         configurations, tx_code_hash, tries, dpop_jkt, state, badge_id, created_at, expires_at, changed_at, client_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, 'open', $11, $12, $13, $12, $14)",
         params![
             &id,
             new.kind,
@@ -349,10 +470,11 @@ async fn enter(tx: &mut Tx, platform: &Platform, new: &NewOffer<'_>) -> Result<O
             new.badge_id,
             now_ms,
             expires_at,
+            new.client_id,
         ],
     )
     .await?;
-    address(platform, id, expires_at)
+    Ok(id)
 }
 
 /// What a sealed handle or code names.

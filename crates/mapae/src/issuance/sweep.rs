@@ -28,7 +28,9 @@ pub(super) async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
             Box::pin(async move {
                 tx.execute(
                     "DELETE FROM issuance_offer WHERE id IN \
-                     (SELECT id FROM issuance_offer WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+                     (SELECT id FROM issuance_offer o WHERE expires_at < $1 AND NOT EXISTS \
+                      (SELECT 1 FROM issuance_grant g WHERE g.offer_id = o.id AND g.expires_at >= $1) \
+                      ORDER BY expires_at LIMIT $2)",
                     params![horizon_ms, most],
                 )
                 .await

@@ -139,6 +139,14 @@ limits! {
         TX_CODE_TRIES = 5, Count, "Wrong transaction codes until an offer is void and HR is told.";
         ISSUANCE_TOKEN_LIFE = 5 * MINUTE, Milliseconds, "An access token for the credential endpoint, good for one batch in each format.";
         ISSUANCE_TRIES = 3, Count, "Times a batch is signed anew because the badge's other format was issued at the same moment.";
+        PUSHED_REQUEST_LIFE = 5 * MINUTE, Milliseconds, "A pushed authorization request waits so long for its browser; FAPI 2.0 wants less than 10 minutes.";
+        CONSENT_LIFE = 10 * MINUTE, Milliseconds, "The page on which the holder agrees that a wallet receives the badge.";
+        AUTHORIZATION_CODE_LIFE = MINUTE, Milliseconds, "An authorization code of the issuer; FAPI 2.0 wants no more.";
+        ISSUER_STATE_LIFE = 15 * MINUTE, Milliseconds, "An offer that leads over the portal's sign-in.";
+        DEFERRED_INTERVAL = MINUTE, Milliseconds, "A wallet asks again so much later for a batch that waits for an approval.";
+        DEFERRED_LIFE = 90 * DAY, Milliseconds, "A batch that waits can be asked for so long.";
+        REFRESH_TOKEN_LIFE = 90 * DAY, Milliseconds, "A refresh token of a wallet of another maker; then the holder agrees anew.";
+        SIGNED_METADATA_LIFE = DAY, Milliseconds, "Signed metadata of the issuer is good so long.";
         C_NONCE_LIFE = 5 * MINUTE, Milliseconds, "A nonce for key proofs, good for one batch.";
         DPOP_NONCE_LIFE = 5 * MINUTE, Milliseconds, "A nonce for DPoP proofs.";
         NOTIFICATION_LIFE = 7 * DAY, Milliseconds, "A wallet may tell what became of a batch.";
@@ -166,6 +174,7 @@ limits! {
         STAFF_FAILURES_ID = 5, Count, "Wrong passwords for one id in a window, whether the id exists or not.";
         STAFF_FAILURES_SOURCE = 100, Count, "Wrong passwords from one address (IPv6: one /64) in a window.";
         STAFF_WINDOW = 15 * MINUTE, Milliseconds, "After this time failed sign-ins are forgotten.";
+        STAFF_RETURN = 10 * MINUTE, Milliseconds, "A browser remembers so long where it goes after signing in.";
         STAFF_SESSION = 10 * HOUR, Milliseconds, "A session ends after a working day, used or not.";
         STAFF_IDLE = 30 * MINUTE, Milliseconds, "A session that nobody uses ends.";
         STAFF_SEEN = MINUTE, Milliseconds, "How precisely the last use of a session is noted: not every click is a write.";
@@ -236,6 +245,7 @@ limits! {
         PIN_RESULTS_KEPT = 16, Count, "Results of instructions kept for phones whose reply was lost.";
         APPROVAL_LIFE = 2 * MINUTE, Milliseconds, "An approval waits so long for the login that it is for.";
         DEVICE_MESSAGE_LIFE = 10 * MINUTE, Milliseconds, "How long the id of a device-signed message is remembered; its own time is refused sooner.";
+        WALLET_ATTESTATION_LIFE = HOUR, Milliseconds, "A wallet attestation of the wallet provider, for one issuer.";
         KEY_ATTESTATION_LIFE = 10 * MINUTE, Milliseconds, "A key attestation of the wallet provider.";
         BATCH_WITHOUT_PIN = 30 * DAY, Milliseconds, "So long after the last right PIN copies are renewed by the device key alone.";
         UNLOCK_DIGITS = 8, Count, "Digits of an unlock code.";

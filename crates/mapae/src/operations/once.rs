@@ -20,6 +20,12 @@ pub async fn consume(tx: &mut Tx, purpose: &str, id: &str, expires_ms: i64) -> R
     Ok(rows == 1)
 }
 
+/// Whether `id` was used for `purpose`, for an answer in words. It decides nothing: [`consume`] does.
+pub async fn is_consumed(store: &Store, purpose: &str, id: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT expires_at FROM once WHERE purpose = $1 AND id = $2";
+    Ok(store.fetch_optional(sql, params![purpose, id]).await?.is_some())
+}
+
 /// Removes marks whose token has expired; returns how many. The server runs it every [`limits::ONCE_SWEEP`].
 pub async fn sweep(store: &Store, now_ms: i64) -> Result<u64, StoreError> {
     store

@@ -107,10 +107,12 @@ pub enum SecretName {
     AuditCheckpoint,
     /// The secp256k1 key that anchors on the ledger.
     LedgerAnchorer,
+    /// The seed of the key that wallets encrypt their credential requests to.
+    CredentialRequest,
 }
 
 impl SecretName {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Data,
         Self::Token,
         Self::Index,
@@ -119,6 +121,7 @@ impl SecretName {
         Self::StatusPermutation,
         Self::AuditCheckpoint,
         Self::LedgerAnchorer,
+        Self::CredentialRequest,
     ];
 
     /// The name in the table.
@@ -132,6 +135,7 @@ impl SecretName {
             Self::StatusPermutation => "status-permutation",
             Self::AuditCheckpoint => "audit-checkpoint",
             Self::LedgerAnchorer => "ledger-anchorer",
+            Self::CredentialRequest => "credential-request",
         }
     }
 }
@@ -310,6 +314,11 @@ impl ServerKeys {
     pub fn secret_by_id(&self, name: SecretName, id: u32) -> Option<&Secret> {
         let secrets = self.secrets.get(&name)?;
         std::iter::once(&secrets.active).chain(&secrets.older).find(|secret| secret.id == id)
+    }
+
+    /// Every secret of this name, the active one first.
+    pub fn every_secret(&self, name: SecretName) -> impl Iterator<Item = &Secret> {
+        self.secrets.get(&name).into_iter().flat_map(|kept| std::iter::once(&kept.active).chain(&kept.older))
     }
 
     /// The ring of a sealing secret as it was when the keys were opened.

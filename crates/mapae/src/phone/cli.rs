@@ -17,6 +17,7 @@ use super::driver::{Phone, read_pin};
 use super::fault::PhoneError;
 use super::http::HttpClient;
 use super::lock::{Unlock, VAULT_FOLDER};
+use super::sign_in::Return;
 use crate::operations::Language;
 use crate::operations::language;
 
@@ -102,6 +103,13 @@ enum Command {
         /// Only say what the offer holds.
         #[arg(long)]
         look: bool,
+        /// Where a browser of your own comes back to, if the offer needs a sign-in: the address to open is told, and
+        /// nothing is waited for.
+        #[arg(long, value_name = "URI")]
+        redirect_uri: Option<String>,
+        /// The address that this browser was sent back to.
+        #[arg(long, value_name = "URL", conflicts_with_all = ["offer", "look", "redirect_uri"])]
+        signed_in: Option<String>,
     },
     /// Every step of the enrolment, from the link to the badge; goes on where it stopped.
     Enrol {
@@ -374,9 +382,13 @@ impl Terminal {
                 self.phone.set_new_pin(&code, &pin).await?;
                 Ok(describe::done(language, "pin_unlock", json!({})))
             }
-            Command::Receive { offer, code, copies, format, look } => {
+            Command::Receive { signed_in: Some(address), .. } => {
+                let received = self.phone.signed_in(&address).await?;
+                Ok(describe::received(language, self.phone.wallet(), &received))
+            }
+            Command::Receive { offer, code, copies, format, look, redirect_uri, signed_in: None } => {
                 let options = issue::Options { tx_code: code.as_deref(), copies, format };
-                self.receive(offer.as_deref(), options, look).await
+                self.receive(offer.as_deref(), options, look, redirect_uri.as_deref()).await
             }
             Command::Enrol { link, code, name, rrn, otp, pin } => {
                 self.enrol(
@@ -458,6 +470,7 @@ impl Terminal {
         offer: Option<&str>,
         options: issue::Options<'_>,
         look: bool,
+        redirect_uri: Option<&str>,
     ) -> Result<Said, PhoneError> {
         if let (true, Some(link)) = (look, offer) {
             return Ok(describe::offer(
@@ -471,9 +484,22 @@ impl Terminal {
                 let options = issue::Options { tx_code: Some(&code), ..options };
                 self.phone.receive_with(offer, options).await?
             }
+            Err(PhoneError::Issue(issue::IssueError::SignInNeeded)) => match redirect_uri {
+                Some(redirect_uri) => return Ok(describe::sign_in(self.phone.sign_in(redirect_uri).await?)),
+                None => self.sign_in().await?,
+            },
             other => other?,
         };
         Ok(describe::received(self.language, self.phone.wallet(), &received))
+    }
+
+    /// Tells the address to open and waits until the browser comes back.
+    async fn sign_in(&mut self) -> Result<issue::Received, PhoneError> {
+        let back = Return::listen().await?;
+        let url = self.phone.sign_in(back.redirect_uri()).await?;
+        eprintln!("{}\n{url}", language::text(self.language, "phone.sign_in.open"));
+        let address = back.wait(self.language).await?;
+        self.phone.signed_in(&address).await
     }
 
     /// Goes from wherever the enrolment stands to the badge. Each step says so on standard error.
@@ -513,7 +539,7 @@ impl Terminal {
             self.set_pin(pin).await?;
             self.note("pin_set");
         }
-        self.receive(None, issue::Options::default(), false).await
+        self.receive(None, issue::Options::default(), false, None).await
     }
 
     fn note(&self, step: &str) {

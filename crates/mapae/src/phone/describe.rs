@@ -42,6 +42,11 @@ pub(super) fn made(language: Language, folder: &Path) -> Said {
     Said { text: format!("{} {}", said.text, folder.display()), ..said }
 }
 
+/// Where to sign in, for a browser of one's own.
+pub(super) fn sign_in(url: String) -> Said {
+    Said { json: json!({ "step": "sign_in", "url": url }), text: url }
+}
+
 /// The one-time password is on its way.
 pub(super) fn otp_sent(language: Language, sent: &OtpSent) -> Said {
     Said {

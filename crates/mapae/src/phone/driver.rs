@@ -206,6 +206,22 @@ impl Phone {
         })
     }
 
+    /// Begins the sign-in that an offer needs; tells the address for the browser.
+    ///
+    /// # Errors
+    /// See [`wallet::issue::IssueError`].
+    pub async fn sign_in(&mut self, redirect_uri: &str) -> Result<String, PhoneError> {
+        Ok(self.wallet.sign_in(redirect_uri).await?)
+    }
+
+    /// Goes on with the address that the browser was sent back to.
+    ///
+    /// # Errors
+    /// See [`wallet::issue::IssueError`].
+    pub async fn signed_in(&mut self, address: &str) -> Result<Received, PhoneError> {
+        Ok(self.wallet.signed_in(address).await?)
+    }
+
     /// Every credential held; with `check` each is verified as a verifier would, its status list asked.
     ///
     /// # Errors

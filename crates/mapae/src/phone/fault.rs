@@ -71,6 +71,9 @@ pub enum PhoneError {
     /// Nothing is held.
     #[error("this wallet holds no credential yet")]
     Nothing,
+    /// The browser did not come back in time.
+    #[error("the browser did not come back")]
+    SignInTimeout,
     /// The HTTP client can't be made.
     #[error("the HTTP client can't be made: {0}")]
     Client(#[from] reqwest::Error),
@@ -111,6 +114,7 @@ impl PhoneError {
             PhoneError::NotALogin => "not_a_login",
             PhoneError::DoesNotHold(code) => code,
             PhoneError::Nothing => "nothing_held",
+            PhoneError::SignInTimeout => "sign_in_timeout",
             PhoneError::Client(_) => "http_client",
         }
     }

@@ -18,6 +18,7 @@ mod http;
 mod lock;
 mod page;
 mod shell;
+mod sign_in;
 mod storage;
 
 pub use driver::Phone;

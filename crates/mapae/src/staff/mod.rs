@@ -35,7 +35,7 @@ pub use duty::{Duty, Held};
 pub(crate) use extract::actor_for_tests;
 pub(crate) use extract::cookie;
 pub use extract::{Actor, Applicant, Denied, Posted, Source, duties_of};
-pub(crate) use pages::{host_cookie, welcome};
+pub(crate) use pages::{door_and_back, host_cookie, welcome};
 pub use password::{Attempt, BadPassword, HashingFailed, Password};
 pub use second_factor::{Policy, ResetError, has_codes, reset as reset_codes};
 pub(crate) use session::badge_stopped;

@@ -15,12 +15,18 @@ use super::extract::{Actor, Applicant, Posted, Source, cookie};
 use super::password::Attempt;
 use super::second_pages;
 use super::session::{self, Door, SignInError, SignedIn};
-use crate::operations::Platform;
 use crate::operations::problem::Problem;
+use crate::operations::{Platform, limits};
 use crate::pages::{Fault, Page, PageResult, render_with};
 
 /// The cookie that binds a sign-in form to the browser it was shown in, before there is a session.
 const FORM_COOKIE: &str = "__Host-mapae-form";
+/// The cookie that says where a browser goes after signing in.
+const RETURN_COOKIE: &str = "__Host-mapae-return";
+/// What such an address begins with: a wallet's request for a badge.
+const RETURN_TO: &str = "/issuance/authorize?";
+/// Longest such address, in bytes; browsers keep 4,096 of a cookie.
+const MAX_RETURN: usize = 3_800;
 
 pub(super) fn portal_routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
@@ -74,11 +80,33 @@ pub(super) fn is_bound(headers: &HeaderMap, csrf: &str) -> bool {
         .is_some_and(|cookie| !cookie.is_empty() && keys::mac::eq(cookie.as_bytes(), csrf.as_bytes()))
 }
 
-/// Lets somebody in: the session's cookie, and the way home.
-pub(crate) fn welcome(now_ms: i64, door: Door, signed_in: &SignedIn) -> Response {
-    let mut response = Redirect::to(door.home()).into_response();
+/// Sends somebody to the door who comes back to `path` of this listener once they are in.
+pub(crate) fn door_and_back(door: Door, path: &str) -> Response {
+    let mut response = Redirect::to(door.sign_in()).into_response();
+    let age = limits::STAFF_RETURN.get() / 1_000;
+    if leads_back(path)
+        && let Some(cookie) = host_cookie(RETURN_COOKIE, path, age)
+    {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// The addresses that a sign-in may lead back to: a planted cookie leads nowhere else.
+fn leads_back(path: &str) -> bool {
+    path.starts_with(RETURN_TO)
+        && path.len() <= MAX_RETURN
+        && path.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%+=&?/*".contains(&b))
+}
+
+/// Lets somebody in: the session's cookie, and the way home or back to where they came from.
+pub(crate) fn welcome(now_ms: i64, door: Door, headers: &HeaderMap, signed_in: &SignedIn) -> Response {
+    let back = cookie(headers, RETURN_COOKIE).filter(|path| door == Door::Portal && leads_back(path));
+    let mut response = Redirect::to(back.unwrap_or(door.home())).into_response();
     let age = (signed_in.ends_at - now_ms) / 1_000;
-    let cookies = [host_cookie(door.cookie(), &signed_in.token, age), host_cookie(FORM_COOKIE, "", 0)];
+    let forgotten = back.and_then(|_| host_cookie(RETURN_COOKIE, "", 0));
+    let cookies =
+        [host_cookie(door.cookie(), &signed_in.token, age), host_cookie(FORM_COOKIE, "", 0), forgotten];
     for cookie in cookies.into_iter().flatten() {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
@@ -157,7 +185,7 @@ async fn sign_in(
     let signed_in =
         session::sign_in(platform, door, &credentials.login, credentials.password, source.0, earlier).await;
     match signed_in {
-        Ok(signed_in) => Ok(welcome(platform.clock.now_ms(), door, &signed_in)),
+        Ok(signed_in) => Ok(welcome(platform.clock.now_ms(), door, headers, &signed_in)),
         Err(SignInError::CodeNeeded { ticket }) => Ok(second_pages::ask(page, door, &ticket, None)),
         Err(SignInError::SetUpNeeded { ticket }) => {
             second_pages::set_up_at_the_door(platform, page, door, &ticket, None).await

@@ -158,7 +158,7 @@ async fn code(
     }
     let earlier = cookie(headers, door.cookie());
     match second_factor::finish(platform, door, &sent.ticket, &sent.code, source.0, earlier).await {
-        Ok(signed_in) => Ok(welcome(platform.now_ms(), door, &signed_in)),
+        Ok(signed_in) => Ok(welcome(platform.now_ms(), door, headers, &signed_in)),
         Err(error @ SignInError::CodeRefused) => Ok(ask(page, door, &sent.ticket, Some(error.into()))),
         Err(error) => refused_at_the_door(page, door, error),
     }
@@ -178,7 +178,7 @@ async fn console_set_up(
     let earlier = cookie(&headers, door.cookie());
     let first = (sent.token.as_str(), sent.code.as_str());
     match second_factor::finish_at_the_door(&platform, door, &sent.ticket, first, source.0, earlier).await {
-        Ok(signed_in) => Ok(welcome(platform.now_ms(), door, &signed_in)),
+        Ok(signed_in) => Ok(welcome(platform.now_ms(), door, &headers, &signed_in)),
         Err(error @ SignInError::CodeRefused) => {
             set_up_at_the_door(&platform, &page, door, &sent.ticket, Some(error.into())).await
         }

@@ -357,6 +357,22 @@ impl DeferredRequest {
         Ok(DeferredRequest { transaction_id: body.transaction_id, response_encryption })
     }
 
+    /// Reads an encrypted request (`application/jwt`, §10) with the key that the issuer's metadata names.
+    ///
+    /// # Errors
+    /// `invalid_encryption_parameters` if it does not decrypt, else as [`DeferredRequest::parse`].
+    pub fn parse_encrypted(body: &[u8], key: &SecretKey) -> Result<DeferredRequest, OAuthError> {
+        DeferredRequest::parse(&decrypt(body, key, json::SMALL * 2)?)
+    }
+
+    /// The encrypted body (`application/jwt`) for a key of the issuer's metadata.
+    ///
+    /// # Errors
+    /// `invalid_encryption_parameters` if the key can't be encrypted to.
+    pub fn to_jwe(&self, key: &Jwk, enc: Enc) -> Result<String, OAuthError> {
+        encrypt(key, enc, &self.to_json())
+    }
+
     /// The JSON body.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {

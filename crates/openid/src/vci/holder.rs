@@ -5,8 +5,10 @@ use super::offer::{CredentialOffer, TxCode};
 use super::proof::Proofs;
 use crate::error::Scheme;
 use crate::metadata::{AuthorizationServer, CredentialConfiguration, CredentialIssuer, MetadataError};
+use crate::pkce;
 use crate::token::{
-    AuthorizationDetail, PRE_AUTHORIZED_CODE, PreAuthorizedCodeGrant, TokenRequest, TokenResponse,
+    AUTHORIZATION_CODE, AuthorizationCodeGrant, AuthorizationDetail, PRE_AUTHORIZED_CODE,
+    PreAuthorizedCodeGrant, TokenRequest, TokenResponse,
 };
 
 /// Why an offer can't be followed.
@@ -18,9 +20,13 @@ pub enum PlanError {
     /// The offer has no pre-authorized code.
     #[error("the offer has no pre-authorized code")]
     NoPreAuthorizedCode,
-    /// The authorization server does not take pre-authorized codes, or has no token endpoint.
-    #[error("the authorization server does not take pre-authorized codes")]
+    /// The authorization server does not take the offer's grants, or lacks an endpoint for them. The authorization code
+    /// is asked for by a pushed request only (HAIP 1.0 §4).
+    #[error("the authorization server does not take the grants of the offer")]
     GrantNotOffered,
+    /// What is offered has no scope to ask for it by (HAIP 1.0 §4.3).
+    #[error("what is offered has no scope")]
+    NoScope,
     /// The authorization server is not one that the issuer names.
     #[error("the authorization server is not one of the issuer's")]
     ForeignServer,
@@ -44,14 +50,29 @@ impl From<MetadataError> for PlanError {
     }
 }
 
-/// An offer with a pre-authorized code, checked against what issuer and authorization server publish.
+/// An offer, checked against what issuer and authorization server publish.
 #[derive(Clone, Debug)]
 pub struct Plan {
     offer: CredentialOffer,
     issuer: CredentialIssuer,
     token_endpoint: String,
+    /// Where the person signs in and agrees, if the offer has no pre-authorized code.
+    sign_in: Option<SignIn>,
     server: String,
     dpop: bool,
+}
+
+/// The endpoints of the authorization code (RFC 9126, RFC 6749 §4.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// Where the request is pushed.
+    pub push_endpoint: String,
+    /// Where the browser is sent.
+    pub endpoint: String,
+    /// Whether the answer must name the server (RFC 9207 §2.4).
+    pub iss_promised: bool,
+    /// From the offer, to be sent along.
+    pub issuer_state: Option<String>,
 }
 
 impl Plan {
@@ -63,14 +84,21 @@ impl Plan {
         offer: &'a CredentialOffer,
         issuer: &'a CredentialIssuer,
     ) -> Result<&'a str, PlanError> {
-        let grant = offer.grants.as_ref().and_then(|grants| grants.pre_authorized_code.as_ref());
-        Ok(issuer.authorization_server(grant.and_then(|grant| grant.authorization_server.as_deref()))?)
+        let grants = offer.grants.as_ref();
+        let hint = match grants.and_then(|grants| grants.pre_authorized_code.as_ref()) {
+            Some(grant) => grant.authorization_server.as_deref(),
+            None => grants
+                .and_then(|grants| grants.authorization_code.as_ref())
+                .and_then(|grant| grant.authorization_server.as_deref()),
+        };
+        Ok(issuer.authorization_server(hint)?)
     }
 
-    /// Joins the three documents.
+    /// Joins the three documents. A pre-authorized code is preferred; an offer without grants means the authorization
+    /// code (§4.1.1).
     ///
     /// # Errors
-    /// They do not belong together, or the offer holds nothing that can be got by pre-authorized code.
+    /// They do not belong together, or the offer holds nothing that can be got by the grants that both know.
     pub fn new(
         offer: CredentialOffer,
         issuer: CredentialIssuer,
@@ -79,18 +107,25 @@ impl Plan {
         if offer.credential_issuer != issuer.credential_issuer {
             return Err(PlanError::ForeignIssuer);
         }
-        if offer.grants.as_ref().and_then(|grants| grants.pre_authorized_code.as_ref()).is_none() {
-            return Err(PlanError::NoPreAuthorizedCode);
-        }
         if Plan::authorization_server(&offer, &issuer)? != server.issuer {
             return Err(PlanError::ForeignServer);
         }
-        let token_endpoint = match &server.token_endpoint {
-            Some(endpoint) if server.offers_grant(PRE_AUTHORIZED_CODE) => endpoint.clone(),
-            _ => return Err(PlanError::GrantNotOffered),
+        let token_endpoint = server.token_endpoint.clone().ok_or(PlanError::GrantNotOffered)?;
+        let grants = offer.grants.as_ref();
+        let sign_in = if grants.is_some_and(|grants| grants.pre_authorized_code.is_some()) {
+            if !server.offers_grant(PRE_AUTHORIZED_CODE) {
+                return Err(PlanError::GrantNotOffered);
+            }
+            None
+        } else if grants.is_none_or(|grants| grants.authorization_code.is_some()) {
+            let grant = grants.and_then(|grants| grants.authorization_code.as_ref());
+            Some(SignIn::at(server, grant.and_then(|grant| grant.issuer_state.clone()))?)
+        } else {
+            return Err(PlanError::NoPreAuthorizedCode);
         };
         let dpop = server.takes_dpop();
-        let plan = Plan { offer, issuer, token_endpoint, server: server.issuer.clone(), dpop };
+        let server = server.issuer.clone();
+        let plan = Plan { offer, issuer, token_endpoint, sign_in, server, dpop };
         if plan.configurations().next().is_none() {
             return Err(PlanError::NothingToHold);
         }
@@ -119,6 +154,47 @@ impl Plan {
     #[must_use]
     pub fn authorization_server_id(&self) -> &str {
         &self.server
+    }
+
+    /// Where the person has to sign in first; `None` with a pre-authorized code.
+    #[must_use]
+    pub fn sign_in(&self) -> Option<&SignIn> {
+        self.sign_in.as_ref()
+    }
+
+    /// The scopes that ask for these configurations, separated by spaces (HAIP 1.0 §4.3).
+    ///
+    /// # Errors
+    /// `NoScope` if one of them has none.
+    pub fn scope(&self, configurations: &[String]) -> Result<String, PlanError> {
+        let known = &self.issuer.credential_configurations_supported;
+        let mut scopes: Vec<&str> = Vec::new();
+        for id in configurations {
+            let scope = known.get(id).and_then(|configuration| configuration.scope.as_deref());
+            let scope = scope.ok_or(PlanError::NoScope)?;
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        if scopes.is_empty() { Err(PlanError::NoScope) } else { Ok(scopes.join(" ")) }
+    }
+
+    /// The token request for a code that the browser brought back.
+    #[must_use]
+    pub fn code_request(
+        &self,
+        code: &str,
+        verifier: &pkce::Verifier,
+        redirect_uri: &str,
+        client_id: &str,
+    ) -> TokenRequest {
+        TokenRequest::AuthorizationCode(AuthorizationCodeGrant {
+            code: code.to_owned(),
+            redirect_uri: Some(redirect_uri.to_owned()),
+            code_verifier: Some(verifier.as_str().to_owned()),
+            client_id: Some(client_id.to_owned()),
+            authorization_details: Vec::new(),
+        })
     }
 
     /// How tokens are bound: DPoP wherever the server takes it.
@@ -163,6 +239,28 @@ impl Plan {
     pub fn authorized(self, response: TokenResponse) -> Authorized {
         let scheme = self.scheme();
         Authorized { issuer: self.issuer, scheme, response }
+    }
+}
+
+impl SignIn {
+    fn at(server: &AuthorizationServer, issuer_state: Option<String>) -> Result<SignIn, PlanError> {
+        let s256 = server.code_challenge_methods_supported.iter().any(|method| method == pkce::METHOD);
+        match (&server.authorization_endpoint, &server.pushed_authorization_request_endpoint) {
+            (Some(endpoint), Some(push)) if s256 && server.offers_grant(AUTHORIZATION_CODE) => Ok(SignIn {
+                push_endpoint: push.clone(),
+                endpoint: endpoint.clone(),
+                iss_promised: server.authorization_response_iss_parameter_supported,
+                issuer_state,
+            }),
+            _ => Err(PlanError::GrantNotOffered),
+        }
+    }
+
+    /// Where the browser is sent with a pushed request.
+    #[must_use]
+    pub fn location(&self, client_id: &str, request_uri: &str) -> String {
+        let form = crate::form::Form::default().with("client_id", client_id).with("request_uri", request_uri);
+        crate::link::with_query(&self.endpoint, &form)
     }
 }
 

@@ -416,7 +416,10 @@ fn documents_that_do_not_belong_together_make_no_plan() {
     assert_eq!(judge(&foreign, issuer_metadata(), server_metadata()), PlanError::ForeignIssuer);
     let mut code_only = offer();
     code_only["grants"] = json!({ "authorization_code": {} });
-    assert_eq!(judge(&code_only, issuer_metadata(), server_metadata()), PlanError::NoPreAuthorizedCode);
+    assert_eq!(judge(&code_only, issuer_metadata(), server_metadata()), PlanError::GrantNotOffered);
+    let mut neither = offer();
+    neither["grants"] = json!({});
+    assert_eq!(judge(&neither, issuer_metadata(), server_metadata()), PlanError::NoPreAuthorizedCode);
     let mut unknown = offer();
     unknown["credential_configuration_ids"] = json!(["unknown"]);
     assert_eq!(judge(&unknown, issuer_metadata(), server_metadata()), PlanError::NothingToHold);
@@ -430,6 +433,73 @@ fn documents_that_do_not_belong_together_make_no_plan() {
     assert_eq!(judge(&offer(), issuer_metadata(), without), PlanError::GrantNotOffered);
     let without = AuthorizationServer { token_endpoint: None, ..server_metadata() };
     assert_eq!(judge(&offer(), issuer_metadata(), without), PlanError::GrantNotOffered);
+}
+
+fn code_server() -> AuthorizationServer {
+    AuthorizationServer {
+        authorization_endpoint: Some("https://as.example/authorize".into()),
+        pushed_authorization_request_endpoint: Some("https://as.example/par".into()),
+        grant_types_supported: vec!["authorization_code".into()],
+        code_challenge_methods_supported: vec!["S256".into()],
+        authorization_response_iss_parameter_supported: true,
+        ..server_metadata()
+    }
+}
+
+#[test]
+fn an_offer_without_a_code_sends_the_person_to_sign_in_by_a_pushed_request_with_s256_only() {
+    let mut code_only = offer();
+    code_only["grants"] = json!({ "authorization_code": { "issuer_state": "state-1" } });
+    let mut issuer = issuer_metadata();
+    issuer.credential_configurations_supported.get_mut("badge").unwrap().scope = Some("badge-scope".into());
+    let plan = Plan::new(read_offer(&code_only), issuer, &code_server()).unwrap();
+    let sign_in = plan.sign_in().unwrap();
+    assert_eq!(sign_in.issuer_state.as_deref(), Some("state-1"));
+    assert_eq!(
+        sign_in.location("wallet", "urn:x:1"),
+        "https://as.example/authorize?client_id=wallet&request_uri=urn%3Ax%3A1"
+    );
+    assert_eq!(plan.scope(&["badge".to_owned()]).unwrap(), "badge-scope");
+    assert_eq!(plan.scope(&[]).unwrap_err(), PlanError::NoScope);
+    let verifier = crate::pkce::Verifier::random();
+    let TokenRequest::AuthorizationCode(grant) =
+        plan.code_request("code-1", &verifier, "https://w.example/cb", "wallet")
+    else {
+        panic!()
+    };
+    assert_eq!(grant.code_verifier.as_deref(), Some(verifier.as_str()));
+    let mut without_grants = offer();
+    without_grants.as_object_mut().unwrap().remove("grants");
+    assert!(Plan::new(read_offer(&without_grants), issuer_metadata(), &code_server()).is_ok());
+    for broken in [
+        AuthorizationServer { pushed_authorization_request_endpoint: None, ..code_server() },
+        AuthorizationServer { authorization_endpoint: None, ..code_server() },
+        AuthorizationServer { code_challenge_methods_supported: vec!["plain".into()], ..code_server() },
+        AuthorizationServer { grant_types_supported: vec![PRE_AUTHORIZED_CODE.into()], ..code_server() },
+    ] {
+        let refused = Plan::new(read_offer(&code_only), issuer_metadata(), &broken).unwrap_err();
+        assert_eq!(refused, PlanError::GrantNotOffered);
+    }
+    assert!(plan_of_code_without_scope().scope(&["badge".to_owned()]).is_err());
+}
+
+fn plan_of_code_without_scope() -> Plan {
+    let mut code_only = offer();
+    code_only["grants"] = json!({ "authorization_code": {} });
+    Plan::new(read_offer(&code_only), issuer_metadata(), &code_server()).unwrap()
+}
+
+#[test]
+fn an_encrypted_deferred_request_opens_with_the_issuers_key_only() {
+    let (issuer, other) = (SecretKey::generate(), SecretKey::generate());
+    let request = DeferredRequest {
+        transaction_id: "8xLOxBtZp8".into(),
+        response_encryption: Some(ResponseEncryption::new(other.public_key(), "mine", Enc::A256Gcm)),
+    };
+    let sealed = request.to_jwe(&issuer.public_key().to_jwk().with_kid("issuer-1"), Enc::A256Gcm).unwrap();
+    assert_eq!(DeferredRequest::parse_encrypted(sealed.as_bytes(), &issuer).unwrap(), request);
+    let refused = DeferredRequest::parse_encrypted(sealed.as_bytes(), &other).unwrap_err();
+    assert_eq!(refused.error, Code::InvalidEncryptionParameters);
 }
 
 proptest! {

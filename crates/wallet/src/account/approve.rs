@@ -6,7 +6,8 @@ use openid::approval::approved_part;
 
 use crate::account::client::AccountError;
 use crate::account::messages::{
-    Approval, Approved, Instruction, KeyAttestationRequest, KeyAttested, OfferRequest, Offered, code,
+    Approval, Approved, Instruction, KeyAttestationRequest, KeyAttested, OfferRequest, Offered,
+    WalletAttestationRequest, WalletAttested, code,
 };
 use crate::pin::Pin;
 use crate::ports::Shell;
@@ -55,6 +56,11 @@ impl<S: Shell> Wallet<S> {
         let request = KeyAttestationRequest { nonce: nonce.map(str::to_owned), keys };
         let attested: KeyAttested = self.account_post("/key-attestations", request).await?;
         Ok(attested.key_attestation)
+    }
+
+    /// Asks the wallet provider to vouch for this wallet with a key that is made for one issuer.
+    pub async fn attest_wallet(&self, key: Jwk) -> Result<WalletAttested, AccountError> {
+        self.account_post("/wallet-attestations", WalletAttestationRequest { key }).await
     }
 
     /// Asks for a fresh offer of the badge: the first one expired, or the copies run out.

@@ -19,6 +19,7 @@
 //! | `POST /approvals` | [`Envelope`] of [`Approval`] | [`Approved`] |
 //! | `POST /offers` | [`Envelope`] of [`OfferRequest`] | [`Offered`] |
 //! | `POST /key-attestations` | [`Envelope`] of [`KeyAttestationRequest`] | [`KeyAttested`] |
+//! | `POST /wallet-attestations` | [`Envelope`] of [`WalletAttestationRequest`] | [`WalletAttested`] |
 //! | `GET /keys` | – | [`ResultKeys`] |
 //! | `POST /pin` | [`Envelope`] of [`NewPin`] | [`AccountStatus`] |
 //!
@@ -489,6 +490,27 @@ impl Message for KeyAttestationRequest {
 pub struct KeyAttested {
     /// JWT of `typ` `key-attestation+jwt`.
     pub key_attestation: String,
+}
+
+/// Asks the wallet provider to vouch for this wallet towards one issuer (OpenID4VCI 1.0 Appendix E).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WalletAttestationRequest {
+    /// A key made for that issuer, which the wallet will prove to hold.
+    pub key: Jwk,
+}
+
+impl Message for WalletAttestationRequest {
+    const TYP: &'static str = "mapae-wallet-attestation-request+jwt";
+}
+
+/// A wallet attestation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct WalletAttested {
+    /// JWT of `typ` `oauth-client-attestation+jwt`.
+    pub attestation: String,
+    /// Its `sub`: the `client_id` that all wallets of this provider share.
+    pub client_id: String,
 }
 
 /// Sets a new PIN after two operators unlocked the account.

@@ -5,7 +5,7 @@ use credential::types::Format;
 use credential::verify::{AcceptedTypes, ChainCache, Refusal, verify_received};
 use keys::encoding::b64url_decode;
 use keys::jwe::Enc;
-use keys::{PublicKey, SecretKey};
+use keys::{Jwk, PublicKey, SecretKey};
 use openid::Code;
 use openid::metadata::{CredentialConfiguration, CredentialIssuer};
 use openid::vci::holder::{Authorized, PlanError};
@@ -162,16 +162,11 @@ impl<S: Shell> Wallet<S> {
             let encryption =
                 sealed.map(|(key, enc)| ResponseEncryption::new(key.public_key(), "response", *enc));
             let request = authorized.request(asked.target.clone(), Some(proofs), encryption)?;
-            let (body, kind) = match &issuer.credential_request_encryption {
-                Some(support) if support.encryption_required => {
-                    let enc = support.enc_values_supported.iter().find_map(|name| Enc::from_name(name));
-                    let key = support.jwks.keys.iter().find(|jwk| PublicKey::from_jwk(jwk).is_ok());
-                    let (Some(enc), Some(key)) = (enc, key) else {
-                        return Err(IssueError::Protocol("an encryption that this wallet does not know"));
-                    };
+            let (body, kind) = match request_key(issuer, sealed.is_some())? {
+                Some((key, enc)) => {
                     (request.to_jwe(key, enc).map_err(protocol)?.into_bytes(), "application/jwt")
                 }
-                _ => (request.to_json(), "application/json"),
+                None => (request.to_json(), "application/json"),
             };
             let response =
                 self.post_bound(authorized, &issuer.credential_endpoint, body, kind, nonces).await?;
@@ -205,8 +200,11 @@ impl<S: Shell> Wallet<S> {
             response_encryption: sealed
                 .map(|(key, enc)| ResponseEncryption::new(key.public_key(), "response", *enc)),
         };
-        let response =
-            self.post_bound(authorized, endpoint, body.to_json(), "application/json", nonces).await?;
+        let (body, kind) = match request_key(authorized.issuer(), sealed.is_some())? {
+            Some((key, enc)) => (body.to_jwe(key, enc).map_err(protocol)?.into_bytes(), "application/jwt"),
+            None => (body.to_json(), "application/json"),
+        };
+        let response = self.post_bound(authorized, endpoint, body, kind, nonces).await?;
         if response.is_success() { Ok(response) } else { Err(credential_refusal(&response)) }
     }
 
@@ -223,6 +221,7 @@ impl<S: Shell> Wallet<S> {
             scheme: authorized.scheme(),
             key: issuing.dpop.as_ref(),
             token: Some(authorized.access_token()),
+            attested: None,
         };
         let mut request = Request::json_bytes(endpoint, body);
         for (name, value) in &mut request.headers {
@@ -249,7 +248,8 @@ impl<S: Shell> Wallet<S> {
         Ok(Some(NonceResponse::parse(&response.body).map_err(protocol)?.c_nonce))
     }
 
-    /// Proofs of the noted keys: one attestation by the own wallet provider towards itself, else a JWT by each key.
+    /// Proofs of the noted keys: one attestation by the own wallet provider towards itself and where an issuer demands
+    /// one, else a JWT by each key.
     async fn proofs(
         &self,
         issuer: &CredentialIssuer,
@@ -258,12 +258,14 @@ impl<S: Shell> Wallet<S> {
     ) -> Result<Proofs, IssueError> {
         let kinds = &asked.configuration.proof_types_supported;
         let own = self.is_provider(&issuer.credential_issuer);
-        if own && kinds.contains_key("attestation") {
+        let enrolled = self.state().account.is_some();
+        let demanded = kinds.get("jwt").is_none_or(|jwt| jwt.key_attestations_required.is_some());
+        if (own || enrolled && demanded) && kinds.contains_key("attestation") {
             let public = asked.keys.iter().map(|key| key.public_key.clone()).collect();
             match self.attest_keys(public, nonce).await {
                 Ok(attestation) => return Ok(Proofs::Attestation(attestation)),
                 // A provider that attests no keys: each key speaks for itself.
-                Err(AccountError::Refused { status: 404 | 405 | 501, .. }) => {}
+                Err(AccountError::Refused { status: 404 | 405 | 501, .. }) if !demanded => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -470,6 +472,23 @@ fn response_key(issuer: &CredentialIssuer) -> Result<Option<(SecretKey, Enc)>, I
     }
     let enc = enc.ok_or(IssueError::Protocol("an encryption that this wallet does not know"))?;
     Ok(Some((SecretKey::generate(), enc)))
+}
+
+/// The key for the request, where the issuer demands encryption, or where the response is to be encrypted: in a plain
+/// request others could put their own key in the place of ours (§8.2).
+fn request_key(issuer: &CredentialIssuer, for_response: bool) -> Result<Option<(&Jwk, Enc)>, IssueError> {
+    let support = issuer.credential_request_encryption.as_ref();
+    let Some(support) = support.filter(|support| support.encryption_required || for_response) else {
+        return Ok(None);
+    };
+    let enc = support.enc_values_supported.iter().find_map(|name| Enc::from_name(name));
+    let ours = |jwk: &&Jwk| {
+        jwk.alg.as_deref().is_none_or(|alg| alg == "ECDH-ES") && PublicKey::from_jwk(jwk).is_ok()
+    };
+    match (support.jwks.keys.iter().find(ours), enc) {
+        (Some(key), Some(enc)) => Ok(Some((key, enc))),
+        _ => Err(IssueError::Protocol("an encryption that this wallet does not know")),
+    }
 }
 
 /// A token that is no longer taken, or a request that was answered before, asks for a new offer.

@@ -46,6 +46,9 @@ pub enum IssueError {
         /// Tries left, where the issuer tells.
         tries_left: Option<u32>,
     },
+    /// The holder has to sign in at the issuer first: [`crate::Wallet::sign_in`].
+    #[error("the issuer wants its holder to sign in first")]
+    SignInNeeded,
     /// The offer's code is spent, expired, or was void.
     #[error("the offer is used up or has expired; ask for a new one")]
     OfferSpent,
@@ -101,6 +104,7 @@ impl IssueError {
             IssueError::Plan(_) => "offer_unusable",
             IssueError::TxCodeNeeded { .. } => "tx_code_needed",
             IssueError::TxCodeWrong { .. } => "tx_code_wrong",
+            IssueError::SignInNeeded => "sign_in_needed",
             IssueError::OfferSpent => "offer_spent",
             IssueError::Refused { code, .. } => code,
             IssueError::Protocol(_) => "issuer_protocol",
@@ -125,7 +129,7 @@ impl IssueError {
             IssueError::Http(_) | IssueError::Later { .. } | IssueError::Key(_) | IssueError::Vault(_) => {
                 true
             }
-            IssueError::TxCodeNeeded { .. } | IssueError::Account(_) => true,
+            IssueError::TxCodeNeeded { .. } | IssueError::SignInNeeded | IssueError::Account(_) => true,
             IssueError::Trust(error) => error.is_away(),
             IssueError::TxCodeWrong { tries_left } => *tries_left != Some(0),
             IssueError::Plan(PlanError::TxCode | PlanError::TxCodeForm) => true,

@@ -3,12 +3,13 @@
 use credential::types::Format;
 use openid::error::ErrorResponse;
 use openid::metadata::{AuthorizationServer, CredentialConfiguration, CredentialIssuer};
-use openid::token::TokenResponse;
+use openid::token::{RefreshGrant, TokenRequest, TokenResponse};
 use openid::vci::holder::{Authorized, Plan, PlanError};
 use openid::vci::{CredentialOffer, Event, Notification, OfferLink, Target};
 use openid::{Code, OAuthError};
 
 use super::sending::{Binding, Nonces, refusal};
+use super::sign_in::{Client, ClientKind};
 use super::{HeldKey, Holding, IssueError, Issuing, MAX_COPIES, OfferSummary, Received, name_of};
 use crate::ports::{
     Clock as _, Http as _, HttpError, KeyHandle, KeyStore as _, KeyUse, Request, Response, Shell,
@@ -17,11 +18,11 @@ use crate::secret::Secret;
 use crate::usage::{self, Act};
 use crate::wallet::Wallet;
 
-/// `client_id` towards servers that take no anonymous pre-authorized code.
-const CLIENT_ID: &str = "mapae-wallet";
+/// `client_id` towards servers that know their wallets by a name alone.
+pub(super) const CLIENT_ID: &str = "mapae-wallet";
 
 /// Longest offer and error document that is read, in bytes.
-const SMALL: usize = 64 * 1024;
+pub(super) const SMALL: usize = 64 * 1024;
 
 /// What the holder adds to an offer.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,8 +38,8 @@ pub struct Options<'a> {
 /// An offer with the documents that belong to it.
 pub(super) struct Prepared {
     pub(super) plan: Plan,
-    /// `client_id` for the token request and the proofs.
-    pub(super) client_id: Option<&'static str>,
+    /// How the server wants to know the wallet.
+    pub(super) client: ClientKind,
 }
 
 impl<S: Shell> Wallet<S> {
@@ -175,9 +176,9 @@ impl<S: Shell> Wallet<S> {
             return Err(refusal(&response));
         }
         let server = AuthorizationServer::read(&response.body, &server_id)?;
-        let anonymous = server.pre_authorized_grant_anonymous_access_supported;
         let plan = Plan::new(offer, issuer, &server)?;
-        Ok(Prepared { plan, client_id: (!anonymous).then_some(CLIENT_ID) })
+        let client = ClientKind::of(&server, plan.sign_in().is_none());
+        Ok(Prepared { plan, client })
     }
 
     /// Notes the offer before anything is sent. Towards the own wallet provider tokens are bound to the device key,
@@ -204,13 +205,15 @@ impl<S: Shell> Wallet<S> {
             token_until_ms: None,
             request: None,
             stored: Vec::new(),
+            sign_in: None,
+            client_id: None,
         };
         self.update(|state| state.issuing = Some(issuing)).await?;
         Ok(())
     }
 
     /// Takes what is noted as far as it goes; drops it where going on is useless.
-    async fn follow(&mut self, tx_code: Option<&str>) -> Result<Received, IssueError> {
+    pub(super) async fn follow(&mut self, tx_code: Option<&str>) -> Result<Received, IssueError> {
         let followed = self.follow_noted(tx_code).await;
         if let Err(error) = &followed
             && !error.may_resume()
@@ -230,27 +233,32 @@ impl<S: Shell> Wallet<S> {
         let kept_code =
             self.state().account.as_ref().filter(|_| own).and_then(|account| account.code.clone());
         let tx_code = tx_code.or(kept_code.as_deref());
-        let Prepared { plan, client_id } = self.prepare(offer).await?;
+        let Prepared { plan, client } = self.prepare(offer).await?;
         let wanted = self.wanted(&plan, issuing.format.as_deref());
         if wanted.is_empty() {
             return Err(PlanError::NothingToHold.into());
         }
 
         let mut nonces = Nonces::default();
+        let fresh = issuing.token_until_ms.is_none_or(|until| self.shell().clock().now_ms() < until);
         let authorized = match &issuing.token {
-            Some(token)
-                if issuing.token_until_ms.is_none_or(|until| self.shell().clock().now_ms() < until) =>
-            {
-                let token = TokenResponse::parse(token.as_bytes(), plan.scheme()).map_err(protocol)?;
+            Some(token) => {
+                let mut token = TokenResponse::parse(token.as_bytes(), plan.scheme()).map_err(protocol)?;
+                if !fresh {
+                    // A batch that was put off outlives its token (§9).
+                    let refresh = token.refresh_token.ok_or(IssueError::OfferSpent)?;
+                    token = self.refresh(&plan, refresh, client, &mut nonces).await?;
+                }
                 plan.authorized(token)
             }
-            Some(_) => return Err(IssueError::OfferSpent),
             None => {
                 let tx_code = plan.tx_code().and(tx_code);
-                let token = self.token(&plan, tx_code, client_id, own, &mut nonces).await?;
+                let token = self.token(&plan, tx_code, client, own, &mut nonces).await?;
                 plan.authorized(token)
             }
         };
+        let client_id = self.issuing()?.client_id.clone();
+        let client_id = client_id.as_deref();
         for configuration in &wanted {
             for target in authorized.targets(configuration) {
                 self.obtain(&authorized, configuration, &target, client_id, &mut nonces).await?;
@@ -276,8 +284,18 @@ impl<S: Shell> Wallet<S> {
         if lacking.is_empty() { all } else { lacking }
     }
 
-    fn issuing(&self) -> Result<&Issuing, IssueError> {
+    pub(super) fn issuing(&self) -> Result<&Issuing, IssueError> {
         self.state().issuing.as_ref().ok_or(IssueError::NoOffer)
+    }
+
+    /// The noted offer with its documents, and what of it is wanted.
+    pub(super) async fn noted_plan(&self) -> Result<(Prepared, Vec<String>), IssueError> {
+        let issuing = self.issuing()?;
+        let format = issuing.format.clone();
+        let offer = CredentialOffer::parse(issuing.offer.as_bytes()).map_err(IssueError::Offer)?;
+        let prepared = self.prepare(offer).await?;
+        let wanted = self.wanted(&prepared.plan, format.as_deref());
+        if wanted.is_empty() { Err(PlanError::NothingToHold.into()) } else { Ok((prepared, wanted)) }
     }
 
     /// The token request (§6.1). A code that was sent before is sent again: the same key may have it answered.
@@ -285,29 +303,83 @@ impl<S: Shell> Wallet<S> {
         &mut self,
         plan: &Plan,
         tx_code: Option<&str>,
-        client_id: Option<&str>,
+        client: ClientKind,
         own: bool,
         nonces: &mut Nonces,
     ) -> Result<TokenResponse, IssueError> {
-        let form = match plan.token_request(tx_code, client_id) {
-            Ok(request) => request.to_form(),
-            Err(PlanError::TxCode) => {
-                let announced = plan.tx_code();
-                return Err(IssueError::TxCodeNeeded {
-                    length: announced.and_then(|code| code.length),
-                    description: announced.and_then(|code| code.description.clone()),
-                });
+        let signed_in = self.issuing()?.sign_in.clone();
+        if plan.sign_in().is_some() && signed_in.as_ref().is_none_or(|it| it.code().is_none()) {
+            return Err(IssueError::SignInNeeded);
+        }
+        let client = self.show_client(plan, client).await?;
+        let request = match signed_in.as_ref().and_then(|it| Some((it, it.code()?))) {
+            Some((it, code)) if plan.sign_in().is_some() => {
+                let client_id = client.id.as_deref().unwrap_or(CLIENT_ID);
+                plan.code_request(code, &it.verifier()?, it.redirect_uri(), client_id)
             }
-            Err(other) => return Err(other.into()),
+            _ => match plan.token_request(tx_code, client.id.as_deref()) {
+                Ok(request) => request,
+                Err(PlanError::TxCode) => {
+                    let announced = plan.tx_code();
+                    return Err(IssueError::TxCodeNeeded {
+                        length: announced.and_then(|code| code.length),
+                        description: announced.and_then(|code| code.description.clone()),
+                    });
+                }
+                Err(other) => return Err(other.into()),
+            },
         };
-        let issuing = self.issuing()?;
-        let binding = Binding { scheme: plan.scheme(), key: issuing.dpop.as_ref(), token: None };
-        let request = Request { max_response: SMALL, ..Request::form(plan.token_endpoint(), form.encode()) };
-        let response = self.send_bound(nonces, request.header("accept", "application/json"), binding).await?;
+        let response = self.ask_token(plan, &request, &client, nonces).await?;
         if !response.is_success() {
             return Err(token_refusal(&response, tx_code.is_some(), own));
         }
-        let token = TokenResponse::parse(&response.body, plan.scheme()).map_err(protocol)?;
+        self.note_token(plan, &response, client.id, None).await
+    }
+
+    /// A fresh access token by the refresh token (RFC 6749 §6).
+    async fn refresh(
+        &mut self,
+        plan: &Plan,
+        refresh_token: String,
+        client: ClientKind,
+        nonces: &mut Nonces,
+    ) -> Result<TokenResponse, IssueError> {
+        let client = self.show_client(plan, client).await?;
+        let client_id = self.issuing()?.client_id.clone();
+        let grant = RefreshGrant { refresh_token, scope: None, client_id: client_id.clone() };
+        let request = TokenRequest::Refresh(grant.clone());
+        let response = self.ask_token(plan, &request, &client, nonces).await?;
+        if !response.is_success() {
+            return Err(token_refusal(&response, false, false));
+        }
+        self.note_token(plan, &response, client_id, Some(grant.refresh_token)).await
+    }
+
+    async fn ask_token(
+        &self,
+        plan: &Plan,
+        request: &TokenRequest,
+        client: &Client,
+        nonces: &mut Nonces,
+    ) -> Result<Response, IssueError> {
+        let key = self.issuing()?.dpop.as_ref();
+        let attested = client.attested.as_ref();
+        let binding = Binding { scheme: plan.scheme(), key, token: None, attested };
+        let form = request.to_form().encode();
+        let request = Request { max_response: SMALL, ..Request::form(plan.token_endpoint(), form) };
+        self.send_bound(nonces, request.header("accept", "application/json"), binding).await
+    }
+
+    /// Notes the token before it is used. A refresh token that no new one replaced stays good.
+    async fn note_token(
+        &mut self,
+        plan: &Plan,
+        response: &Response,
+        client_id: Option<String>,
+        refresh_token: Option<String>,
+    ) -> Result<TokenResponse, IssueError> {
+        let mut token = TokenResponse::parse(&response.body, plan.scheme()).map_err(protocol)?;
+        token.refresh_token = token.refresh_token.or(refresh_token);
         let kept =
             serde_json::to_string(&token).map_err(|_| IssueError::Protocol("a token that can't be kept"))?;
         let life_ms = token.expires_in.and_then(|s| i64::try_from(s).ok()).map(|s| s.saturating_mul(1000));
@@ -316,6 +388,7 @@ impl<S: Shell> Wallet<S> {
             if let Some(issuing) = &mut state.issuing {
                 issuing.token = Some(Secret::new(kept));
                 issuing.token_until_ms = until_ms;
+                issuing.client_id = client_id;
             }
         })
         .await?;
@@ -374,6 +447,7 @@ impl<S: Shell> Wallet<S> {
             scheme: authorized.scheme(),
             key: issuing.dpop.as_ref(),
             token: Some(authorized.access_token()),
+            attested: None,
         };
         let request = Request { max_response: SMALL, ..Request::json_bytes(endpoint, body) };
         let _ = self.send_bound(nonces, request, binding).await;

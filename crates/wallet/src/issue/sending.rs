@@ -2,13 +2,14 @@
 
 use keys::PublicKey;
 use keys::encoding::b64url_encode;
+use openid::attestation::Pop;
 use openid::error::{ErrorResponse, Scheme};
 use openid::{Code, dpop};
 use url::Url;
 
 use super::{HeldKey, IssueError};
-use crate::ports::{Clock as _, DeviceKey as _, Http as _, Request, Response, Shell};
-use crate::wallet::Wallet;
+use crate::ports::{Clock as _, DeviceKey as _, Http as _, KeyError, Request, Response, Shell};
+use crate::wallet::{Signing, Wallet};
 
 /// How often one request is sent again because the server wants another DPoP nonce.
 const MAX_NONCE_RETRIES: usize = 2;
@@ -44,6 +45,17 @@ pub(super) struct Binding<'a> {
     /// `None` is the device key.
     pub(super) key: Option<&'a HeldKey>,
     pub(super) token: Option<&'a str>,
+    /// What the wallet provider says of this wallet, where the server demands it.
+    pub(super) attested: Option<&'a Attested>,
+}
+
+/// A wallet attestation, and whom its proofs of possession are for.
+#[derive(Debug)]
+pub(super) struct Attested {
+    pub(super) attestation: String,
+    pub(super) client_id: String,
+    /// The authorization server.
+    pub(super) audience: String,
 }
 
 impl<S: Shell> Wallet<S> {
@@ -61,6 +73,12 @@ impl<S: Shell> Wallet<S> {
             let mut bound = request.clone();
             if let Some(token) = binding.token {
                 bound = bound.header("authorization", format!("{} {token}", binding.scheme.name()));
+            }
+            if let Some(attested) = binding.attested {
+                let pop = self.possession(binding.key, attested).await?;
+                bound = bound
+                    .header("oauth-client-attestation", attested.attestation.as_str())
+                    .header("oauth-client-attestation-pop", pop);
             }
             if binding.scheme == Scheme::Dpop {
                 let proof = self.dpop_proof(&bound, binding, nonces.get(&origin)).await?;
@@ -89,20 +107,39 @@ impl<S: Shell> Wallet<S> {
         Ok(response)
     }
 
+    /// The key that an issuance is bound to.
+    pub(super) fn bound_key<'a>(&'a self, key: Option<&'a HeldKey>) -> Result<Signing<'a, S>, IssueError> {
+        match key {
+            None => Ok(self.device_key()?),
+            Some(held) => {
+                let public = PublicKey::from_jwk(&held.public_key).map_err(|_| KeyError::Missing)?;
+                Ok(self.signing(&held.handle, public))
+            }
+        }
+    }
+
+    /// A fresh proof that this wallet holds the attested key.
+    async fn possession(&self, key: Option<&HeldKey>, attested: &Attested) -> Result<String, IssueError> {
+        let jti = b64url_encode(&keys::random::bytes::<16>());
+        let pop = Pop {
+            client_id: &attested.client_id,
+            audience: &attested.audience,
+            challenge: None,
+            jti: &jti,
+            now: self.shell().clock().now_s(),
+        };
+        let input = pop.signing_input();
+        let signature = self.bound_key(key)?.sign(input.as_bytes()).await?;
+        Ok(input.finish(&signature))
+    }
+
     async fn dpop_proof(
         &self,
         request: &Request,
         binding: Binding<'_>,
         nonce: Option<&str>,
     ) -> Result<String, IssueError> {
-        let key = match binding.key {
-            None => self.device_key()?,
-            Some(held) => {
-                let public =
-                    PublicKey::from_jwk(&held.public_key).map_err(|_| crate::ports::KeyError::Missing)?;
-                self.signing(&held.handle, public)
-            }
-        };
+        let key = self.bound_key(binding.key)?;
         let made_for = dpop::Request {
             method: request.method.as_str(),
             url: &request.url,

@@ -175,6 +175,106 @@ fn an_issuance_that_is_put_off_is_asked_for_when_its_time_has_come() {
     assert_eq!((world.asked("/deferred"), world.asked("/credential")), (1, 1));
 }
 
+const BACK: &str = "http://127.0.0.1:4711/signed-in";
+
+/// A phone whose browser is on its way.
+fn signing_in(issuer: FakeIssuer) -> (Shared, World, Wallet<World>) {
+    let (issuer, world, mut wallet) = world(FakeIssuer { sign_in: true, ..issuer });
+    assert_eq!(receive(&mut wallet, &issuer).unwrap_err(), IssueError::SignInNeeded);
+    let url = run(wallet.sign_in(BACK)).unwrap();
+    assert_eq!(
+        url,
+        "https://issuer.example/authorize?client_id=mapae-wallet&\
+         request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3A1"
+    );
+    (issuer, world, wallet)
+}
+
+#[test]
+fn an_offer_without_a_code_goes_over_the_browser_even_through_a_restart() {
+    let (issuer, world, wallet) = signing_in(FakeIssuer::new());
+    assert_eq!(world.asked("/token"), 0);
+    drop(wallet);
+    let mut wallet = reopened(&world);
+    let address = issuer.borrow().agree();
+    assert_eq!(run(wallet.signed_in(&address)).unwrap().copies, 3);
+    assert_eq!((world.asked("/par"), world.asked("/token")), (1, 1));
+    assert!(wallet.state().issuing.is_none());
+    assert_eq!(world.keys().alive(), 3, "the DPoP key is gone, the holder keys are there");
+    assert_eq!(run(wallet.signed_in(&address)).unwrap_err(), IssueError::NoOffer, "an answer counts once");
+}
+
+#[test]
+fn an_answer_to_another_request_changes_nothing_and_ours_still_counts() {
+    let (issuer, world, mut wallet) = signing_in(FakeIssuer::new());
+    let address = issuer.borrow().agree();
+    for foreign in [
+        address.replace("issuer.example", "evil.example"),
+        address.replace("state=", "state=x"),
+        address.replace("127.0.0.1:4711", "127.0.0.1:4712"),
+        address.replace("code=code-1&", ""),
+        "x".repeat(20_000),
+    ] {
+        assert_eq!(run(wallet.signed_in(&foreign)).unwrap_err().code(), "issuer_protocol", "{foreign}");
+    }
+    assert_eq!(world.asked("/token"), 0);
+    assert_eq!(run(wallet.signed_in(&address)).unwrap().copies, 3);
+}
+
+#[test]
+fn whoever_says_no_in_the_browser_is_believed_and_no_key_stays_behind() {
+    let (issuer, world, mut wallet) = signing_in(FakeIssuer::new());
+    let denied = openid::OAuthError::new(openid::Code::AccessDenied, "");
+    let address = issuer.borrow().pushed.as_ref().unwrap().failure(&denied, crate::fixture::ISS);
+    let refused = run(wallet.signed_in(&address)).unwrap_err();
+    assert_eq!(refused, IssueError::Refused { status: 400, code: "access_denied".to_owned() });
+    assert!(wallet.state().issuing.is_none());
+    assert_eq!(world.keys().alive(), 0);
+}
+
+#[test]
+fn a_sign_in_that_was_begun_anew_forgets_the_earlier_one() {
+    let (issuer, _, mut wallet) = signing_in(FakeIssuer::new());
+    let earlier = issuer.borrow().agree();
+    run(wallet.sign_in(BACK)).unwrap();
+    assert_eq!(run(wallet.signed_in(&earlier)).unwrap_err().code(), "issuer_protocol");
+    let address = issuer.borrow().agree();
+    assert_eq!(run(wallet.signed_in(&address)).unwrap().copies, 3);
+}
+
+#[test]
+fn a_batch_that_is_put_off_for_longer_than_its_token_is_got_by_the_refresh_token() {
+    let (issuer, world, mut wallet) = signing_in(FakeIssuer { deferred: true, ..FakeIssuer::new() });
+    let address = issuer.borrow().agree();
+    assert_eq!(run(wallet.signed_in(&address)).unwrap_err(), IssueError::Later { seconds: 60 });
+    drop(wallet);
+    let mut wallet = reopened(&world);
+    world.wait(3_600);
+    issuer.borrow_mut().now += 3_600;
+    assert_eq!(run(wallet.resume_issuing(None)).unwrap().unwrap().copies, 3);
+    assert_eq!((world.asked("/token"), world.asked("/deferred")), (2, 1));
+}
+
+#[test]
+fn where_encryption_is_demanded_requests_and_responses_are_encrypted_deferred_ones_too() {
+    let key = || Some(keys::SecretKey::generate());
+    let (issuer, _, mut wallet) = world(FakeIssuer { encryption: key(), ..FakeIssuer::new() });
+    assert_eq!(receive(&mut wallet, &issuer).unwrap().copies, 3);
+    let (issuer, world, mut wallet) =
+        world(FakeIssuer { encryption: key(), deferred: true, ..FakeIssuer::new() });
+    assert_eq!(receive(&mut wallet, &issuer).unwrap_err(), IssueError::Later { seconds: 60 });
+    world.wait(60);
+    issuer.borrow_mut().now += 60;
+    assert_eq!(run(wallet.resume_issuing(None)).unwrap().unwrap().copies, 3);
+}
+
+#[test]
+fn a_phone_without_a_provider_sends_no_code_where_wallets_have_to_be_attested() {
+    let (issuer, world, mut wallet) = world(FakeIssuer { attested: true, ..FakeIssuer::new() });
+    assert_eq!(receive(&mut wallet, &issuer).unwrap_err().code(), "not_enrolled");
+    assert_eq!(world.asked("/token"), 0);
+}
+
 #[test]
 fn a_second_batch_joins_the_first_and_new_facts_replace_the_old() {
     let (issuer, world, mut wallet) = world(FakeIssuer::new());

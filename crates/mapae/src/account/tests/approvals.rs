@@ -163,3 +163,29 @@ async fn keys_are_vouched_for_to_their_own_device_only() {
     let device = wallet.state().device.as_ref().unwrap().public_key.clone();
     assert!(wallet.attest_keys(vec![device], None).await.unwrap_err().is("malformed"));
 }
+
+#[tokio::test]
+async fn a_wallet_is_vouched_for_under_the_name_that_all_share_and_with_nothing_but_its_key() {
+    let invited = Invited::new().await;
+    let wallet = invited.with_badge().await;
+    let key = keys::SecretKey::generate().public_key().to_jwk();
+    let attested = wallet.attest_wallet(key.clone().with_kid("my-phone")).await.unwrap();
+    assert_eq!(attested.client_id, "http://localhost:8600/wallet");
+    let unverified = keys::jws::Unverified::parse(&attested.attestation, 32 << 10).unwrap();
+    let chain = unverified.header().x5c.clone().unwrap();
+    let roots = [invited.town.keys.root().clone()];
+    let now_s = invited.town.now_ms() / 1_000;
+    let purpose = keys::x509::Purpose::WalletAttestation;
+    let leaf = keys::x509::verify_chain(&chain, &roots, now_s, purpose).unwrap();
+    let typ = keys::jws::Typ::Is("oauth-client-attestation+jwt");
+    let claims: serde_json::Value = unverified.verify(leaf.public_key(), typ).unwrap().claims().unwrap();
+    assert_eq!(claims["sub"], "http://localhost:8600/wallet");
+    assert_eq!(claims["cnf"]["jwk"], serde_json::json!(key), "the name in the key is left out");
+    let names: Vec<&String> = claims.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["cnf", "exp", "iat", "iss", "sub", "wallet_name"]);
+    assert_eq!(claims["exp"].as_i64(), Some(now_s + 3_600));
+
+    let mut foreign = key;
+    foreign.crv = Some("P-384".to_owned());
+    assert!(wallet.attest_wallet(foreign).await.unwrap_err().is("malformed"));
+}

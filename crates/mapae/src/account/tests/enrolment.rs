@@ -7,7 +7,7 @@ use wallet::account::{AccountError, InvitationLink};
 use wallet::issue::Options;
 
 use super::*;
-use crate::application::tests::{COLLEAGUE, OFFICIAL, Town, town};
+use crate::application::tests::{COLLEAGUE, OFFICIAL, Town, town_with};
 use crate::application::{self, Application};
 use crate::personnel::demo_data;
 
@@ -24,7 +24,11 @@ pub(super) struct Invited {
 
 impl Invited {
     pub(super) async fn new() -> Invited {
-        let town = town().await;
+        Invited::with(|_| {}).await
+    }
+
+    pub(super) async fn with(change: impl FnOnce(&mut crate::operations::Config)) -> Invited {
+        let town = town_with(change).await;
         let application = town.approved(OFFICIAL).await;
         let handle = town.handle(OFFICIAL).await;
         let phone = Phone::new(&town);
@@ -74,6 +78,17 @@ impl Invited {
 
 fn code_of<T: std::fmt::Debug>(answer: Result<T, AccountError>) -> String {
     answer.unwrap_err().code().to_owned()
+}
+
+#[tokio::test]
+async fn our_own_wallet_receives_where_attestations_and_encryption_are_required() {
+    let invited = Invited::with(|config| {
+        config.issuance.wallet_attestation = crate::issuance::AttestationPolicy::Required;
+        config.issuance.encryption = crate::issuance::EncryptionPolicy::Required;
+    })
+    .await;
+    let wallet = invited.with_badge().await;
+    assert_eq!(wallet.badge().unwrap().copies.len(), 2);
 }
 
 #[tokio::test]

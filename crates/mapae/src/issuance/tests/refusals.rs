@@ -137,7 +137,10 @@ async fn the_token_endpoint_refuses_each_wrong_request_by_its_code() {
         (format!("grant_type={grant}&pre-authorized_code={}", "a".repeat(5000)), "invalid_request"),
         (format!("grant_type={grant}&pre-authorized_code=nonsense"), "invalid_grant"),
         ("grant_type=password&username=a&password=b".to_owned(), "unsupported_grant_type"),
-        ("grant_type=authorization_code&code=x".to_owned(), "unsupported_grant_type"),
+        ("grant_type=authorization_code&code=x".to_owned(), "invalid_grant"),
+        ("grant_type=authorization_code".to_owned(), "invalid_request"),
+        ("grant_type=refresh_token&refresh_token=x".to_owned(), "invalid_grant"),
+        ("grant_type=client_credentials".to_owned(), "unsupported_grant_type"),
         (
             format!("grant_type={grant}&pre-authorized_code=x&authorization_details=%7B"),
             "invalid_authorization_details",
