@@ -84,6 +84,7 @@ pub(crate) fn run() -> Outcome {
     for folder in ["crates", "xtask"] {
         long_files(&tools::root().join(folder), &mut faults);
     }
+    conformance(&mut faults)?;
     if faults.is_empty() {
         println!("lint: no fault found");
         return Ok(());
@@ -92,6 +93,36 @@ pub(crate) fn run() -> Outcome {
         eprintln!("lint: {fault}");
     }
     Err(format!("{} faults", faults.len()))
+}
+
+/// Every test that a table of docs/conformance names is there.
+fn conformance(faults: &mut Vec<String>) -> Outcome {
+    let mut sources = String::new();
+    read_sources(&tools::root().join("crates"), &mut sources);
+    let folder = tools::root().join("docs/conformance");
+    let fault = |error: std::io::Error| format!("{}: {error}", folder.display());
+    for entry in std::fs::read_dir(&folder).map_err(fault)? {
+        let path = entry.map_err(fault)?.path();
+        let text = std::fs::read_to_string(&path).map_err(fault)?;
+        for name in text.split('`').filter(|name| name.contains("tests::") && !name.contains(' ')) {
+            let function = name.rsplit("::").next().unwrap_or_default();
+            if !sources.contains(&format!("fn {function}(")) {
+                faults.push(format!("{} names a test that does not exist: {name}", path.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_sources(folder: &Path, into: &mut String) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            read_sources(&path, into);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            into.push_str(&std::fs::read_to_string(&path).unwrap_or_default());
+        }
+    }
 }
 
 fn packages(faults: &mut Vec<String>) -> Outcome {

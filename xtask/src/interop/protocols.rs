@@ -45,7 +45,8 @@ pub(super) fn run(mapae: &Path) -> Outcome {
 fn judge(mapae: &Path, nodes: &Path, chromium: &Path, script: &Script, provider: &Path) -> Outcome {
     let root = provider.join("root.pem").display().to_string();
     let settings = [("MAPAE__ISSUANCE__WALLET_PROVIDERS", root)];
-    let demo = Demo::with_settings(mapae, &format!("protocols-{}", script.file), script.applicants, &settings)?;
+    let demo =
+        Demo::with_settings(mapae, &format!("protocols-{}", script.file), script.applicants, &settings)?;
     process::run(
         Command::new("node")
             .args(["--test", "--test-concurrency=1"])
