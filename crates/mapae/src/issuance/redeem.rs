@@ -88,27 +88,21 @@ pub(super) async fn redeem(tx: &mut Tx, attempt: &Attempt) -> Result<Redeemed, S
 
 /// A code came twice: nothing more comes of it, neither by its access tokens nor by its refresh token (RFC 6749
 /// §4.1.2). A code that only expired has led to nothing.
+///
+/// The offer is locked before the grant, as who redeems it does: of many on PostgreSQL some hold its row already.
 async fn end_replayed(tx: &mut Tx, offer_id: &str) -> Result<(), StoreError> {
     let now_ms = tx.now_ms();
-    let ended = tx
-        .execute(
-            "UPDATE issuance_grant SET revoked_at = $2 WHERE offer_id = $1 AND revoked_at IS NULL",
-            params![offer_id, now_ms],
-        )
-        .await?;
+    let mut ended = 0;
+    for sql in [
+        "UPDATE issuance_offer SET state = 'void', changed_at = $2 WHERE id = $1 AND state = 'redeemed'",
+        "UPDATE issuance_offer SET closed_at = $2 WHERE id = $1 AND state = 'issued' AND closed_at IS NULL",
+        "UPDATE issuance_grant SET revoked_at = $2 WHERE offer_id = $1 AND revoked_at IS NULL",
+    ] {
+        ended += tx.execute(sql, params![offer_id, now_ms]).await?;
+    }
     if ended == 0 {
         return Ok(());
     }
-    tx.execute(
-        "UPDATE issuance_offer SET state = 'void', changed_at = $2 WHERE id = $1 AND state = 'redeemed'",
-        params![offer_id, now_ms],
-    )
-    .await?;
-    tx.execute(
-        "UPDATE issuance_offer SET closed_at = $2 WHERE id = $1 AND state = 'issued' AND closed_at IS NULL",
-        params![offer_id, now_ms],
-    )
-    .await?;
     let detail = serde_json::json!({});
     let record = audit::Record {
         actor: "system",
