@@ -98,6 +98,18 @@ impl Drop for Background {
     }
 }
 
+/// The machine's clock, to measure by.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn instant() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// The machine's clock.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn now() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}
+
 /// Waits; a developer command has nothing better to do.
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn pause(milliseconds: u64) {

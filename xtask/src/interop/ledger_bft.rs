@@ -17,7 +17,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Whether the network's program was built on this machine before.
 pub(super) fn is_built() -> bool {
@@ -66,7 +66,7 @@ pub(super) fn run(mapae: &Path) -> Outcome {
     let waiting = platform.until("roots wait", 240, |queue| queue >= 3)?;
     println!("ledger-bft: {waiting} roots wait in the outbox");
 
-    let begun = Instant::now();
+    let begun = process::instant();
     network.run(2)?;
     network.run(3)?;
     let next = head.unwrap_or_default().saturating_add(1);
@@ -163,7 +163,7 @@ impl<'a> Platform<'a> {
 
     /// Waits until the length of the queue is as it should be.
     fn until(&self, what: &str, seconds: u64, is_so: fn(u64) -> bool) -> Outcome<u64> {
-        let begun = Instant::now();
+        let begun = process::instant();
         loop {
             let status = self.status()?;
             let waiting = status.pointer("/queue/waiting").and_then(Value::as_u64);
@@ -183,7 +183,7 @@ impl<'a> Platform<'a> {
         let minute = |moment: std::time::SystemTime| {
             moment.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs() / 60
         };
-        let now = minute(std::time::SystemTime::now());
+        let now = minute(process::now());
         let mut made = BTreeMap::new();
         for minute in now.saturating_sub(60)..=now {
             if let Some(anchor) = self.get(&format!("/ledger/anchors/{minute}"))? {
