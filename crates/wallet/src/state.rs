@@ -46,6 +46,9 @@ pub struct State {
     /// Where the wallet provider says which issuers are accredited.
     #[serde(default)]
     pub accreditation: Option<Accreditation>,
+    /// Roots that came from the wallet provider, base64url DER: what is under them only the list judges.
+    #[serde(default)]
+    pub provider_roots: Vec<String>,
     /// The newest version of that list that was seen: an older one is not believed.
     #[serde(default)]
     pub trust_list_seen: u64,
@@ -78,6 +81,7 @@ impl Default for State {
             holdings: Vec::new(),
             trust_anchors: Vec::new(),
             accreditation: None,
+            provider_roots: Vec::new(),
             trust_list_seen: 0,
             answered: Vec::new(),
             usage: Vec::new(),

@@ -8,6 +8,7 @@ use credential::trust::{Anchor, MAX_LIST, Registrar, TrustList, TrustListError, 
 use credential::types::Bilingual;
 use credential::verify::Refusal;
 use keys::PublicKey;
+use keys::encoding::b64url_encode;
 use keys::x509::Certificate;
 use openid::form::Form;
 
@@ -76,7 +77,12 @@ impl<S: Shell> Wallet<S> {
     ) -> HolderTrust {
         let mut anchors = self.anchors();
         if let Some(list) = &list {
-            anchors.retain(|anchor| list.roots().iter().all(|root| root.der() != anchor.der()));
+            // A list that leaves its provider's root out must not be a way around it.
+            let of_provider =
+                |anchor: &Certificate| self.state().provider_roots.contains(&b64url_encode(anchor.der()));
+            anchors.retain(|anchor| {
+                !of_provider(anchor) && list.roots().iter().all(|root| root.der() != anchor.der())
+            });
         }
         let name = Bilingual { ko: name.to_owned(), en: name.to_owned() };
         HolderTrust { list, others: TrustedRoots::new(anchors, name, types) }
@@ -114,8 +120,14 @@ impl<S: Shell> Wallet<S> {
             return Err(TrustError::Status(response.status));
         }
         let text = core::str::from_utf8(&response.body).map_err(|_| TrustListError::Malformed)?;
-        let (anchors, seen) = (self.anchors(), self.state().trust_list_seen);
-        read(text, accreditation, &anchors, seen, now).map(Some)
+        // Roots that the person added certify nobody's trust list.
+        let mut anchors = self.anchors();
+        anchors.retain(|anchor| self.is_of_provider(anchor));
+        read(text, accreditation, &anchors, self.state().trust_list_seen, now).map(Some)
+    }
+
+    fn is_of_provider(&self, anchor: &Certificate) -> bool {
+        self.state().provider_roots.contains(&b64url_encode(anchor.der()))
     }
 }
 
@@ -146,7 +158,7 @@ mod tests {
     use keys::x509::Kind;
 
     use super::*;
-    use crate::fixture::{Certified, NOW};
+    use crate::fixture::{Certified, NOW, World, phone, run};
 
     fn entry(statement: Option<String>) -> TrustEntry {
         TrustEntry {
@@ -204,6 +216,30 @@ mod tests {
         let other = Certified::new(Kind::TrustList);
         let untrusted = read(&forged, &pinned(None), &[other.root], 0, NOW).map(|_| ());
         assert_eq!(untrusted, Err(TrustListError::Untrusted.into()));
+    }
+
+    #[test]
+    fn a_list_that_leaves_its_providers_root_out_is_no_way_around_it() {
+        let (provider, other) = (Certified::new(Kind::TrustList), Certified::new(Kind::Issuer));
+        let mut wallet = phone(&World::new(|_| Err(HttpError::Unreachable)), &provider.root);
+        run(wallet.trust(&[other.root.der().to_vec()])).unwrap();
+        run(wallet.update(|state| state.provider_roots = vec![b64url_encode(provider.root.der())])).unwrap();
+        let list =
+            |roots| TrustList::new("https://p.example".into(), 1, (NOW, NOW + 900), roots, vec![]).ok();
+        let refused = |list| {
+            let mut asked = Vec::new();
+            let trust = wallet.holder_trust(list, "p", vec![]);
+            let judged = trust.judge(|source| {
+                asked.push(source.roots().iter().map(|root| root.der().to_vec()).collect::<Vec<_>>());
+                Err::<(), _>(Refusal::IssuerChain)
+            });
+            assert_eq!(judged, Err(Refusal::IssuerChain));
+            asked
+        };
+        let added = vec![other.root.der().to_vec()];
+        assert_eq!(refused(list(vec![])), [vec![], added.clone()]);
+        assert_eq!(refused(list(vec![provider.root.clone()])), [vec![provider.root.der().to_vec()], added]);
+        assert_eq!(refused(None)[0].len(), 2, "without a network the roots have to do");
     }
 
     #[test]

@@ -200,6 +200,7 @@ impl<S: Shell> Wallet<S> {
         self.update(|state| {
             state.account = Some(account);
             state.onboarding = None;
+            state.provider_roots.clone_from(&registered.trust_anchors);
             add_anchors(state, registered.trust_anchors);
             state.accreditation = registered.accreditation;
             usage::record(&mut state.usage, record);
