@@ -78,10 +78,8 @@ impl<S: Shell> Wallet<S> {
         let mut anchors = self.anchors();
         if let Some(list) = &list {
             // A list that leaves its provider's root out must not be a way around it.
-            let of_provider =
-                |anchor: &Certificate| self.state().provider_roots.contains(&b64url_encode(anchor.der()));
             anchors.retain(|anchor| {
-                !of_provider(anchor) && list.roots().iter().all(|root| root.der() != anchor.der())
+                !self.is_of_provider(anchor) && list.roots().iter().all(|root| root.der() != anchor.der())
             });
         }
         let name = Bilingual { ko: name.to_owned(), en: name.to_owned() };
