@@ -245,7 +245,7 @@ export class Phone {
         context.drawImage(picture, 50, 50, 800, 800);
         return reader.read_rgba(context.getImageData(0, 0, 900, 900).data, 900, 900);
       }, this.reader());
-      const found = /^MQ1:([0-9a-f]{8}):(\d)\/(\d):(.*)$/s.exec(text ?? '');
+      const found = /^MQ1:([0-9a-f]{8}):(\d{1,2})\/(\d{1,2}):(.*)$/s.exec(text ?? '');
       if (found) {
         const [, id, n, all, part] = found;
         if (!parts.has(id)) parts.set(id, new Map());

@@ -4,14 +4,15 @@
 //! MQ1:<id>:<n>/<all>:<part>
 //! ```
 //!
-//! `id` are eight hexadecimal digits of the whole text's SHA-256, `n` counts from 1, `all` is at most 8, `part` at most
-//! 800 bytes. A reader collects the parts of one id in any order, joins them and compares the hash.
+//! `id` are eight hexadecimal digits of the whole text's SHA-256, `n` counts from 1, `all` is at most 13, `part` at most
+//! 500 bytes. A reader collects the parts of one id in any order, joins them and compares the hash.
 
-/// Most bytes of the text in one code: what a phone's camera still reads off another phone.
-pub const MOST_BYTES: usize = 800;
+/// Most bytes of the text in one code: 77 modules a side, which readers sample without a fault at any size on the
+/// screen; from 85 modules on they miss some.
+pub const MOST_BYTES: usize = 500;
 
 /// Most codes in the loop.
-pub const MOST_FRAMES: usize = 8;
+pub const MOST_FRAMES: usize = 13;
 
 /// The loop for a text of ASCII; `None` if it does not fit. `id` comes from the text's hash.
 pub fn split(text: &str, id: &str) -> Option<Vec<String>> {
@@ -33,11 +34,11 @@ mod tests {
     fn the_parts_make_the_whole_again() {
         let text = "eyJ.a~b_".repeat(420);
         let frames = split(&text, "0123abcd").unwrap();
-        assert_eq!(frames.len(), 5);
+        assert_eq!(frames.len(), 7);
         let joined: String = frames.iter().map(|frame| frame.splitn(4, ':').nth(3).unwrap()).collect();
         assert_eq!(joined, text);
         assert!(frames.iter().all(|frame| frame.len() <= MOST_BYTES + 20));
-        assert!(frames[4].starts_with("MQ1:0123abcd:5/5:"));
+        assert!(frames[6].starts_with("MQ1:0123abcd:7/7:"));
     }
 
     #[test]
