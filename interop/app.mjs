@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
-import { demo } from './demo.mjs';
+import { chromiumArguments, demo } from './demo.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const screen = { width: 360, height: 740 };
@@ -19,7 +19,7 @@ export const PIN = '482951';
 
 /** Starts a browser; `camera` is a file of raw video. One that is asked says no, as nobody sits before it. */
 export function browser(camera, { asks = false } = {}) {
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+  const args = [...chromiumArguments];
   if (camera) args.push('--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${camera}`);
   if (!asks) args.push('--use-fake-ui-for-media-stream');
   return chromium.launch({ executablePath: process.env.CHROMIUM, args });

@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { activationCode, api, applicant, message } from './app.mjs';
-import { Browser, demo } from './demo.mjs';
+import { Browser, chromiumArguments, demo } from './demo.mjs';
 
 const run = promisify(execFile);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -25,7 +25,7 @@ const people = {};
 before(async () => {
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: chromiumArguments,
   });
   for (const login of ['yesi.bujang', 'yesi.insa', 'yesi.insa2', 'yesi.boan', 'yesi.gamsa', 'yesi.unyeong']) people[login] = await desk(login);
 });

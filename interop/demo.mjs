@@ -7,6 +7,12 @@ import { promisify } from 'node:util';
 /** What `mapae demo --json` printed: addresses, accounts, the relying party, the phone that holds a badge. */
 export const demo = JSON.parse(readFileSync(process.env.MAPAE_DEMO, 'utf8'));
 
+/** How Chromium is started; it takes the certificate of the demo's server as one that it knows. */
+export const chromiumArguments = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  ...(process.env.CHROMIUM_TRUSTS ? [`--ignore-certificate-errors-spki-list=${process.env.CHROMIUM_TRUSTS}`] : []),
+];
+
 const run = promisify(execFile);
 
 /** Runs `mapae wallet …` on the demo's phone and returns its JSON. */

@@ -11,7 +11,7 @@ import { Openid4vpClient, Openid4vpVerifier } from '@openid4vc/openid4vp';
 import { SDJwtVcInstance } from '@sd-jwt/sd-jwt-vc';
 import { DcqlPresentationResult, DcqlQuery } from 'dcql';
 import * as jose from 'jose';
-import { demo, phone } from '../demo.mjs';
+import { chromiumArguments, demo, phone } from '../demo.mjs';
 import {
   Authority, BADGE_DOCUMENT, b64u, bind, callbacks, disclose, encryptionKey, handover, issue, newSigner, operator, pageHandover, presentDocument, receive, verification,
 } from './stock.mjs';
@@ -28,6 +28,13 @@ async function refusal(...args) {
     return JSON.parse(error.stdout).error.code;
   }
   throw new Error(NEVER);
+}
+
+/** A judge in Python, which reads what it judges and says what is wrong. */
+async function python(script, judged) {
+  const running = run(process.env.PYTHON, [script]);
+  running.child.stdin.end(JSON.stringify(judged));
+  await running;
 }
 
 const sdJwtQuery = (names = ['name', 'inst_code'], more = {}) => ({
@@ -161,6 +168,7 @@ describe('a stock verifier before our wallet', () => {
         { badge: [{ credential_format: 'dc+sd-jwt', vct: claims.vct, claims, cryptographic_holder_binding: true }] }, { dcqlQuery: query });
       assert.ok(matched.can_be_satisfied, JSON.stringify(matched));
       assert.equal(claims.birth_date, undefined, 'nothing that was not asked for');
+      await python('protocols/sd_jwt_vc.py', { presentation, nonce: stock.payload.nonce, aud: stock.certified.clientId, claims: ['inst_code', 'name'] });
     }
   });
 
@@ -506,7 +514,7 @@ describe('pages, through the Digital Credentials API', () => {
 
   test('Chromium’s virtual wallet answers our page', async () => {
     const { chromium } = await import('playwright-core');
-    const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox', '--enable-features=WebIdentityDigitalCredentials'] });
+    const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: [...chromiumArguments, '--enable-features=WebIdentityDigitalCredentials'] });
     try {
       const page = await browser.newPage();
       const devtools = await page.context().newCDPSession(page);

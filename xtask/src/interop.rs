@@ -7,12 +7,15 @@ mod ledger_bft;
 mod mdoc;
 mod protocols;
 mod status;
+mod tls;
 mod uniffi;
 
 use crate::process::{self, Background, Outcome};
 use crate::tools;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use tls::Tls;
 
 struct Judge {
     name: &'static str,
@@ -135,6 +138,9 @@ pub(crate) fn run(names: &[String], all: bool) -> Outcome {
             return Err(format!("no judge is called {name}; there are {}", known.join(", ")));
         }
     }
+    if Tls::of_this_run().is_none() {
+        return Tls::run_again();
+    }
     let mapae = tools::build_mapae(false)?;
     let mut failed = Vec::new();
     for judge in JUDGES {
@@ -210,6 +216,9 @@ impl Demo {
             .args(["--port", &base.to_string()])
             .args(["--standard-wallets", &applicants.to_string()])
             .envs(settings.iter().map(|(name, value)| (name, value)));
+        if let Some(tls) = Tls::of_this_run() {
+            command.envs(tls.settings("PUBLIC")).envs(tls.settings("CONSOLE"));
+        }
         let (server, line) = Background::with_first_line(&mut command)?;
         let description = folder.join("demo.json");
         std::fs::write(&description, line)

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::Demo;
+use super::tls::Tls;
 use crate::process::{self, Outcome};
 use crate::tools;
 
@@ -52,6 +53,11 @@ pub(super) fn run(mapae: &Path) -> Outcome {
             .env("MAPAE_CLIENT_ID", &party)
             .env("CARGO_TARGET_DIR", tools::target().join("example-rust"))
             .stdout(Stdio::piped());
+        if *name == "java"
+            && let Some(tls) = Tls::of_this_run()
+        {
+            example.env("JAVA_TOOL_OPTIONS", tls.java_options()?);
+        }
         if *name == "node" {
             example.env("WEBHOOK_PORT", port.to_string());
         }

@@ -7,6 +7,9 @@ use super::Demo;
 use crate::process::{self, Outcome};
 use crate::tools;
 
+/// The version of sd-jwt that judges presentations.
+const SD_JWT: &str = "sd-jwt==0.10.4";
+
 /// A script of `interop/protocols`, run against a demo of its own.
 struct Script {
     file: &'static str,
@@ -23,6 +26,7 @@ pub(super) fn run(mapae: &Path) -> Outcome {
         "install Chromium (Debian: apt-get install chromium)",
     )?;
     let nodes = tools::node_folder()?;
+    let python = tools::python(&[SD_JWT])?.join("python");
     let scripts = nodes.join("protocols");
     std::fs::create_dir_all(&scripts).map_err(|error| format!("{}: {error}", scripts.display()))?;
     let source = tools::root().join("interop/protocols");
@@ -33,20 +37,28 @@ pub(super) fn run(mapae: &Path) -> Outcome {
     }
     let folder = tools::scratch("protocols")?;
     let outcome = wallet_provider(&folder).and_then(|provider| {
-        for script in SCRIPTS {
-            judge(mapae, &nodes, &chromium, script, &provider)?;
-        }
-        Ok(())
+        let means = [
+            ("CHROMIUM", chromium.as_path()),
+            ("PYTHON", python.as_path()),
+            ("WALLET_PROVIDER", provider.as_path()),
+        ];
+        let settings =
+            [("MAPAE__ISSUANCE__WALLET_PROVIDERS", provider.join("root.pem").display().to_string())];
+        SCRIPTS.iter().try_for_each(|script| judge(mapae, &nodes, script, &settings, &means))
     });
     let _ = std::fs::remove_dir_all(&folder);
     outcome
 }
 
-fn judge(mapae: &Path, nodes: &Path, chromium: &Path, script: &Script, provider: &Path) -> Outcome {
-    let root = provider.join("root.pem").display().to_string();
-    let settings = [("MAPAE__ISSUANCE__WALLET_PROVIDERS", root)];
-    let demo =
-        Demo::with_settings(mapae, &format!("protocols-{}", script.file), script.applicants, &settings)?;
+fn judge(
+    mapae: &Path,
+    nodes: &Path,
+    script: &Script,
+    settings: &[(&str, String)],
+    means: &[(&str, &Path)],
+) -> Outcome {
+    let name = format!("protocols-{}", script.file);
+    let demo = Demo::with_settings(mapae, &name, script.applicants, settings)?;
     process::run(
         Command::new("node")
             .args(["--test", "--test-concurrency=1"])
@@ -54,8 +66,7 @@ fn judge(mapae: &Path, nodes: &Path, chromium: &Path, script: &Script, provider:
             .current_dir(nodes)
             .env("MAPAE", mapae)
             .env("MAPAE_DEMO", demo.path())
-            .env("CHROMIUM", chromium)
-            .env("WALLET_PROVIDER", provider),
+            .envs(means.iter().copied()),
     )
 }
 

@@ -137,10 +137,16 @@ impl Ground {
 pub(super) fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> Result<(), AnyError> {
     let port = |offset: u16| wishes.port.checked_add(offset).ok_or("the ports end at 65535");
     let listen = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
-    let url = |port: u16| Url::parse(&format!("http://localhost:{port}"));
+    // Where a certificate is configured, the listener speaks TLS.
+    let url = |port: u16, certificate: &Path| {
+        let scheme = if certificate.as_os_str().is_empty() { "http" } else { "https" };
+        Url::parse(&format!("{scheme}://localhost:{port}"))
+    };
     let (public, console, metrics, sample) = (port(0)?, port(1)?, port(2)?, port(3)?);
-    (config.public.listen, config.public.base_url) = (listen(public), url(public)?);
-    (config.console.listen, config.console.base_url) = (listen(console), url(console)?);
+    config.public.listen = listen(public);
+    config.public.base_url = url(public, &config.public.tls_certificate)?;
+    config.console.listen = listen(console);
+    config.console.base_url = url(console, &config.console.tls_certificate)?;
     config.metrics.listen = listen(metrics);
     (config.login.sample_listen, config.login.sample_base_url) =
         (listen(sample), format!("http://localhost:{sample}"));
