@@ -15,6 +15,7 @@
 //! response, preferred CBOR (RFC 8949 §4.1) around what is hashed.
 
 mod cbor;
+pub mod in_person;
 mod issue;
 mod item;
 mod mso;

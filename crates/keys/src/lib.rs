@@ -8,6 +8,7 @@
 //! RS256 exists for relying parties of the login that know nothing else, and Ed25519 for readers of the audit log's
 //! checkpoints, both behind `aws-lc`; so do one-time codes by time, which authenticator apps make with HMAC-SHA-1.
 
+pub mod aead;
 mod backend;
 mod der;
 mod digest;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
 
 /// What the server answers to a new verification; it says more, which this example does not need.
 #[derive(Deserialize)]
@@ -28,11 +30,17 @@ enum Standing {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let base = std::env::var("MAPAE_URL").unwrap_or_else(|_| "http://localhost:8600".to_owned());
-    let key = std::env::var("MAPAE_API_KEY").map_err(|_| "set MAPAE_API_KEY to the key of your relying party")?;
+    let key =
+        std::env::var("MAPAE_API_KEY").map_err(|_| "set MAPAE_API_KEY to the key of your relying party")?;
     let bearer = format!("Bearer {key}");
     let verifications = format!("{base}/api/v1/verifications");
 
-    let created: Created = ureq::post(&verifications)
+    // The machine's certificates, so that a government's own authority counts.
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    let agent: Agent = Agent::config_builder().tls_config(tls).build().into();
+
+    let created: Created = agent
+        .post(&verifications)
         .header("authorization", &bearer)
         .send_json(json!({ "claims": ["name", "inst_code"] }))?
         .body_mut()
@@ -41,7 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{}\n{}", created.link, created.page);
 
     for _ in 0..created.expires_in {
-        let standing: Standing = ureq::get(format!("{verifications}/{}", created.id))
+        let standing: Standing = agent
+            .get(format!("{verifications}/{}", created.id))
             .header("authorization", &bearer)
             .call()?
             .body_mut()

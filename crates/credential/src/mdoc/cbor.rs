@@ -71,6 +71,12 @@ impl Members {
         Some(self.0.swap_remove(at).1)
     }
 
+    /// The member under an integer.
+    pub(super) fn numbered(&mut self, number: i64) -> Result<Value, MdocError> {
+        let found = self.0.iter().position(|(key, _)| key.as_integer() == Some(number.into()));
+        found.map(|at| self.0.swap_remove(at).1).ok_or(MdocError::Malformed)
+    }
+
     pub(super) fn must(&mut self, name: &str) -> Result<Value, MdocError> {
         self.take(name).ok_or(MdocError::Malformed)
     }
@@ -191,6 +197,10 @@ impl Writer {
 
     pub(super) fn tag(&mut self, tag: u64) -> &mut Self {
         self.head(6, tag)
+    }
+
+    pub(super) fn truth(&mut self, truth: bool) -> &mut Self {
+        self.raw(&[if truth { 0xf5 } else { 0xf4 }])
     }
 
     pub(super) fn null(&mut self) -> &mut Self {

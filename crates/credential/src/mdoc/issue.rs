@@ -7,7 +7,7 @@ use ciborium::Value;
 use keys::{PublicKey, SignError, Signature, Signer, random, sha256};
 
 use super::cbor::{DATE_TIME, Writer, parse, to_json};
-use super::mso::{DIGEST_ALGORITHM, VERSION, moment_text, write_device_key};
+use super::mso::{DIGEST_ALGORITHM, VERSION, moment_text, write_cose_key};
 use super::{MAX_DIGESTS, MAX_ELEMENTS};
 use crate::cose::{ES256, X5CHAIN};
 use crate::sd_jwt::StatusClaim;
@@ -230,7 +230,7 @@ fn security_object(issuance: &Issuance<'_>, value_digests: &Writer) -> Result<Wr
     mso.text("version").text(VERSION).text("digestAlgorithm").text(DIGEST_ALGORITHM);
     mso.text("valueDigests").raw(value_digests.as_bytes());
     mso.text("deviceKeyInfo").map(1).text("deviceKey");
-    write_device_key(&mut mso, issuance.device_key);
+    write_cose_key(&mut mso, issuance.device_key);
     mso.text("docType").text(issuance.doc_type);
     mso.text("validityInfo").map(3);
     for (name, moment) in [("signed", &from), ("validFrom", &from), ("validUntil", &until)] {

@@ -82,7 +82,12 @@ fn digests(value: Value) -> Result<BTreeMap<String, BTreeMap<u64, [u8; 32]>>, Md
 }
 
 fn device_key(info: Value) -> Result<PublicKey, MdocError> {
-    let key = Members::of(info)?.must("deviceKey")?.into_map().map_err(|_| MdocError::DeviceKey)?;
+    cose_key(Members::of(info)?.must("deviceKey")?)
+}
+
+/// Reads a COSE_Key of P-256 with both coordinates.
+pub(super) fn cose_key(value: Value) -> Result<PublicKey, MdocError> {
+    let key = value.into_map().map_err(|_| MdocError::DeviceKey)?;
     let member = |label: i64| {
         let found = key.iter().find(|(name, _)| name.as_integer() == Some(label.into()));
         found.map(|(_, value)| value)
@@ -120,7 +125,7 @@ pub(super) fn moment_text(seconds: i64) -> Option<String> {
 }
 
 /// Writes a COSE_Key.
-pub(super) fn write_device_key(out: &mut Writer, key: &PublicKey) {
+pub(super) fn write_cose_key(out: &mut Writer, key: &PublicKey) {
     let [_, point @ ..] = key.as_sec1();
     let (x, y) = point.split_at(32);
     out.map(4).integer(KTY).integer(EC2).integer(CRV).integer(P256).integer(X).bytes(x).integer(Y).bytes(y);

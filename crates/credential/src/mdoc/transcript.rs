@@ -5,7 +5,7 @@ use keys::{PublicKey, sha256};
 
 use super::cbor::Writer;
 
-/// An encoded `SessionTranscript` whose engagement and reader key are null and whose handover names the request.
+/// An encoded `SessionTranscript` of a meeting face to face, or one whose handover names the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionTranscript(Vec<u8>);
 
@@ -30,6 +30,26 @@ impl SessionTranscript {
         info.array(3).text(origin).text(nonce);
         thumbprint(&mut info, encryption_key);
         Self::of("OpenID4VPDCAPIHandover", &info)
+    }
+
+    /// A meeting face to face that began with a QR code (ISO/IEC 18013-5 §9.1.5.1): the engagement and the reader's key as
+    /// they were sent, and no handover.
+    pub(super) fn in_person(engagement: &[u8], reader_key: &[u8]) -> Self {
+        let mut transcript = Writer::with_capacity(engagement.len() + reader_key.len() + 16);
+        transcript.array(3).embedded(engagement).embedded(reader_key).null();
+        Self(transcript.into_bytes())
+    }
+
+    /// `SessionTranscriptBytes` (§9.1.1.5), over which the session's keys are derived.
+    pub(super) fn embedded(&self) -> Vec<u8> {
+        let mut wrapped = Writer::with_capacity(self.0.len() + 8);
+        wrapped.embedded(&self.0);
+        wrapped.into_bytes()
+    }
+
+    #[cfg(test)]
+    pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
     }
 
     fn of(handover: &str, info: &Writer) -> Self {
