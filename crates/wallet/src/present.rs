@@ -18,11 +18,13 @@ mod ask;
 mod consent;
 mod did;
 mod error;
+mod in_person;
 
 pub use answer::{Answered, Choice};
 pub use ask::{Asked, Policy};
 pub use consent::{AskedClaim, AskedCredential, Consent, Login, Requester};
 pub use error::PresentError;
+pub use in_person::{AnsweredInPerson, AskedInPerson, InPersonConsent, Meeting, ending};
 
 /// Requests remembered as answered; the oldest go first.
 pub const MAX_ANSWERED: usize = 256;

@@ -1,6 +1,7 @@
 //! Why nothing was shown, or what became of it.
 
 use credential::dcql::{NoMatch, Reason};
+use credential::mdoc::in_person::InPersonError;
 use openid::OAuthError;
 use openid::vp::Refusal;
 
@@ -76,6 +77,9 @@ pub enum PresentError {
     /// No connection; nothing was shown.
     #[error(transparent)]
     Http(HttpError),
+    /// A meeting face to face failed; nothing was shown.
+    #[error("the meeting failed: {0}")]
+    InPerson(#[from] InPersonError),
     /// The answer could not be made.
     #[error("the answer can't be made: {0}")]
     Protocol(&'static str),
@@ -109,6 +113,13 @@ impl PresentError {
             PresentError::Http(HttpError::AnswerLost) => "fetch_lost",
             PresentError::Http(HttpError::TooLarge) => "answer_too_large",
             PresentError::Http(_) => "http",
+            PresentError::InPerson(InPersonError::Engagement | InPersonError::NoWebSocket) => {
+                "in_person_engagement"
+            }
+            PresentError::InPerson(InPersonError::Message) => "in_person_message",
+            PresentError::InPerson(InPersonError::Encryption) => "in_person_encryption",
+            PresentError::InPerson(InPersonError::Request) => "in_person_request",
+            PresentError::InPerson(InPersonError::ReaderSignature) => "in_person_reader",
             PresentError::Protocol(_) => "presentation_protocol",
             PresentError::Key(_) => "holder_key",
             PresentError::Vault(error) => error.code(),

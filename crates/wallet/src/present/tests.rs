@@ -1,3 +1,4 @@
+mod in_person;
 mod more;
 
 use std::cell::{Cell, RefCell};
