@@ -84,7 +84,7 @@ fn build() -> Outcome<PathBuf> {
     let target = tools::cache().join("fuzz-target");
     process::run(
         tools::cargo()
-            .args(["build", "--release", "--quiet", "--target", TRIPLE, "--manifest-path"])
+            .args(["build", "--release", "--features", "server", "--target", TRIPLE, "--manifest-path"])
             .arg(tools::root().join("fuzz/Cargo.toml"))
             // The sanitizer's flags are unstable; everything else is the toolchain of the product.
             .env("RUSTC_BOOTSTRAP", "1")

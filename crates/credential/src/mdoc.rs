@@ -31,7 +31,7 @@ pub use issue::{Elements, Issuance, IssueError, Issuer, Prepared, issue, prepare
 pub use item::IssuerSigned;
 pub use present::{BoundResponse, Selected};
 pub use transcript::SessionTranscript;
-pub use verify::{PresentationInput, dangerous_chain, verify, verify_received};
+pub use verify::{PresentationInput, dangerous_chain, dangerous_status, verify, verify_received};
 
 /// The longest device response or issued document that is read, in bytes.
 pub const MAX_DOCUMENT: usize = 128 * 1024;

@@ -15,6 +15,7 @@ use super::item::IssuerSigned;
 use super::{MAX_DOCUMENT, MdocError, SessionTranscript};
 use crate::CLOCK_SKEW;
 use crate::cose::{is_es256, verifies};
+use crate::sd_jwt::StatusClaim;
 use crate::status_list::week::Week;
 use crate::trust::{Origin, TrustSource};
 use crate::verify::{
@@ -64,6 +65,11 @@ pub fn verify(
 /// with the authorities that were asked for.
 pub fn dangerous_chain(response: &[u8]) -> Option<Vec<Vec<u8>>> {
     Document::parse(response).ok()?.issuer_signed.x5chain()
+}
+
+/// Where the status of the document in a device response is found, as if it held: for having the list before it is judged.
+pub fn dangerous_status(response: &[u8]) -> Option<StatusClaim> {
+    Document::parse(response).ok()?.issuer_signed.dangerous_status().cloned()
 }
 
 /// Verifies a document that an issuer just sent: all but status and elements, and that it is for `holder`.

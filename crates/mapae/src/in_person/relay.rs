@@ -1,0 +1,135 @@
+//! Carries a meeting face to face: two WebSockets of one channel, and every message from one to the other.
+//!
+//! The phone waits at an address that only its QR code tells; the first reader that calls it is joined with it. What passes
+//! is encrypted between the two (ISO/IEC 18013-5 §9.1.1): nothing is read, kept or logged here, not even that it happened.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, PoisonError};
+
+use axum::body::Bytes;
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::operations::limits;
+
+/// Closing codes of RFC 6455 §7.4.1 and §7.4.2.
+mod close {
+    pub(super) const NORMAL: u16 = 1000;
+    pub(super) const POLICY: u16 = 1008;
+    /// Ours: nobody came.
+    pub(super) const NOBODY: u16 = 4000;
+}
+
+/// A channel: 128 bits in base64url, which the phone drew.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Channel([u8; 16]);
+
+impl Channel {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        keys::encoding::b64url_decode_array(text).ok().map(Self)
+    }
+}
+
+/// Why nobody is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// No phone waits here: the code is old, used, or of another process.
+    NoPhone,
+    /// A phone waits here already.
+    Taken,
+    /// Too many phones wait.
+    Full,
+}
+
+/// Phones that wait for their reader.
+#[derive(Default)]
+pub struct Relay {
+    waiting: Mutex<HashMap<Channel, oneshot::Sender<WebSocket>>>,
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relay").finish_non_exhaustive()
+    }
+}
+
+impl Relay {
+    /// A place for a phone; what it resolves to is the reader.
+    pub(super) fn wait(&self, channel: &Channel) -> Result<oneshot::Receiver<WebSocket>, Refused> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= limits::IN_PERSON_WAITING.size() {
+            // Phones that went away leave their place.
+            waiting.retain(|_, reader| !reader.is_closed());
+        }
+        if waiting.len() >= limits::IN_PERSON_WAITING.size() {
+            return Err(Refused::Full);
+        }
+        let (reader, came) = oneshot::channel();
+        match waiting.entry(channel.clone()) {
+            Entry::Occupied(mut old) if old.get().is_closed() => {
+                old.insert(reader);
+            }
+            Entry::Occupied(_) => return Err(Refused::Taken),
+            Entry::Vacant(free) => {
+                free.insert(reader);
+            }
+        }
+        Ok(came)
+    }
+
+    /// The phone of this channel, for one reader only.
+    pub(super) fn call(&self, channel: &Channel) -> Result<oneshot::Sender<WebSocket>, Refused> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.remove(channel).filter(|phone| !phone.is_closed()).ok_or(Refused::NoPhone)
+    }
+}
+
+/// Holds a phone until its reader comes, then carries.
+pub(super) async fn hold(mut phone: WebSocket, came: oneshot::Receiver<WebSocket>) {
+    let reader = tokio::select! {
+        reader = timeout(limits::IN_PERSON_WAIT.duration(), came) => reader,
+        // It has nothing to say before somebody asks; whatever comes, it is gone or broken.
+        _ = phone.recv() => return end(phone, close::POLICY).await,
+    };
+    match reader {
+        Ok(Ok(reader)) => carry(phone, reader).await,
+        _ => end(phone, close::NOBODY).await,
+    }
+}
+
+/// Carries messages both ways until one side is done, a bound is met or time is up.
+async fn carry(mut phone: WebSocket, mut reader: WebSocket) {
+    let until = Instant::now() + limits::IN_PERSON_WAIT.duration();
+    for _ in 0..limits::IN_PERSON_MESSAGES.get() {
+        let next = async {
+            tokio::select! {
+                message = phone.recv() => (message, true),
+                message = reader.recv() => (message, false),
+            }
+        };
+        let Ok((Some(Ok(message)), from_phone)) = timeout_at(until, next).await else { break };
+        let to = if from_phone { &mut reader } else { &mut phone };
+        match message {
+            Message::Binary(bytes) if within(&bytes) => {
+                if to.send(Message::Binary(bytes)).await.is_err() {
+                    break;
+                }
+            }
+            // Answered by the socket itself.
+            Message::Ping(_) | Message::Pong(_) => {}
+            _ => break,
+        }
+    }
+    end(phone, close::NORMAL).await;
+    end(reader, close::NORMAL).await;
+}
+
+fn within(bytes: &Bytes) -> bool {
+    u64::try_from(bytes.len()).is_ok_and(|length| length <= limits::IN_PERSON_MESSAGE.get())
+}
+
+async fn end(mut socket: WebSocket, code: u16) {
+    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: "".into() }))).await;
+}
