@@ -40,6 +40,8 @@ pub(crate) fn build_wallet_app() -> Outcome {
         "wallet-web",
         "--package",
         "wallet-scan",
+        "--package",
+        "check-web",
         "--target",
         WASM,
         "--profile",
@@ -53,6 +55,7 @@ pub(crate) fn build_wallet_app() -> Outcome {
             .arg(root().join("crates"))
             .arg(built.join("wallet_web.wasm"))
             .arg(built.join("wallet_scan.wasm"))
+            .arg(built.join("check_web.wasm"))
             .arg(target().join("wallet-app")),
     )
 }

@@ -114,6 +114,14 @@ extern "C" {
     /// Hands a file to the person.
     #[wasm_bindgen(js_namespace = mapae)]
     pub fn save(name: &str, kind: &str, text: &str);
+    #[wasm_bindgen(js_namespace = mapae, js_name = meetFirst, catch)]
+    async fn meet_first_at(address: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_namespace = mapae, js_name = meetAnswer)]
+    fn meet_answer_with(message: Uint8Array);
+    /// Closes the WebSocket of a meeting, if one is open.
+    #[wasm_bindgen(js_namespace = mapae, js_name = meetEnd)]
+    pub fn meet_end();
+
     #[wasm_bindgen(js_namespace = mapae, js_name = after, catch)]
     async fn after_ms(milliseconds: f64) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = mapae, js_name = idle, catch)]
@@ -385,4 +393,14 @@ pub async fn unsubscribe_push() -> Result<(), Failure> {
 pub fn on_notice(heard: impl FnMut(String) + 'static) {
     let heard = Closure::wrap(Box::new(heard) as Box<dyn FnMut(String)>).into_js_value();
     on_notice_call(&heard);
+}
+
+/// Waits at a WebSocket for the first message of whoever calls.
+pub async fn meet_first(address: &str) -> Result<Vec<u8>, Failure> {
+    Ok(bytes(meet_first_at(address).await?))
+}
+
+/// Sends the last message of a meeting.
+pub fn meet_answer(message: &[u8]) {
+    meet_answer_with(array(message));
 }

@@ -8,6 +8,7 @@ mod enrol;
 mod history;
 mod home;
 mod install;
+mod meeting;
 mod notices;
 mod pin_change;
 mod recover;
@@ -62,6 +63,8 @@ pub enum Screen {
     Home,
     /// Everything the badge says.
     Details,
+    /// The badge before a person whose phone asks for it.
+    Meeting,
     /// The badge as a loop of QR codes.
     Showing,
     /// What was done with the badge.

@@ -323,6 +323,24 @@ const mapae = {
     await mapae.installer?.prompt();
     return (await mapae.installer?.userChoice)?.outcome === 'accepted';
   },
+  /** One meeting at a time: its WebSocket, and the first message that comes over it. */
+  meetFirst(address) {
+    mapae.meetEnd();
+    const socket = new WebSocket(address);
+    socket.binaryType = 'arraybuffer';
+    mapae.meeting = socket;
+    return new Promise((resolve, reject) => {
+      socket.onmessage = ({ data }) => (data instanceof ArrayBuffer ? resolve(new Uint8Array(data)) : reject(fail('DataError')));
+      socket.onclose = () => reject(fail('NetworkError'));
+    });
+  },
+  meetAnswer(message) {
+    mapae.meeting?.send(message);
+  },
+  meetEnd() {
+    mapae.meeting?.close();
+    mapae.meeting = undefined;
+  },
   copy: (text) => navigator.clipboard.writeText(text),
   paste: () => navigator.clipboard.readText(),
   save(name, kind, text) {

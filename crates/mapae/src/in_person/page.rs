@@ -1,70 +1,117 @@
 //! Routes: the page, its script, and both ends of a meeting.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, State, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use credential::path::ClaimPath;
+use credential::verify::Refusal;
 use http::{HeaderName, HeaderValue, StatusCode};
+use keys::PublicKey;
+use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::relay::{self, Channel, Refused};
 use crate::operations::problem::Problem;
 use crate::operations::{Platform, limits};
-use crate::pages::{Page, PageResult, render};
-use crate::wallet_app;
+use crate::pages::{Fault, Page, PageResult, render};
+use crate::{issuance, ledger, wallet_app};
 
-const SCRIPT: &str = include_str!("check.js");
-
-static SCRIPT_ADDRESS: LazyLock<String> = LazyLock::new(|| {
-    let hash = keys::encoding::b64url_encode(&keys::sha256(SCRIPT.as_bytes()));
-    format!("/assets/check.js?v={}", hash.get(..12).unwrap_or_default())
-});
-
-/// Own files and compiled WebAssembly only; the camera's picture and WebSockets, of which a code names the address: this
-/// server's, or this very machine's.
+/// Own files and compiled WebAssembly only; the camera's picture and WebSockets, of which a code names the address: a server's
+/// over TLS, or this very machine's.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
      img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; \
      connect-src 'self' wss: ws://localhost:* ws://127.0.0.1:*; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/// The elements that the page shows, as the type file names them.
+const CLAIMS: [&str; 5] = ["name", "agency_name", "position", "is_serving", "valid_until"];
+
+/// What the script says, by what it calls them.
+const WORDS: [&str; 23] = [
+    "valid",
+    "almost",
+    "left",
+    "invalid",
+    "fresh",
+    "unknown",
+    "yes",
+    "no",
+    "starting",
+    "looking",
+    "loop",
+    "calling",
+    "waiting",
+    "other",
+    "no_camera",
+    "no_lists",
+    "failed",
+    "meeting.engagement",
+    "meeting.no_way",
+    "meeting.gone",
+    "meeting.declined",
+    "meeting.message",
+    "meeting.encryption",
+];
+
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
         .route("/check", get(show))
-        .route("/assets/check.js", get(script))
         .route("/in-person/{channel}/phone", get(phone))
         .route("/in-person/{channel}", get(reader))
-}
-
-async fn script() -> Response {
-    let head =
-        [(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, "max-age=31536000, immutable")];
-    (head, SCRIPT).into_response()
 }
 
 #[derive(Template)]
 #[template(path = "in_person/page.html")]
 struct Check {
     page: Page,
-    script: &'static str,
-    /// The module that verifies and the one that reads codes; without them the page says what is missing.
-    modules: Option<wallet_app::Modules>,
+    /// Whether this binary has the modules that verify and read codes.
+    here: bool,
+    document: String,
+    registrar: String,
+    claims: Vec<(&'static str, String)>,
+    words: String,
 }
 
-async fn show(page: Page) -> PageResult {
-    let view = Check { script: &SCRIPT_ADDRESS, modules: wallet_app::modules(), page };
-    let mut response = render(&view)?;
+async fn show(page: Page, State(platform): State<Arc<Platform>>) -> PageResult {
+    let told = |problem: Problem| Fault::told(&page, problem);
+    let desk = issuance::desk(&platform).map_err(|error| told(Problem::internal(error)))?;
+    let setup = ledger::setup(&platform).await.map_err(|error| told(error.into()))?;
+    let registrar = setup.map(|setup| {
+        let members: Vec<_> = setup.registrar.members().iter().map(PublicKey::to_jwk).collect();
+        json!({ "members": members, "needed": setup.registrar.needed() }).to_string()
+    });
+    let badge = desk.badge();
+    let claims = CLAIMS.into_iter().filter_map(|name| {
+        let path = ClaimPath::claim(name);
+        let claim = badge.claims.iter().find(|claim| claim.path == path)?;
+        Some((name, page.pick(&claim.label.ko, &claim.label.en).to_owned()))
+    });
+    let mut response = render(&Check {
+        here: wallet_app::has("check.js"),
+        document: badge.doctype.clone().unwrap_or_default(),
+        registrar: registrar.unwrap_or_default(),
+        claims: claims.collect(),
+        words: words(&page),
+        page,
+    });
     let headers = response.headers_mut();
-    headers.insert(
-        http::header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
-    );
+    headers.insert(http::header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
     headers.insert(
         HeaderName::from_static("permissions-policy"),
         HeaderValue::from_static("camera=(self), geolocation=(), microphone=()"),
     );
     Ok(response)
+}
+
+/// The script's words as JSON that can stand within a `script` element.
+fn words(page: &Page) -> String {
+    let own = WORDS.map(|key| (key.to_owned(), json!(page.t(&format!("in_person.words.{key}")))));
+    let refusals = Refusal::CODES.map(|code| (code.to_owned(), json!(page.t(&format!("refusal.{code}")))));
+    let mut words: serde_json::Map<String, Value> = own.into_iter().collect();
+    words.insert("refusals".to_owned(), Value::Object(refusals.into_iter().collect()));
+    Value::Object(words).to_string().replace('<', "\\u003c")
 }
 
 async fn phone(

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, PoisonError};
 
-use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -45,7 +44,7 @@ pub(super) enum Refused {
 
 /// Phones that wait for their reader.
 #[derive(Default)]
-pub struct Relay {
+pub(super) struct Relay {
     waiting: Mutex<HashMap<Channel, oneshot::Sender<WebSocket>>>,
 }
 
@@ -112,7 +111,7 @@ async fn carry(mut phone: WebSocket, mut reader: WebSocket) {
         let Ok((Some(Ok(message)), from_phone)) = timeout_at(until, next).await else { break };
         let to = if from_phone { &mut reader } else { &mut phone };
         match message {
-            Message::Binary(bytes) if within(&bytes) => {
+            Message::Binary(bytes) if bytes.len() <= limits::IN_PERSON_MESSAGE.size() => {
                 if to.send(Message::Binary(bytes)).await.is_err() {
                     break;
                 }
@@ -124,10 +123,6 @@ async fn carry(mut phone: WebSocket, mut reader: WebSocket) {
     }
     end(phone, close::NORMAL).await;
     end(reader, close::NORMAL).await;
-}
-
-fn within(bytes: &Bytes) -> bool {
-    u64::try_from(bytes.len()).is_ok_and(|length| length <= limits::IN_PERSON_MESSAGE.get())
 }
 
 async fn end(mut socket: WebSocket, code: u16) {

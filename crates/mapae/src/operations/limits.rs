@@ -305,6 +305,12 @@ limits! {
         VERIFICATION_SWEEP = 30 * SECOND, Milliseconds, "How often expired results are deleted.";
         VERIFICATION_SWEEP_ROWS = 1_000, Count, "Expired results deleted in one commit.";
     }
+    "in_person" {
+        IN_PERSON_WAIT = 2 * MINUTE, Milliseconds, "How long a phone waits for a reader, and then how long the two may talk.";
+        IN_PERSON_WAITING = 4_096, Count, "Phones of one process that wait for a reader at once.";
+        IN_PERSON_MESSAGE = 129 * KIB, Bytes, "A message between phone and reader.";
+        IN_PERSON_MESSAGES = 16, Count, "Messages of one meeting.";
+    }
     "audit" {
         AUDIT_NUMBERING = 250, Milliseconds, "How soon after its commit an audit record is numbered, and with it under a signed checkpoint.";
         AUDIT_NUMBERED_AT_ONCE = 500, Count, "Audit records numbered in one transaction: more would hold up other writers.";

@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 
 use super::limits;
 use super::tasks::Stop;
+use super::tls::Closing;
 
 /// Why a listener could not be opened, and what to mend.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +116,7 @@ async fn serve_stream(
     match tls {
         None => serve_io(stream, peer, router, server, watcher).await,
         Some(tls) => match tokio::time::timeout(limits::HTTP_TLS_TIME.duration(), tls.accept(stream)).await {
-            Ok(Ok(stream)) => serve_io(stream, peer, router, server, watcher).await,
+            Ok(Ok(stream)) => serve_io(Closing::of(stream), peer, router, server, watcher).await,
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake"),
             Err(_) => tracing::debug!("TLS handshake timed out"),
         },
@@ -135,7 +136,8 @@ async fn serve_io<IO>(
         request.extensions_mut().insert(ConnectInfo(peer));
         request.map(axum::body::Body::new)
     });
-    let connection = server.serve_connection(TokioIo::new(io), TowerToHyperService::new(service));
+    let connection =
+        server.serve_connection_with_upgrades(TokioIo::new(io), TowerToHyperService::new(service));
     if let Err(error) = watcher.watch(connection.into_owned()).await {
         tracing::debug!(%error, "connection");
     }

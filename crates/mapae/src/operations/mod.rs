@@ -71,7 +71,8 @@ local!(
     audit,
     loss,
     desk,
-    ledger
+    ledger,
+    in_person
 );
 
 /// Why the platform could not start, and what to mend.

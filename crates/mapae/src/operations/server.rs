@@ -35,6 +35,7 @@ macro_rules! merge {
             .merge(crate::loss::$routes())
             .merge(crate::desk::$routes())
             .merge(crate::ledger::$routes())
+            .merge(crate::in_person::$routes())
             .merge(crate::wallet_app::$routes())
             .merge(crate::pages::routes().into())
     };

@@ -4,14 +4,19 @@
 //! sees the new one, open connections go on. Files that can't be used are told in the log, and the old certificate stays.
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::limits;
 use super::listener::ListenError;
@@ -155,6 +160,68 @@ fn read(
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, error))?;
     let certified = CertifiedKey::from_der(chain, secret, provider).map_err(|error| failed(key, error))?;
     Ok((Arc::new(certified), digest))
+}
+
+/// A TLS stream that takes its leave however its connection ends: without `close_notify` the other side can't tell an end
+/// from a cut (RFC 8446 §6.1).
+pub(super) struct Closing(Option<TlsStream<TcpStream>>);
+
+impl Closing {
+    pub(super) fn of(stream: TlsStream<TcpStream>) -> Self {
+        Self(Some(stream))
+    }
+
+    fn stream(self: Pin<&mut Self>) -> Result<Pin<&mut TlsStream<TcpStream>>, std::io::Error> {
+        self.get_mut().0.as_mut().map(Pin::new).ok_or_else(|| std::io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let Some(mut stream) = self.0.take() else { return };
+        // Where no runtime is left, the process is ending and the kernel closes.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let _ = tokio::time::timeout(limits::HTTP_TLS_TIME.duration(), stream.shutdown()).await;
+            });
+        }
+    }
+}
+
+impl AsyncRead for Closing {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        self.stream()?.poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Closing {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.stream()?.poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.stream()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.stream()?.poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        self.stream()?.poll_write_vectored(cx, parts)
+    }
 }
 
 #[cfg(test)]

@@ -54,6 +54,11 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
 }
 
+/// Whether this file was built.
+pub fn has(name: &str) -> bool {
+    files::find(name).is_some()
+}
+
 /// Whether the app is in this binary.
 pub fn is_here() -> bool {
     files::find("index.html").is_some()

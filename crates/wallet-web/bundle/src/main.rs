@@ -1,7 +1,7 @@
 //! Makes what a browser loads of the wallet app, out of the two WASM files and `web/`.
 //!
 //! ```text
-//! wallet-bundle CRATES APP.wasm SCAN.wasm OUT    (CRATES: the folder of the crates, whose styles and scripts go in)
+//! wallet-bundle CRATES APP.wasm SCAN.wasm CHECK.wasm OUT    (CRATES: the folder of the crates, whose styles and scripts go in)
 //!
 //! OUT/index.html            names the files below with their integrity (SRI)
 //! OUT/app-<hash>.js         platform.js ‖ generated bindings ‖ the call that starts
@@ -9,6 +9,8 @@
 //! OUT/rest-<hash>.wasm      the rest of the app, linked into the memory of the first when it is idle or asked for more
 //! OUT/app-<hash>.css        the house's tokens and parts ‖ the app's own
 //! OUT/scan-<hash>.{js,wasm} the QR reader, loaded when the camera is opened and the browser has none
+//! OUT/check.js              the script of the page that checks a badge; not part of the app
+//! OUT/check-<hash>.{js,wasm} what it verifies with
 //! OUT/sw.js                 the service worker with the version and the list of all of it
 //! OUT/…                     manifest, icons
 //! OUT/*.gz                  each of them compressed once, as well as gzip can
@@ -49,8 +51,8 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), AnyError> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let mut next = || arguments.next().ok_or("usage: wallet-bundle CRATES APP.wasm SCAN.wasm OUT");
-    let (crates, app, scan, out) = (next()?, next()?, next()?, next()?);
+    let mut next = || arguments.next().ok_or("usage: wallet-bundle CRATES APP.wasm SCAN.wasm CHECK.wasm OUT");
+    let (crates, app, scan, check, out) = (next()?, next()?, next()?, next()?, next()?);
     let (web, pages) = (crates.join("wallet-web/web"), crates.join("mapae/src/pages"));
     let mut bundle = Bundle::default();
 
@@ -95,6 +97,7 @@ fn run() -> Result<(), AnyError> {
         .replace("@JS_INTEGRITY@", &script.integrity);
     bundle.plain("index.html", page.into_bytes());
     bundle.service_worker(&crates.join("wallet-web"))?;
+    let checks = check_page(&mut bundle, &crates, &check, [&scan_js, &scan_wasm])?;
     bundle.write(&out)?;
 
     let first = bundle.compressed(&wasm.path) + bundle.compressed(&script.path);
@@ -102,12 +105,13 @@ fn run() -> Result<(), AnyError> {
     let scan = bundle.compressed(&scan_wasm.path) + bundle.compressed(&scan_js.path);
     let kib = |bytes: usize| bytes as f64 / 1024.0;
     eprintln!(
-        "wallet-bundle: first screen {:.1} KiB gzip (wasm and JavaScript; limit {}), whole app {:.1} KiB (limit {}), QR reader {:.1} KiB, in {}",
+        "wallet-bundle: first screen {:.1} KiB gzip (wasm and JavaScript; limit {}), whole app {:.1} KiB (limit {}), QR reader {:.1} KiB, check page {:.1} KiB, in {}",
         kib(first),
         LIMIT / 1024,
         kib(whole),
         LIMIT_WHOLE / 1024,
         kib(scan),
+        kib(checks),
         out.display()
     );
     for (what, bytes, limit) in [("first screen", first, LIMIT), ("whole app", whole, LIMIT_WHOLE)] {
@@ -116,6 +120,31 @@ fn run() -> Result<(), AnyError> {
         }
     }
     Ok(())
+}
+
+/// The files of the page that checks a badge; what it loads in bytes of gzip, without the QR reader.
+fn check_page(
+    bundle: &mut Bundle,
+    crates: &Path,
+    check: &Path,
+    scan: [&Named; 2],
+) -> Result<usize, AnyError> {
+    let (bound, wasm) =
+        bindings(check, &std::fs::read(check).map_err(|error| format!("{}: {error}", check.display()))?)?;
+    let wasm = bundle.hashed("check", "wasm", wasm);
+    let bound = bundle.hashed("check", "js", bound.into_bytes());
+    let [scan_js, scan_wasm] = scan;
+    let script = [
+        format!("const CHECK_MODULE = '/wallet/{}';", bound.path),
+        format!("const CHECK_WASM = '/wallet/{}';", wasm.path),
+        format!("const CHECK_INTEGRITY = '{}';", wasm.integrity),
+        format!("const SCAN_MODULE = '/wallet/{}';", scan_js.path),
+        format!("const SCAN_WASM = '/wallet/{}';", scan_wasm.path),
+        format!("const SCAN_INTEGRITY = '{}';", scan_wasm.integrity),
+        read(&crates.join("check-web/web/check.js"))?,
+    ];
+    let script = bundle.plain("check.js", script.join("\n").into_bytes());
+    Ok([script, bound, wasm].iter().map(|file| bundle.compressed(&file.path)).sum())
 }
 
 fn read(path: &Path) -> Result<String, AnyError> {

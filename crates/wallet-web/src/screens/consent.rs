@@ -136,7 +136,7 @@ fn label(app: App, claim: &AskedClaim) -> String {
     app.language.get().pick(&claim.label_ko, &claim.label_en).to_owned()
 }
 
-fn told(app: App, claim: &AskedClaim) -> (String, String) {
+pub(super) fn told(app: App, claim: &AskedClaim) -> (String, String) {
     let language = app.language.get();
     // An identifier for machines: its name says all that a person can use.
     let value = match text_in(&claim.value, language.tag()) {

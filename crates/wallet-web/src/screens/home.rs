@@ -62,14 +62,19 @@ pub fn view(app: App) -> El {
                 row("scan", app.t("home.scan"), Some(app.t("home.scan.hint")), move || {
                     app.show(Screen::Scan)
                 }),
-                row("qr", app.t("home.show"), Some(app.t("home.show.hint")), move || {
-                    app.open(Screen::Showing)
-                }),
+                row("qr", app.t("home.show"), Some(app.t("home.show.hint")), move || app.open(showing(app))),
                 row("badge", app.t("home.details"), None, move || app.open(Screen::Details)),
             )),
         )),
         tabs(app),
     ))
+}
+
+/// How the badge is shown to a person: directly where that can be, else by codes alone.
+fn showing(app: App) -> Screen {
+    let state = app.state.get_untracked();
+    let has_document = state.is_some_and(|state| state.holdings.iter().any(|one| one.format == "mso_mdoc"));
+    if has_document && !app.offline.get_untracked() { Screen::Meeting } else { Screen::Showing }
 }
 
 /// Half a year, in milliseconds: so old a PIN is better changed.

@@ -14,8 +14,8 @@ use wallet::issue::Renewal;
 use wallet::state::State;
 
 use super::{
-    PinPurpose, Proof, Screen, activation, closed, consent, enrol, has_passkey, history, home, notices,
-    pin_change, recover, scan, settings, showing,
+    PinPurpose, Proof, Screen, activation, closed, consent, enrol, has_passkey, history, home, meeting,
+    notices, pin_change, recover, scan, settings, showing,
 };
 use crate::app::App;
 use crate::browser::{self, Secret32};
@@ -80,6 +80,7 @@ fn screen(app: App, screen: Screen) -> El {
         Screen::Details => home::details(app),
         Screen::Passkey => enrol::passkey(app),
         Screen::Protect => enrol::protect(app),
+        Screen::Meeting => meeting::view(app),
         Screen::Showing => showing::view(app),
         Screen::History => history::view(app),
         Screen::Scan => scan::view(app),
