@@ -13,7 +13,7 @@ const screen = { width: 360, height: 740 };
 
 /** A tablet and a desk: the main screens are looked at there, too. */
 const wider = [{ width: 768, height: 1024 }, { width: 1440, height: 900 }];
-const main = new Set(['install', 'activation', 'card', 'details', 'consent', 'number', 'result', 'history', 'settings', 'security', 'showing', 'pin-again', 'locked', 'suspended', 'wiped', 'unlock', 'camera-denied']);
+const main = new Set(['install', 'activation', 'card', 'details', 'consent', 'number', 'result', 'history', 'settings', 'security', 'showing', 'meeting', 'meeting-asked', 'pin-again', 'locked', 'suspended', 'wiped', 'unlock', 'camera-denied']);
 
 export const PIN = '482951';
 
@@ -87,6 +87,25 @@ export async function loginPage(browser, query = '') {
   };
 }
 
+/** A picture of a screen in light and dark, and axe's word on it. */
+export async function shot(page, name, prefix = 'wallet') {
+  for (const scheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+    await page.screenshot({ path: join(process.env.SCREENSHOTS, `${prefix}-${name}-${scheme}.png`) });
+    // What lies under the rooms at the bottom is reached by scrolling; at the end nothing does.
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+    await page.evaluate(`${axe};undefined`);
+    const report = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
+    const violations = report.violations.map((found) => ({ rule: found.id, help: found.help, nodes: found.nodes.map((node) => node.target.join(' ')) }));
+    writeFileSync(join(process.env.SCREENSHOTS, `${prefix}-${name}-${scheme}.axe.json`), JSON.stringify({ violations, passes: report.passes.length }, null, 2));
+    assert.deepEqual(violations, [], `${name} (${scheme})`);
+  }
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(overflow <= 0, `${name} is ${overflow} px too wide`);
+}
+
 /** One phone: its own browser profile, one authenticator. */
 export class Phone {
   complaints = [];
@@ -157,22 +176,8 @@ export class Phone {
     await this.see(name);
   }
 
-  async see(name) {
-    for (const scheme of ['light', 'dark']) {
-      await this.page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
-      await this.page.screenshot({ path: join(process.env.SCREENSHOTS, `wallet-${name}-${scheme}.png`) });
-      // What lies under the rooms at the bottom is reached by scrolling; at the end nothing does.
-      await this.page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
-      await this.page.evaluate(`${axe};undefined`);
-      const report = await this.page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
-      const violations = report.violations.map((found) => ({ rule: found.id, help: found.help, nodes: found.nodes.map((node) => node.target.join(' ')) }));
-      writeFileSync(join(process.env.SCREENSHOTS, `wallet-${name}-${scheme}.axe.json`), JSON.stringify({ violations, passes: report.passes.length }, null, 2));
-      assert.deepEqual(violations, [], `${name} (${scheme})`);
-    }
-    await this.page.evaluate(() => window.scrollTo(0, 0));
-    await this.page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
-    const overflow = await this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    assert.ok(overflow <= 0, `${name} is ${overflow} px too wide`);
+  see(name) {
+    return shot(this.page, name);
   }
 
   close() {
@@ -324,9 +329,11 @@ export class Phone {
 /** Writes what a camera would see: the QR of a page's SVG, as raw video (YUV4MPEG2) at 640×480. */
 export async function cameraSees(page, selector, file) {
   const grey = await page.evaluate(async (selector) => {
-    const svg = document.querySelector(selector).querySelector('svg');
+    const shown = document.querySelector(selector);
     const picture = new Image();
-    picture.src = `data:image/svg+xml;base64,${btoa(unescape(encodeURIComponent(new XMLSerializer().serializeToString(svg))))}`;
+    picture.src = shown instanceof HTMLImageElement
+      ? shown.src
+      : `data:image/svg+xml;base64,${btoa(unescape(encodeURIComponent(new XMLSerializer().serializeToString(shown.querySelector('svg')))))}`;
     await picture.decode();
     const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 480 });
     const context = canvas.getContext('2d');

@@ -1,10 +1,11 @@
 // The wallet app in headless Chromium, as its holder uses it; axe-core looks at each screen in light and dark.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { PIN, Phone, api, applicant, browser, cameraSees, loginPage, operate, order } from './app.mjs';
+import { PIN, Phone, api, applicant, browser, cameraSees, loginPage, operate, order, shot } from './app.mjs';
 import { demo } from './demo.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'mapae-camera-'));
@@ -258,21 +259,98 @@ test('a new version installs beside the old one and takes over when the holder s
   }
 });
 
+/** The phone of somebody who checks: the page, with the camera at the other screen. */
+async function checking(look) {
+  const context = await chromium.newContext({ viewport: { width: 360, height: 740 }, locale: 'ko-KR', timezoneId: 'Asia/Seoul', permissions: ['camera'] });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('console', (said) => said.type() === 'error' && complaints.push(said.text()));
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  await page.goto(new URL('/check', demo.urls.public).href);
+  await page.locator('h1', { hasText: '눈앞의 공무원증 확인' }).waitFor();
+  if (look) await shot(page, 'check', 'page');
+  return {
+    page,
+    complaints,
+    read: () => page.locator('[data-part="start"]').click(),
+    verdict: async () => {
+      await page.locator('[data-part="result"]:not([hidden])').waitFor({ timeout: 20000 });
+      return page.innerText('[data-part="result"]');
+    },
+    close: () => context.close(),
+  };
+}
+
+test('the badge is shown to a person: their page reads one code, asks, and verifies what the holder agrees to', async () => {
+  await phone.unlock('내 공무원증');
+  await phone.press('QR 보이기');
+  await phone.at('공무원증 보이기');
+  await phone.page.locator('.showing img').waitFor();
+  await phone.look('meeting');
+  const guard = await checking(true);
+  await cameraSees(phone.page, '.showing img', camera);
+  await guard.read();
+  await phone.page.getByRole('button', { name: '보이기', exact: true }).waitFor({ timeout: 20000 });
+  await phone.look('meeting-asked');
+  const asked = await phone.page.innerText('main');
+  assert.match(asked, /확인하는 사람이 누구인지는 앱이 알 수 없습니다/);
+  assert.ok(asked.includes(holder.name), 'the holder sees what will be told');
+  await phone.page.getByRole('button', { name: '보이기', exact: true }).click();
+  const told = await guard.verdict();
+  await shot(guard.page, 'check-valid', 'page');
+  assert.match(told, /유효한 공무원증입니다/);
+  assert.ok(told.includes(holder.name), told);
+  await phone.page.locator('.notice.good').waitFor();
+  assert.match(await phone.page.innerText('main'), /보여 줬습니다/);
+  assert.deepEqual(guard.complaints, []);
+  await guard.close();
+  await phone.press('처음으로');
+  assert.deepEqual(phone.complaints, []);
+});
+
+test('a holder who says no shows nothing, and a code works once', async () => {
+  await phone.press('QR 보이기');
+  await phone.page.locator('.showing img').waitFor();
+  const guard = await checking();
+  await cameraSees(phone.page, '.showing img', camera);
+  await guard.read();
+  await phone.page.getByRole('button', { name: '보이지 않기' }).click({ timeout: 20000 });
+  assert.match(await guard.verdict(), /보여 주지 않기로/);
+  // The camera still sees the old code.
+  await guard.page.locator('[data-part="again"]').click();
+  assert.match(await guard.verdict(), /연결되지 않았습니다/);
+  await guard.close();
+});
+
 test('the badge is shown by a loop of QR codes, which verifies', async () => {
   await phone.unlock('내 공무원증');
   await phone.press('QR 보이기');
+  await phone.press('상대가 인터넷에 연결할 수 없을 때');
   await phone.at('QR 보이기');
   await phone.page.locator('.showing img').waitFor();
   await phone.look('showing');
   const text = await phone.collect();
+  // The page takes the same text as one code.
+  const guard = await checking();
+  await guard.page.locator('summary').click();
+  const codes = text.match(/.{1,500}/gs);
+  const id = createHash('sha256').update(text).digest('hex').slice(0, 8);
+  await guard.page.locator('#code').fill(codes.map((part, at) => `MQ1:${id}:${at + 1}/${codes.length}:${part}`).join('\n'));
+  await guard.page.getByRole('button', { name: '확인', exact: true }).click();
+  const told = await guard.verdict();
+  assert.match(told, /유효한 공무원증입니다/);
+  assert.match(told, /얼굴을 꼭 확인/);
+  await shot(guard.page, 'check-screen', 'page');
+  assert.deepEqual(guard.complaints, []);
+  await guard.close();
   const [, payload] = text.split('~')[0].split('.');
   const claims = JSON.parse(Buffer.from(payload, 'base64url'));
   const binding = text.split('~').at(-1);
   const [head, body, signature] = binding.split('.');
   const key = await crypto.subtle.importKey('jwk', claims.cnf.jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['verify']);
   assert.ok(await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, key, Buffer.from(signature, 'base64url'), Buffer.from(`${head}.${body}`)), 'the holder signed it');
-  const told = text.split('~').slice(1, -1).map((part) => JSON.parse(Buffer.from(part, 'base64url'))[1]);
-  assert.deepEqual(told.filter((name) => name !== undefined).sort(), ['agency_name', 'is_serving', 'name', 'valid_until']);
+  const disclosed = text.split('~').slice(1, -1).map((part) => JSON.parse(Buffer.from(part, 'base64url'))[1]);
+  assert.deepEqual(disclosed.filter((name) => name !== undefined).sort(), ['agency_name', 'is_serving', 'name', 'valid_until']);
   assert.equal(JSON.parse(Buffer.from(body, 'base64url')).aud, 'urn:mapae:screen');
 });
 
