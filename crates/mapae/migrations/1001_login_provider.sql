@@ -28,8 +28,8 @@ CREATE INDEX login_session_ends_at ON login_session (ends_at);
 
 -- The badge that answered, also where nothing was granted: wrong numbers are counted by it.
 ALTER TABLE login_attempt ADD COLUMN answered_by TEXT;
-CREATE INDEX login_attempt_answered_by ON login_attempt (answered_by, created_at);
-CREATE INDEX login_attempt_relying_party ON login_attempt (relying_party, created_at);
+CREATE INDEX login_attempt_answered_by ON login_attempt (answered_by, outcome, created_at);
+CREATE INDEX login_attempt_relying_party ON login_attempt (relying_party, outcome, created_at);
 
 -- Relying parties to be told that a login has ended.
 CREATE TABLE login_logout (

@@ -47,11 +47,13 @@ fn judged(mapae: &Path, folder: &Path) -> Outcome {
             .env("NODE_EXTRA_CA_CERTS", &tls.root);
     };
     for script in SCRIPTS {
+        fill_up(mapae, &demo, &tls)?;
         let mut node = Command::new("node");
         node.args(["--test", "--test-concurrency=1"]).arg(format!("login/{script}")).current_dir(&nodes);
         as_party(&mut node);
         process::run(&mut node)?;
     }
+    fill_up(mapae, &demo, &tls)?;
     let mut python = Command::new(tools::python(AUTHLIB)?.join("python"));
     python.arg(source.join("authlib_client.py"));
     as_party(&mut python);
@@ -64,6 +66,20 @@ fn judged(mapae: &Path, folder: &Path) -> Outcome {
         .env("CARGO_TARGET_DIR", tools::target().join("judge-openidconnect"));
     as_party(&mut cargo);
     process::run(&mut cargo)
+}
+
+/// The phone shows each copy of its badge once: before a script it gets as many as it may hold.
+fn fill_up(mapae: &Path, demo: &Demo, tls: &Certificates) -> Outcome {
+    let description = demo.description()?;
+    let phone = |pointer: &str| description.pointer(pointer).cloned().unwrap_or_default();
+    let words = phone("/phone/arguments");
+    let words = words.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let mut command = Command::new(mapae);
+    command.arg("wallet").args(words).args(["--json", "receive"]).env("SSL_CERT_FILE", &tls.root);
+    for (name, value) in phone("/phone/environment").as_object().into_iter().flatten() {
+        command.env(name, value.as_str().unwrap_or_default());
+    }
+    process::output(&mut command).map(|_| ())
 }
 
 /// A root of this run, and a certificate under it for this machine.

@@ -17,7 +17,7 @@ use crate::operations::store::{Row, Store, StoreError, Tx, params};
 pub enum StartLevel {
     /// A QR in any browser.
     Low,
-    /// The phone's own browser only, until networks and browsers can be registered.
+    /// A QR in a registered network, or the phone's own browser.
     Substantial,
     /// As `substantial`.
     High,
