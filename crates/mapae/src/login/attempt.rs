@@ -190,7 +190,6 @@ pub(super) async fn redeemable(store: &Store, id: &str) -> Result<Option<Redeema
     Ok(Some(Redeemable { grant, at_ms: row.int("created_at")? }))
 }
 
-
 /// Removes attempts that are long over; returns how many. What happened stays in the audit log.
 ///
 /// # Errors

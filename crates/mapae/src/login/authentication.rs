@@ -140,7 +140,12 @@ impl Caller {
     ///
     /// # Errors
     /// `invalid_dpop_proof` for one that does not hold, or none where the client is held to bind its tokens.
-    pub(super) fn bind(&mut self, platform: &Platform, headers: &HeaderMap, path: &str) -> Result<(), OAuthError> {
+    pub(super) fn bind(
+        &mut self,
+        platform: &Platform,
+        headers: &HeaderMap,
+        path: &str,
+    ) -> Result<(), OAuthError> {
         let header = dpop_header(headers)?;
         if header.is_none() && !self.settings.must_bind() {
             return Ok(());

@@ -85,7 +85,8 @@ impl ClaimSet {
     pub(super) fn of_names<'a>(names: impl Iterator<Item = &'a String>) -> ClaimSet {
         let mut set = ClaimSet::default();
         for name in names {
-            let ours = TWINS.iter().find(|(_, theirs)| theirs == name).map_or(name.as_str(), |(ours, _)| ours);
+            let ours =
+                TWINS.iter().find(|(_, theirs)| theirs == name).map_or(name.as_str(), |(ours, _)| ours);
             set.insert(ours);
         }
         set
@@ -110,13 +111,19 @@ impl ClaimSet {
 
     /// Of a person's claims those that this set names, with their twins and languages.
     pub(super) fn of_claims(self, claims: &Map<String, Value>) -> Map<String, Value> {
-        let holds = |name: &str| NAMES.iter().position(|known| *known == name).is_some_and(|at| self.0 & (1 << at) != 0);
+        let holds = |name: &str| {
+            NAMES.iter().position(|known| *known == name).is_some_and(|at| self.0 & (1 << at) != 0)
+        };
         let named = |name: &str| {
             let plain = name.split('#').next().unwrap_or_default();
             let ours = TWINS.iter().find(|(_, theirs)| *theirs == plain).map_or(plain, |(ours, _)| *ours);
             holds(ours)
         };
-        claims.iter().filter(|(name, _)| named(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+        claims
+            .iter()
+            .filter(|(name, _)| named(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 }
 

@@ -88,7 +88,8 @@ pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
 fn settings(set: Set) -> Result<ClientSettings, AnyError> {
     let keys = match (set.jwks, set.jwks_uri) {
         (Some(file), _) => {
-            let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let text =
+                std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
             ClientKeys::Inline(text)
         }
         (None, Some(address)) => ClientKeys::Address(address),

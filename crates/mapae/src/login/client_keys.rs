@@ -82,13 +82,16 @@ async fn fetched(platform: &Platform, address: &str, kid: Option<&str>) -> Optio
         return Some(key.clone());
     }
     // Who sends made-up key names must not make us call somebody else's server each time.
-    if known.as_ref().is_some_and(|known| now_ms.saturating_sub(known.tried_ms) < limits::LOGIN_JWKS_PAUSE.get())
+    if known
+        .as_ref()
+        .is_some_and(|known| now_ms.saturating_sub(known.tried_ms) < limits::LOGIN_JWKS_PAUSE.get())
     {
         return None;
     }
     let before = known.map(|known| (known.set, known.fetched_ms)).unwrap_or_default();
     memory.put(address, Remembered { set: before.0.clone(), fetched_ms: before.1, tried_ms: now_ms });
-    let bytes = verification::fetch(platform, address, "application/json", limits::LOGIN_JWKS_BYTES.size()).await;
+    let bytes =
+        verification::fetch(platform, address, "application/json", limits::LOGIN_JWKS_BYTES.size()).await;
     let Some(set) = bytes.as_deref().and_then(read) else {
         metrics::counter!("mapae_login_client_keys_total", "outcome" => "refused").increment(1);
         tracing::warn!(address, "a relying party's keys could not be read");

@@ -1,7 +1,7 @@
 //! What the provider signs for relying parties: ID tokens and logout tokens, ES256 or RS256 as each is registered.
 
-use keys::{PublicKey, SignError};
 use keys::jws::{Typ, Unverified};
+use keys::{PublicKey, SignError};
 use openid::approval::Level;
 use openid::oidc::{IdToken, IdTokenSigner, LOGOUT_TYP, LogoutToken, token_hash};
 use serde_json::{Map, Value};

@@ -27,6 +27,7 @@ pub mod cli;
 pub(crate) mod client;
 mod client_keys;
 mod device;
+mod holder;
 mod id_token;
 mod logout;
 mod networks;
@@ -176,6 +177,7 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/login/cancel", get(page::cancel))
         .route("/login/requests/{ticket}", get(response::request_by_get).post(response::request_by_post))
         .route("/login/responses/{ticket}", axum::routing::post(response::respond))
+        .merge(holder::routes())
         .merge(assets::routes().into())
 }
 

@@ -283,12 +283,7 @@ pub(super) fn show(
         qr: drawing.qr.as_ref().map(|(picture, _)| picture.clone()),
         scan: drawing.qr.map(|(_, link)| link).unwrap_or_default(),
         pin: start.level == openid::approval::Level::Pin,
-        claims: start
-            .wanted
-            .asked(party)
-            .into_iter()
-            .map(|name| claims::label(page.lang, name))
-            .collect(),
+        claims: start.wanted.asked(party).into_iter().map(|name| claims::label(page.lang, name)).collect(),
         endings: sections(text),
         continue_url: with_login("/login/continue", login),
         again,

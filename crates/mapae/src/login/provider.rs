@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use keys::JwkSet;
-use openid::error::{Scheme, challenge_without_token};
 use openid::dpop::BoundToken;
+use openid::error::{Scheme, challenge_without_token};
 use openid::metadata::OpenIdProvider;
 use openid::oidc::assertion::METHOD;
 use openid::oidc::device::DEVICE_CODE;
@@ -46,7 +46,8 @@ impl Document {
     fn answer(&self, headers: &HeaderMap) -> Response {
         let head = [(CACHE_CONTROL, HeaderValue::from_static(CACHE)), (ETAG, self.etag.clone())];
         let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        let mut marks = known.flat_map(|value| value.split(',')).map(|mark| mark.trim().trim_start_matches("W/"));
+        let mut marks =
+            known.flat_map(|value| value.split(',')).map(|mark| mark.trim().trim_start_matches("W/"));
         if marks.any(|mark| mark == "*" || mark.as_bytes() == self.etag.as_bytes()) {
             return (StatusCode::NOT_MODIFIED, head).into_response();
         }
@@ -171,7 +172,11 @@ pub(super) fn key_set(platform: &Platform) -> Option<JwkSet> {
         example = json!({"sub": "2BD8kWzN…", "name": "김예시", "cn": "김예시", "inst_code": "1741000", "instCode": "1741000",
             "department": "디지털정부과", "position": "사무관", "employee_number": "2026-00001"})),
         (status = UNAUTHORIZED, description = "`invalid_token`: unknown, expired, or the session was ended")))]
-pub(super) async fn userinfo(State(platform): State<Arc<Platform>>, method: Method, headers: HeaderMap) -> Response {
+pub(super) async fn userinfo(
+    State(platform): State<Arc<Platform>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
     match read(&platform, &method, &headers).await {
         Ok(claims) => ([(CACHE_CONTROL, "no-store")], Json(claims)).into_response(),
         Err(Refused::NoToken) => {
@@ -216,8 +221,7 @@ async fn read(
     let value = value.to_str().map_err(|_| refused(Scheme::Bearer))?;
     let (scheme, token) = Scheme::parse_authorization(value).map_err(|_| refused(Scheme::Bearer))?;
     let found = session::by_token(&platform.store, token, platform.now_ms()).await;
-    let session =
-        found.map_err(|error| Refused::Problem(error.into()))?.ok_or_else(|| refused(scheme))?;
+    let session = found.map_err(|error| Refused::Problem(error.into()))?.ok_or_else(|| refused(scheme))?;
     match (&session.jkt, scheme) {
         (None, Scheme::Bearer) => {}
         (Some(jkt), Scheme::Dpop) => {

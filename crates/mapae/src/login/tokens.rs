@@ -99,16 +99,17 @@ pub(super) async fn introspect(
         // Whose token it is not learns the same as of a token that never was (§2.2).
         None | Some(Found::OldRefresh(_)) => Introspection::default(),
         Some(Found::Access(session)) => Introspection {
-            token_type: Some(if session.jkt.is_some() { Scheme::Dpop } else { Scheme::Bearer }.name().to_owned()),
+            token_type: Some(
+                if session.jkt.is_some() { Scheme::Dpop } else { Scheme::Bearer }.name().to_owned(),
+            ),
             exp: Some(session.expires_ms.div_euclid(1_000)),
             cnf: session.jkt.clone().map(|jkt| Confirmation { jkt }),
             claims: claims(&caller, session, &token)?,
             ..about(&platform, session)
         },
-        Some(Found::Refresh(session)) => Introspection {
-            exp: Some(session.ends_ms.div_euclid(1_000)),
-            ..about(&platform, session)
-        },
+        Some(Found::Refresh(session)) => {
+            Introspection { exp: Some(session.ends_ms.div_euclid(1_000)), ..about(&platform, session) }
+        }
     };
     Ok(([(CACHE_CONTROL, "no-store")], Json(told)).into_response())
 }

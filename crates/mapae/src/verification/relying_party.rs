@@ -181,10 +181,8 @@ impl RelyingParty {
     pub fn redirect_place(&self, uri: &str) -> Option<usize> {
         let exact = self.redirect_uris.iter().position(|registered| registered == uri);
         exact.or_else(|| {
-            let one = |registered: &String| Client {
-                redirect_uris: vec![registered.clone()],
-                ..self.client(&[])
-            };
+            let one =
+                |registered: &String| Client { redirect_uris: vec![registered.clone()], ..self.client(&[]) };
             self.redirect_uris.iter().position(|registered| one(registered).redirects_to(uri))
         })
     }
@@ -321,7 +319,8 @@ fn redirect(uri: &str, public: bool) -> Option<Url> {
     {
         return None;
     }
-    let private_use = |url: &Url| url.scheme().contains('.') && !url.has_authority() && url.path().starts_with('/');
+    let private_use =
+        |url: &Url| url.scheme().contains('.') && !url.has_authority() && url.path().starts_with('/');
     match openid::link::endpoint(uri) {
         Ok(url) => Some(url),
         Err(openid::link::LinkError::NotHttps) if public => Url::parse(uri).ok().filter(private_use),

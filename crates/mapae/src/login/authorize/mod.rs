@@ -180,7 +180,10 @@ pub(super) async fn judge(
     let object = if settings.signs() { RequestObject::read(form.form()).map_err(refuse)? } else { None };
     let Some(object) = object else {
         if settings.signed_only {
-            return Err(refuse(OAuthError::new(Refusal::InvalidRequest, "this client's requests must be signed")));
+            return Err(refuse(OAuthError::new(
+                Refusal::InvalidRequest,
+                "this client's requests must be signed",
+            )));
         }
         return Ok((form.validate(&client, issuer)?, false));
     };

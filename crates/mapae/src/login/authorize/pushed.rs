@@ -60,7 +60,9 @@ pub(in crate::login) async fn push(
         caller.bind(&platform, &headers, PATH)?;
     }
     let mut inner = Form::default();
-    for (name, value) in form.iter().filter(|(name, _)| !name.starts_with("client_assertion") && *name != "client_secret") {
+    for (name, value) in
+        form.iter().filter(|(name, _)| !name.starts_with("client_assertion") && *name != "client_secret")
+    {
         inner.push(name, value);
     }
     if inner.get("client_id").is_none() {
@@ -74,7 +76,9 @@ pub(in crate::login) async fn push(
     // The key of a proof beside the request is the one that the code will be bound to (RFC 9449 §10.1).
     match (caller.proofs.jkt(), &request.dpop_jkt) {
         (Some(proven), Some(named)) if proven != named => {
-            return Err(OAuthError::new(Refusal::InvalidRequest, "dpop_jkt differs from the DPoP proof").into());
+            return Err(
+                OAuthError::new(Refusal::InvalidRequest, "dpop_jkt differs from the DPoP proof").into()
+            );
         }
         (Some(proven), _) => request.dpop_jkt = Some(proven.to_owned()),
         (None, _) => {}
@@ -110,7 +114,8 @@ pub(super) async fn take(
         .write(move |tx| {
             Box::pin(async move {
                 Ok::<_, StoreError>(
-                    once::consume(tx, PUSHED, &id, until).await? && once::consume(tx, PUSHED, &mine, until).await?,
+                    once::consume(tx, PUSHED, &id, until).await?
+                        && once::consume(tx, PUSHED, &mine, until).await?,
                 )
             })
         })

@@ -35,7 +35,11 @@ pub(in crate::login) async fn by_get(
 }
 
 /// A request to log out by POST.
-pub(in crate::login) async fn by_post(State(platform): State<Arc<Platform>>, page: Page, body: Bytes) -> Response {
+pub(in crate::login) async fn by_post(
+    State(platform): State<Arc<Platform>>,
+    page: Page,
+    body: Bytes,
+) -> Response {
     log_out(&platform, page, &body).await
 }
 
@@ -105,7 +109,8 @@ async fn end(platform: &Platform, sid: &str, party: &str) -> Result<(), StoreErr
             Box::pin(async move {
                 let now_ms = tx.now_ms();
                 if session::end(tx, &found.id, "logout", Tell::Nobody, now_ms).await? {
-                    crate::login::record(tx, "login.logged_out", Some(&found.badge), &found.party, json!({})).await?;
+                    crate::login::record(tx, "login.logged_out", Some(&found.badge), &found.party, json!({}))
+                        .await?;
                 }
                 Ok::<_, StoreError>(())
             })

@@ -45,12 +45,19 @@ impl Endpoint {
                     match says {
                         Says::Body(body) => {
                             let body = body.lock().unwrap().clone();
-                            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                            let head = format!(
+                                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                                body.len()
+                            );
                             let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
                         }
                         Says::Nothing => tokio::time::sleep(Duration::from_secs(600)).await,
                         Says::Forever => {
-                            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n{\"keys\":[").await;
+                            let _ = stream
+                                .write_all(
+                                    b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n{\"keys\":[",
+                                )
+                                .await;
                             let piece = vec![b' '; 64 * 1_024];
                             while stream.write_all(&piece).await.is_ok() {}
                         }

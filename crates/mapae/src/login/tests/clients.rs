@@ -87,8 +87,7 @@ async fn a_client_that_signs_logs_people_in_and_nothing_less_is_taken_of_it() {
     let forged = stranger.signed(&world, form.clone());
     assert_eq!(world.post_form("/oidc/token", &forged, &[]).await.code(), "invalid_client");
     let other = signer.assertion(&world, "https://other.example");
-    let foreign =
-        form.clone().with("client_assertion_type", ASSERTION_TYPE).with("client_assertion", &other);
+    let foreign = form.clone().with("client_assertion_type", ASSERTION_TYPE).with("client_assertion", &other);
     assert_eq!(world.post_form("/oidc/token", &foreign, &[]).await.code(), "invalid_client");
 
     let good = signer.signed(&world, form);
@@ -125,7 +124,11 @@ async fn an_assertion_of_another_client_or_for_another_algorithm_is_refused() {
         let forged =
             form.clone().with("client_assertion_type", ASSERTION_TYPE).with("client_assertion", &text);
         let reply = world.post_form("/oidc/introspect", &forged, &[]).await;
-        assert_eq!((reply.status, reply.code().as_str()), (StatusCode::UNAUTHORIZED, "invalid_client"), "{alg}");
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (StatusCode::UNAUTHORIZED, "invalid_client"),
+            "{alg}"
+        );
     }
     let good = signer.signed(&world, form);
     assert_eq!(world.post_form("/oidc/introspect", &good, &[]).await.json(), json!({ "active": false }));
@@ -158,9 +161,14 @@ async fn a_signed_request_is_the_whole_request() {
     assert_eq!(unsigned.parameter("error").as_deref(), Some("invalid_request"));
     let forged = world.authorize(&object(&SecretKey::generate(), |_| {})).await;
     assert_eq!(forged.parameter("error").as_deref(), Some("invalid_request_object"));
-    let foreign = world.authorize(&object(&signer.key, |claims| claims["redirect_uri"] = json!("https://a.example/"))).await;
+    let foreign = world
+        .authorize(&object(&signer.key, |claims| claims["redirect_uri"] = json!("https://a.example/")))
+        .await;
     assert_eq!(foreign.status, StatusCode::BAD_REQUEST);
-    assert!(foreign.headers.get(header::LOCATION).is_none(), "an address in the object is as strange as any other");
+    assert!(
+        foreign.headers.get(header::LOCATION).is_none(),
+        "an address in the object is as strange as any other"
+    );
     let late = world.authorize(&object(&signer.key, |claims| claims["exp"] = json!(1))).await;
     assert_eq!(late.parameter("error").as_deref(), Some("invalid_request_object"));
 }
@@ -214,7 +222,10 @@ async fn a_code_bound_to_a_key_is_redeemed_with_that_key_only() {
     let basic = format!("Basic {}", keys::encoding::b64_encode(format!("portal:{secret}").as_bytes()));
     let wrong = proof(&world, &SecretKey::generate(), "POST", "/oidc/token", None);
     let headers = [(header::AUTHORIZATION, basic.as_str()), (DPOP, wrong.as_str())];
-    assert_eq!(world.post_form("/oidc/token", &world.token_form(&code), &headers).await.code(), "invalid_grant");
+    assert_eq!(
+        world.post_form("/oidc/token", &world.token_form(&code), &headers).await.code(),
+        "invalid_grant"
+    );
     let right = proof(&world, &key, "POST", "/oidc/token", None);
     let headers = [(header::AUTHORIZATION, basic.as_str()), (DPOP, right.as_str())];
     let reply = world.post_form("/oidc/token", &world.token_form(&code), &headers).await;
@@ -278,7 +289,11 @@ async fn the_fapi_profile_takes_pushed_signed_and_bound_only_and_keeps_its_refre
         .request(&world)
         .with("client_assertion_type", ASSERTION_TYPE)
         .with("client_assertion", &token_endpoint);
-    assert_eq!(world.post_form("/oidc/par", &loose, &[]).await.code(), "invalid_client", "the issuer alone is meant");
+    assert_eq!(
+        world.post_form("/oidc/par", &loose, &[]).await.code(),
+        "invalid_client",
+        "the issuer alone is meant"
+    );
     let reply = world.post_form("/oidc/par", &signer.signed(&world, signer.request(&world)), &[]).await;
     assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.body);
     let pushed = reply.json();
@@ -319,7 +334,10 @@ async fn settings_that_do_not_fit_together_are_not_taken() {
         ("portal", ClientSettings { profile: Profile::Fapi2, ..base() }),
         ("old", ClientSettings { profile: Profile::Fapi2, keys: ClientKeys::Inline(set), ..base() }),
         ("portal", ClientSettings { keys: ClientKeys::Inline("{}".to_owned()), ..base() }),
-        ("portal", ClientSettings { keys: ClientKeys::Address("http://portal.example/jwks".to_owned()), ..base() }),
+        (
+            "portal",
+            ClientSettings { keys: ClientKeys::Address("http://portal.example/jwks".to_owned()), ..base() },
+        ),
         ("portal", ClientSettings { logout_uris: vec!["https://portal.example/*".to_owned()], ..base() }),
         ("portal", ClientSettings { logout_uris: vec!["javascript:alert(1)".to_owned()], ..base() }),
         ("portal", ClientSettings { backchannel_uri: Some("ftp://portal.example/".to_owned()), ..base() }),
@@ -367,7 +385,12 @@ async fn a_native_app_comes_back_by_loopback_with_any_port_or_by_its_own_scheme(
             .with("client_id", "app");
         assert_eq!(world.post_form("/oidc/token", &form, &[]).await.status, StatusCode::OK);
     }
-    for uri in ["http://localhost:51004/callback", "http://127.0.0.1:51004/other", "kr.example.other:/callback", "kr.example.messenger:/callback?x"] {
+    for uri in [
+        "http://localhost:51004/callback",
+        "http://127.0.0.1:51004/other",
+        "kr.example.other:/callback",
+        "kr.example.messenger:/callback?x",
+    ] {
         assert_eq!(world.authorize(&request(uri)).await.status, StatusCode::BAD_REQUEST, "{uri}");
     }
     let mut confidential = registration("web");

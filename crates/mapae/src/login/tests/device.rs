@@ -16,8 +16,7 @@ const INSIDE: &str = "10.20.3.4";
 
 async fn world() -> World {
     let platform = testing::platform_with(|config| {
-        config.login.networks =
-            vec![NamedNetwork::try_from("10.20.0.0/16=정부예시청사".to_owned()).unwrap()];
+        config.login.networks = vec![NamedNetwork::try_from("10.20.0.0/16=정부예시청사".to_owned()).unwrap()];
     })
     .await;
     let world = World::on(platform).await;
@@ -60,7 +59,10 @@ async fn page(world: &World, begun: &Value) -> Browser {
 async fn a_device_gets_tokens_once_a_phone_has_approved_its_code() {
     let world = world().await;
     let begun = begin(&world).await;
-    assert!(begun.get("verification_uri_complete").is_none(), "a link with the code in it is what a phisher sends");
+    assert!(
+        begun.get("verification_uri_complete").is_none(),
+        "a link with the code in it is what a phisher sends"
+    );
     assert_eq!(begun["interval"], 5);
     assert_eq!(asks(&world, &begun).await.code(), "authorization_pending");
     let page = page(&world, &begun).await;
@@ -69,7 +71,10 @@ async fn a_device_gets_tokens_once_a_phone_has_approved_its_code() {
     let asked = world.phone.fetch(&world, &page.scan).await;
     let login = &asked.request.parameters().extra[openid::approval::PARAMETER];
     let place = login["place"].as_str().unwrap();
-    assert!(place.contains("정부예시청사") && place.contains(code), "the phone shows place and code: {place}");
+    assert!(
+        place.contains("정부예시청사") && place.contains(code),
+        "the phone shows place and code: {place}"
+    );
     world.phone.approve(&world, &asked, Some(&page.number), openid::approval::Level::Base).await;
     assert_eq!(world.phone.present(&world, &asked).await.status, StatusCode::OK);
     assert_eq!(page.poll(&world, 0).await.json()["state"], "device_done");
@@ -83,7 +88,11 @@ async fn a_device_gets_tokens_once_a_phone_has_approved_its_code() {
     assert_eq!(user["preferred_username"], "2026-00001");
     world.platform.clock.advance_ms(5_000);
     assert_eq!(asks(&world, &begun).await.code(), "invalid_grant", "a device code works once");
-    assert_eq!(world.userinfo(tokens["access_token"].as_str().unwrap()).await.code(), "invalid_token", "and its replay ends what it led to");
+    assert_eq!(
+        world.userinfo(tokens["access_token"].as_str().unwrap()).await.code(),
+        "invalid_token",
+        "and its replay ends what it led to"
+    );
 }
 
 #[tokio::test]
@@ -147,7 +156,11 @@ async fn guessing_user_codes_ends_after_ten_tries() {
         let reply = post(&world, "203.0.113.9", "/device", form).await;
         assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS, "whether it is right or wrong");
     }
-    assert_eq!(post(&world, INSIDE, "/device", &right).await.status, StatusCode::OK, "others are not held up");
+    assert_eq!(
+        post(&world, INSIDE, "/device", &right).await.status,
+        StatusCode::OK,
+        "others are not held up"
+    );
     world.platform.clock.advance_ms(600_000);
     assert_eq!(post(&world, "203.0.113.9", "/device", &guess).await.status, StatusCode::BAD_REQUEST);
 }
@@ -178,7 +191,10 @@ async fn a_device_code_is_one_clients_own_and_no_ticket_passes_for_another() {
     let form = Form::default().with("grant_type", DEVICE_CODE).with("device_code", device_code);
     assert_eq!(world.as_portal("/oidc/token", &form).await.code(), "invalid_grant");
     let as_code = world.token_form(device_code);
-    assert_eq!(world.redeem_as("portal", &world.secrets.client_secret.clone().unwrap(), &as_code).await.code(), "invalid_grant");
+    assert_eq!(
+        world.redeem_as("portal", &world.secrets.client_secret.clone().unwrap(), &as_code).await.code(),
+        "invalid_grant"
+    );
     assert_eq!(world.refresh(device_code).await.code(), "invalid_grant");
     let missing = Form::default().with("grant_type", DEVICE_CODE).with("client_id", "vpn");
     assert_eq!(world.post_form("/oidc/token", &missing, &[]).await.code(), "invalid_request");

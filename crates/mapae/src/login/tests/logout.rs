@@ -58,9 +58,21 @@ async fn no_page_can_send_a_browser_around_through_a_logout() {
     let tokens = world.tokens().await;
     let hint = tokens["id_token"].as_str().unwrap();
     for (parts, why) in [
-        (vec![("id_token_hint", hint), ("post_logout_redirect_uri", "https://attacker.example/")], "unregistered"),
-        (vec![("id_token_hint", hint), ("post_logout_redirect_uri", "https://portal.example/bye?x")], "longer"),
-        (vec![("id_token_hint", hint), ("post_logout_redirect_uri", "https://portal.example@attacker.example/bye")], "userinfo"),
+        (
+            vec![("id_token_hint", hint), ("post_logout_redirect_uri", "https://attacker.example/")],
+            "unregistered",
+        ),
+        (
+            vec![("id_token_hint", hint), ("post_logout_redirect_uri", "https://portal.example/bye?x")],
+            "longer",
+        ),
+        (
+            vec![
+                ("id_token_hint", hint),
+                ("post_logout_redirect_uri", "https://portal.example@attacker.example/bye"),
+            ],
+            "userinfo",
+        ),
         (vec![("id_token_hint", hint), ("client_id", "other")], "another's"),
         (vec![("post_logout_redirect_uri", BACK)], "nobody's"),
         (vec![("client_id", "other"), ("post_logout_redirect_uri", BACK)], "another's address"),
@@ -71,8 +83,13 @@ async fn no_page_can_send_a_browser_around_through_a_logout() {
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{why}");
         assert!(reply.headers.get(header::LOCATION).is_none(), "{why}");
     }
-    assert_eq!(world.userinfo(tokens["access_token"].as_str().unwrap()).await.status, StatusCode::OK, "none of it ended anything");
-    let asked = world.get(&request(&[("client_id", "portal"), ("post_logout_redirect_uri", BACK)]), None).await;
+    assert_eq!(
+        world.userinfo(tokens["access_token"].as_str().unwrap()).await.status,
+        StatusCode::OK,
+        "none of it ended anything"
+    );
+    let asked =
+        world.get(&request(&[("client_id", "portal"), ("post_logout_redirect_uri", BACK)]), None).await;
     assert_eq!(asked.status, StatusCode::OK, "without an ID token the person follows the link");
     assert!(asked.body.contains(&format!("href=\"{BACK}\"")));
     assert_eq!(world.get("/oidc/logout", None).await.status, StatusCode::OK);
@@ -99,8 +116,7 @@ async fn listening(answers: &[u16]) -> (World, Ear) {
     let router = axum::Router::new().route("/logout", post(hear)).with_state(ear.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
     let world = World::on(testing::platform_with(|config| config.demo.enabled = true).await).await;
-    let settings =
-        ClientSettings { backchannel_uri: Some(url), refresh: true, ..ClientSettings::default() };
+    let settings = ClientSettings { backchannel_uri: Some(url), refresh: true, ..ClientSettings::default() };
     world.configure("portal", settings).await;
     (world, ear)
 }
@@ -118,14 +134,18 @@ async fn a_suspension_is_told_to_every_relying_party_with_a_live_session() {
     let (world, ear) = listening(&[200]).await;
     let tokens = world.tokens().await;
     let payload = tokens["id_token"].as_str().unwrap().split('.').nth(1).unwrap();
-    let id_token: Value =
-        serde_json::from_slice(&keys::encoding::b64url_decode(payload).unwrap()).unwrap();
+    let id_token: Value = serde_json::from_slice(&keys::encoding::b64url_decode(payload).unwrap()).unwrap();
     // The access token of a session that goes on may be over: the relying party's own session is not.
     world.suspend().await;
     assert_eq!(round(&world.platform).await.unwrap(), 1);
     let heard = ear.heard.lock().unwrap().clone();
     let told = verified(&world, &heard[0]).await;
-    for (name, value) in [("iss", &id_token["iss"]), ("sub", &id_token["sub"]), ("aud", &id_token["aud"]), ("sid", &id_token["sid"])] {
+    for (name, value) in [
+        ("iss", &id_token["iss"]),
+        ("sub", &id_token["sub"]),
+        ("aud", &id_token["aud"]),
+        ("sid", &id_token["sid"]),
+    ] {
         assert_eq!(&told[name], value, "{name}");
     }
     assert_eq!(told["events"], json!({ LOGOUT_EVENT: {} }));

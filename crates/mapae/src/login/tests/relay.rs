@@ -16,8 +16,7 @@ const PROXY: &str = "203.0.113.66";
 
 async fn world() -> World {
     let platform = testing::platform_with(|config| {
-        config.login.networks =
-            vec![NamedNetwork::try_from("10.20.0.0/16=정부예시청사".to_owned()).unwrap()];
+        config.login.networks = vec![NamedNetwork::try_from("10.20.0.0/16=정부예시청사".to_owned()).unwrap()];
     })
     .await;
     let world = World::on(platform).await;
@@ -56,7 +55,10 @@ async fn at_level_low_a_live_proxy_that_shows_qr_and_number_gets_in() {
     world.phone.approve(&world, &asked, Some(&number), Level::Base).await;
     assert_eq!(world.phone.present(&world, &asked).await.status, StatusCode::OK);
     let stolen = world.get(&proxy.go_on(), Some(&proxy.cookie)).await;
-    assert!(stolen.parameter("code").is_some(), "docs/security/cross-device.md says so: the bare QR can't stop this");
+    assert!(
+        stolen.parameter("code").is_some(),
+        "docs/security/cross-device.md says so: the bare QR can't stop this"
+    );
 }
 
 #[tokio::test]
@@ -85,7 +87,15 @@ async fn above_low_the_link_for_the_same_device_brings_the_login_to_the_victims_
     let world = world().await;
     let reply = open(&world, PROXY, "high").await;
     let proxys_cookie = cookie(&reply);
-    let link = reply.body.split("data-link href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
+    let link = reply
+        .body
+        .split("data-link href=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .replace("&#38;", "&");
     // The victim taps the proxy's link on the phone and agrees.
     let asked = world.phone.fetch(&world, &link).await;
     world.phone.approve(&world, &asked, None, Level::Base).await;
@@ -117,7 +127,10 @@ async fn in_a_registered_network_the_qr_is_drawn_and_the_phone_shows_the_place()
     }
     let unknown = Browser::of(open(&world, PROXY, "portal").await);
     let asked = world.phone.fetch(&world, &unknown.scan).await;
-    assert!(asked.request.parameters().extra[openid::approval::PARAMETER].get("place").is_none(), "told as 알 수 없음");
+    assert!(
+        asked.request.parameters().extra[openid::approval::PARAMETER].get("place").is_none(),
+        "told as 알 수 없음"
+    );
 }
 
 #[tokio::test]

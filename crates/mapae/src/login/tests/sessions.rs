@@ -16,8 +16,7 @@ use crate::testing;
 
 async fn refreshing() -> World {
     let world = World::new().await;
-    let settings =
-        ClientSettings { refresh: true, session_ms: 8 * 3_600_000, ..ClientSettings::default() };
+    let settings = ClientSettings { refresh: true, session_ms: 8 * 3_600_000, ..ClientSettings::default() };
     world.configure("portal", settings).await;
     world
 }
@@ -75,7 +74,12 @@ async fn of_64_racing_refreshes_one_wins_and_the_session_ends() {
     let replies = join_all((0..64).map(|_| world.refresh(refresh))).await;
     let won: Vec<_> = replies.iter().filter(|reply| reply.status == StatusCode::OK).collect();
     assert_eq!(won.len(), 1);
-    assert!(replies.iter().filter(|reply| reply.status != StatusCode::OK).all(|reply| reply.code() == "invalid_grant"));
+    assert!(
+        replies
+            .iter()
+            .filter(|reply| reply.status != StatusCode::OK)
+            .all(|reply| reply.code() == "invalid_grant")
+    );
     assert_eq!(world.userinfo(text(&won[0].json(), "access_token")).await.code(), "invalid_token");
 }
 
@@ -128,7 +132,8 @@ async fn suspension_ends_refresh_tokens_too_and_resuming_brings_none_back() {
             assert_eq!(introspect(&world, text(&tokens, name)).await, json!({ "active": false }));
         }
     }
-    let kept = "SELECT COUNT(*) AS n FROM login_session WHERE claims IS NOT NULL OR refresh_claims IS NOT NULL";
+    let kept =
+        "SELECT COUNT(*) AS n FROM login_session WHERE claims IS NOT NULL OR refresh_claims IS NOT NULL";
     assert_eq!(count(&world, kept).await, 0, "and nothing of the person is kept");
 }
 
@@ -187,7 +192,8 @@ async fn a_resource_server_learns_what_both_it_and_the_token_may() {
     let token = world.access_token().await;
     let form = Form::default().with("token", &token);
     let basic = format!("Basic {}", keys::encoding::b64_encode(format!("mail-store:{secret}").as_bytes()));
-    let ask = async || world.post_form("/oidc/introspect", &form, &[(header::AUTHORIZATION, &basic)]).await.json();
+    let ask =
+        async || world.post_form("/oidc/introspect", &form, &[(header::AUTHORIZATION, &basic)]).await.json();
     assert_eq!(ask().await, json!({ "active": false }), "not its token");
     let settings = ClientSettings { introspects: vec!["portal".to_owned()], ..ClientSettings::default() };
     world.configure("mail-store", settings).await;
@@ -216,7 +222,11 @@ async fn a_token_given_back_takes_its_session_along_and_an_unknown_one_changes_n
         let form = Form::default().with("token", text(&tokens, which));
         let foreign = world.post_form("/oidc/revoke", &form, &[(header::AUTHORIZATION, &basic)]).await;
         assert_eq!(foreign.status, StatusCode::OK);
-        assert_eq!(world.userinfo(text(&tokens, "access_token")).await.status, StatusCode::OK, "not its token");
+        assert_eq!(
+            world.userinfo(text(&tokens, "access_token")).await.status,
+            StatusCode::OK,
+            "not its token"
+        );
         assert_eq!(revoke("unknown").await, StatusCode::OK);
         assert_eq!(revoke(text(&tokens, which)).await, StatusCode::OK);
         assert_eq!(world.userinfo(text(&tokens, "access_token")).await.code(), "invalid_token", "{which}");
@@ -249,18 +259,26 @@ async fn discovery_and_keys_come_from_memory_with_a_mark() {
 async fn new_signing_keys_are_published_before_they_sign_and_old_ones_after() {
     let world = refreshing().await;
     let clock = Arc::<testing::TestClock>::clone(&world.platform.clock);
-    let open = async || Platform::open(world.platform.config.clone(), Arc::<testing::TestClock>::clone(&clock)).await.unwrap();
+    let open = async || {
+        Platform::open(world.platform.config.clone(), Arc::<testing::TestClock>::clone(&clock)).await.unwrap()
+    };
     let kids = async |platform: &Arc<Platform>| -> Vec<String> {
         let set = key_set(platform).unwrap();
         set.keys.iter().filter_map(|key| key.kid.clone()).collect()
     };
-    let signs = |platform: &Platform| platform.keys.signer(KeyName::OpEs256).unwrap().public_key().thumbprint();
-    let rotate = async |platform: &Arc<Platform>| platform.keys.rotate_provider(&platform.store, platform.now_ms()).await.unwrap();
+    let signs =
+        |platform: &Platform| platform.keys.signer(KeyName::OpEs256).unwrap().public_key().thumbprint();
+    let rotate = async |platform: &Arc<Platform>| {
+        platform.keys.rotate_provider(&platform.store, platform.now_ms()).await.unwrap()
+    };
     let tokens = world.tokens().await;
     let old = signs(&world.platform);
 
     assert_eq!(rotate(&world.platform).await, Rotation::Prepared);
-    assert!(matches!(rotate(&world.platform).await, Rotation::Waits { .. }), "relying parties must have seen it");
+    assert!(
+        matches!(rotate(&world.platform).await, Rotation::Waits { .. }),
+        "relying parties must have seen it"
+    );
     let second = open().await;
     assert_eq!(signs(&second), old);
     let published = kids(&second).await;
@@ -273,5 +291,8 @@ async fn new_signing_keys_are_published_before_they_sign_and_old_ones_after() {
     assert!(new != old && published.contains(&new), "published before it signed");
     assert!(kids(&third).await.contains(&old), "and after");
     let hint = tokens["id_token"].as_str().unwrap();
-    assert!(crate::login::id_token::read_back(&third, hint).is_some(), "an ID token by the old key is a good logout hint");
+    assert!(
+        crate::login::id_token::read_back(&third, hint).is_some(),
+        "an ID token by the old key is a good logout hint"
+    );
 }

@@ -4,16 +4,20 @@ use openid::{Code as Refusal, OAuthError};
 
 use super::code::{self, Asked};
 use super::{TokenFault, Tokens, refused};
+use crate::login::attempt::{self, Outcome};
 use crate::login::authentication::Caller;
 use crate::login::claims::ClaimSet;
 use crate::login::device::{self, Asking};
 use crate::login::ticket::{Device, Ticket};
-use crate::login::attempt::{self, Outcome};
 use crate::operations::Platform;
 use crate::operations::tokens::TokenError;
 
 /// Answers a device that asks.
-pub(super) async fn redeem(platform: &Platform, caller: &Caller, device_code: &str) -> Result<Tokens, TokenFault> {
+pub(super) async fn redeem(
+    platform: &Platform,
+    caller: &Caller,
+    device_code: &str,
+) -> Result<Tokens, TokenFault> {
     let told = |code: Refusal, why: &'static str| TokenFault::from(OAuthError::new(code, why));
     let device = match Device::open(platform, device_code) {
         Ok(device) if device.client_id == caller.party.id => device,

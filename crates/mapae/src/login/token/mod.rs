@@ -168,7 +168,13 @@ struct Opened<'a> {
 
 impl Opened<'_> {
     /// The response, with a freshly signed ID token.
-    fn tell(self, platform: &Platform, caller: &Caller, minted: Minted, now_ms: i64) -> Result<Tokens, TokenFault> {
+    fn tell(
+        self,
+        platform: &Platform,
+        caller: &Caller,
+        minted: Minted,
+        now_ms: i64,
+    ) -> Result<Tokens, TokenFault> {
         let known = serde_json::from_slice(self.claims)
             .map_err(|_| TokenFault::Internal("the claims of a session can't be read"))?;
         let login = id_token::Login {

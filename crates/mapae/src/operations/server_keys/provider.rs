@@ -10,8 +10,8 @@
 //! that in a rolling restart nobody meets a signature by a key that they can't have.
 
 use keys::Jwk;
-use keys::rsa::RsaKey;
 use keys::SecretKey;
+use keys::rsa::RsaKey;
 
 use super::{KeyName, KeyRow, KeysError, ServerKeys, insert, read, sealed_row, secret_key};
 use crate::operations::limits;
@@ -38,7 +38,11 @@ pub enum Rotation {
 }
 
 /// The public keys of a name that are published beside the active one.
-pub(super) fn beside(rows: &[KeyRow], name: KeyName, kek: &keys::seal::KeyRing) -> Result<Vec<Jwk>, KeysError> {
+pub(super) fn beside(
+    rows: &[KeyRow],
+    name: KeyName,
+    kek: &keys::seal::KeyRing,
+) -> Result<Vec<Jwk>, KeysError> {
     let of_name = |state: &'static str| {
         rows.iter().rev().filter(move |row| row.name == name.as_str() && row.state == state)
     };
@@ -80,8 +84,7 @@ impl ServerKeys {
                     _ => SecretKey::generate().to_bytes().to_vec(),
                 };
                 let plain = keys::Zeroizing::new(plain);
-                let mut row =
-                    sealed_row(&self.kek, name.as_str(), id.unwrap_or(0) + 1, &plain, None, now_ms);
+                let mut row = sealed_row(&self.kek, name.as_str(), id.unwrap_or(0) + 1, &plain, None, now_ms);
                 row.state = "next".into();
                 made.push(row);
             }
