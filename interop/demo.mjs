@@ -48,9 +48,9 @@ export class Browser {
     return response;
   }
 
-  /** Opens the authorization URL and reads number, QR content and what the page needs to follow the phone. */
-  async loginPage(url) {
-    const response = await this.get(url);
+  /** Opens the authorization URL (or posts to a page that leads there) and reads number, QR content and what the page needs to follow the phone. */
+  async loginPage(url, options) {
+    const response = await this.get(url, options);
     assert.equal(response.status, 200, `the login page answered ${response.status}: ${await response.clone().text()}`);
     const html = await response.text();
     const attribute = (name) => {

@@ -4,6 +4,7 @@ mod examples;
 mod hr;
 mod ledger;
 mod ledger_bft;
+mod login;
 mod mdoc;
 mod protocols;
 mod status;
@@ -32,8 +33,8 @@ const fn always() -> bool {
 const JUDGES: &[Judge] = &[
     Judge {
         name: "login",
-        what: "npm openid-client completes the code flow with the terminal wallet",
-        run: login,
+        what: "npm openid-client and oauth4webapi, PyPI Authlib and the crate openidconnect log in over TLS, refresh, log out, and are refused what they must be",
+        run: login::run,
         ready: always,
     },
     Judge {
@@ -253,10 +254,6 @@ fn node_tests(mapae: &Path, demo: &Demo, script: &str) -> Outcome {
             .env("MAPAE", mapae)
             .env("MAPAE_DEMO", demo.path()),
     )
-}
-
-fn login(mapae: &Path) -> Outcome {
-    node_tests(mapae, &Demo::start(mapae, "login")?, "openid-client.mjs")
 }
 
 fn issuing(mapae: &Path) -> Outcome {

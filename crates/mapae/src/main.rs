@@ -50,6 +50,9 @@ enum Command {
     /// Relying parties (이용기관): register, renew secrets, list.
     #[command(subcommand)]
     RelyingParty(mapae::verification::cli::Command),
+    /// How a relying party uses the login: keys, profile, sessions, logout.
+    #[command(subcommand)]
+    LoginClient(mapae::login::cli::Command),
     /// The audit log: copy it, check a copy.
     #[command(subcommand)]
     Audit(mapae::audit::cli::Command),
@@ -123,6 +126,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Badge(command) => mapae::lifecycle::cli::run(command, config).await,
         Command::Account(command) => mapae::account::cli::run(command, config).await,
         Command::RelyingParty(command) => mapae::verification::cli::run(command, config).await,
+        Command::LoginClient(command) => mapae::login::cli::run(command, config).await,
         Command::Audit(command) => mapae::audit::cli::run(command, config).await,
         Command::Ledger(command) => mapae::ledger::cli::run(*command, config).await,
         Command::Wallet(_) => Ok(()),

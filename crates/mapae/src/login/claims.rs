@@ -8,8 +8,11 @@
 //!
 //! What a relying party is not registered for it does not get, whatever scope it asks. A value with two languages is
 //! given as the Korean text, and the English one under `<name>#en` (OpenID Connect Core §5.2). The names that Korean
-//! government systems read, `cn` and `instCode`, stand beside ours.
+//! government systems read, `cn` and `instCode`, stand beside ours, and `preferred_username` for products that know no other
+//! name of an account: it is the employee number. Single claims may be asked for by the `claims` parameter (§5.5).
 
+use openid::oidc::{ClaimRequest, ClaimsRequest};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::pages::Language;
@@ -19,14 +22,31 @@ use crate::verification::relying_party::{RelyingParty, Subject};
 pub(super) const LINK_ID: &str = "link_id";
 
 /// Scopes that this provider knows.
-pub(super) const SCOPES: [&str; 3] = ["openid", "profile", "badge"];
+pub(super) const SCOPES: [&str; 4] = ["openid", "profile", "badge", "offline_access"];
 
 const PROFILE: &[&str] = &["name", "family_name", "given_name"];
 const BADGE: &[&str] =
     &["name", "agency_name", "inst_code", "department", "position", "rank", "employee_number"];
 
-/// Every claim that some scope can give, as discovery lists them.
-pub(super) const SUPPORTED: [&str; 12] = [
+/// Every badge claim that can be asked for; its place is its bit in a [`ClaimSet`], so the order never changes.
+const NAMES: [&str; 9] = [
+    "name",
+    "family_name",
+    "given_name",
+    "agency_name",
+    "inst_code",
+    "department",
+    "position",
+    "rank",
+    "employee_number",
+];
+
+/// Names that others read, and ours for the same.
+const TWINS: [(&str, &str); 3] =
+    [("name", "cn"), ("inst_code", "instCode"), ("employee_number", "preferred_username")];
+
+/// Every claim that can be given, as discovery lists them.
+pub(super) const SUPPORTED: [&str; 13] = [
     "sub",
     "name",
     "family_name",
@@ -39,24 +59,77 @@ pub(super) const SUPPORTED: [&str; 12] = [
     "employee_number",
     "cn",
     "instCode",
+    "preferred_username",
 ];
 
-/// The badge claims that `scopes` ask for and `party` may have, in a fixed order, without the link identifier.
-pub(super) fn asked(party: &RelyingParty, scopes: &[String]) -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = Vec::new();
-    for scope in scopes {
-        let more = match scope.as_str() {
-            "profile" => PROFILE,
-            "badge" => BADGE,
-            _ => &[],
-        };
-        for name in more {
-            if !names.contains(name) && party.claims.iter().any(|registered| registered == name) {
-                names.push(name);
-            }
+/// Badge claims asked for, as they travel in tickets: a QR has no room for names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ClaimSet(u16);
+
+impl ClaimSet {
+    /// The claims that scopes stand for.
+    pub(super) fn of_scopes(scopes: &[String]) -> ClaimSet {
+        let mut set = ClaimSet::default();
+        for scope in scopes {
+            let more = match scope.as_str() {
+                "profile" => PROFILE,
+                "badge" => BADGE,
+                _ => &[],
+            };
+            more.iter().for_each(|name| set.insert(name));
+        }
+        set
+    }
+
+    /// The claims that one member of a `claims` parameter names; those that nobody here knows are ignored (§5.5).
+    pub(super) fn of_names<'a>(names: impl Iterator<Item = &'a String>) -> ClaimSet {
+        let mut set = ClaimSet::default();
+        for name in names {
+            let ours =
+                TWINS.iter().find(|(_, theirs)| theirs == name).map_or(name.as_str(), |(ours, _)| ours);
+            set.insert(ours);
+        }
+        set
+    }
+
+    fn insert(&mut self, name: &str) {
+        if let Some(at) = NAMES.iter().position(|known| *known == name) {
+            self.0 |= 1 << at;
         }
     }
-    names
+
+    /// Both together.
+    pub(super) fn with(self, other: ClaimSet) -> ClaimSet {
+        ClaimSet(self.0 | other.0)
+    }
+
+    /// Those that `party` may have, in a fixed order, without the link identifier.
+    pub(super) fn asked(self, party: &RelyingParty) -> Vec<&'static str> {
+        let asked = NAMES.iter().enumerate().filter(|(at, _)| self.0 & (1 << at) != 0).map(|(_, name)| *name);
+        asked.filter(|name| party.claims.iter().any(|registered| registered == name)).collect()
+    }
+
+    /// Of a person's claims those that this set names, with their twins and languages.
+    pub(super) fn of_claims(self, claims: &Map<String, Value>) -> Map<String, Value> {
+        let holds = |name: &str| {
+            NAMES.iter().position(|known| *known == name).is_some_and(|at| self.0 & (1 << at) != 0)
+        };
+        let named = |name: &str| {
+            let plain = name.split('#').next().unwrap_or_default();
+            let ours = TWINS.iter().find(|(_, theirs)| *theirs == plain).map_or(plain, |(ours, _)| *ours);
+            holds(ours)
+        };
+        claims
+            .iter()
+            .filter(|(name, _)| named(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+}
+
+/// A claim that a `claims` parameter asks for in the ID token, with what it says about it.
+pub(super) fn in_id_token<'a>(claims: &'a ClaimsRequest, name: &str) -> Option<&'a ClaimRequest> {
+    claims.id_token.get(name).and_then(Option::as_ref)
 }
 
 /// The identifier of a person at a relying party (OpenID Connect Core §8.1): the same after re-issue and transfer,
@@ -91,7 +164,7 @@ pub(super) fn userinfo(disclosed: &Map<String, Value>, asked: &[&str]) -> Map<St
             None => {}
         }
     }
-    for (ours, theirs) in [("name", "cn"), ("inst_code", "instCode")] {
+    for (ours, theirs) in TWINS {
         if let Some(value) = claims.get(ours).cloned() {
             claims.insert(theirs.to_owned(), value);
         }

@@ -10,31 +10,46 @@
 //! relying party ─ /oidc/token ─▶                                                   (commit 3: session)
 //! ```
 //!
+//! Beside the code flow: pushed and signed requests, clients that sign, tokens bound to a key, refresh tokens, introspection
+//! and revocation, logins of devices without a browser, and logout in both directions. [`registration`] says which relying
+//! party uses what.
+//!
 //! Every login is a presentation: there is no session at the provider to ride on, so `prompt=none` is answered with
 //! `login_required` and `auth_time` is always now. `acr` is what the account role recorded about this very request,
 //! never the phone's word. Suspending a badge ends its sessions and codes in the same transaction.
 
 mod assets;
+mod attempt;
+mod authentication;
 mod authorize;
 mod claims;
+pub mod cli;
 pub(crate) mod client;
+mod client_keys;
+mod device;
+mod holder;
 mod id_token;
+mod logout;
+mod networks;
 mod page;
 mod provider;
+pub mod registration;
 mod response;
 pub mod sample;
 mod session;
 mod texts;
 mod ticket;
 mod token;
+mod tokens;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
 use axum::routing::get;
+use http::HeaderMap;
 use openid::approval::Level;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -44,10 +59,12 @@ use crate::operations::Platform;
 use crate::operations::config::Section;
 use crate::operations::limits;
 use crate::operations::server_keys::{KeysError, SecretName};
-use crate::operations::store::{StoreError, Tx};
+use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Tasks;
+use crate::verification::Network;
 use crate::verification::relying_party::RelyingParty;
 
+pub use networks::NamedNetwork;
 pub use provider::metadata;
 
 /// `acr` of a login that the device key approved.
@@ -75,9 +92,21 @@ pub struct Settings {
     pub sample_listen: SocketAddr,
     pub sample_base_url: String,
     pub open_app: String,
+    pub networks: Vec<NamedNetwork>,
+    pub proxies: Vec<Network>,
 }
 
 impl Settings {
+    /// Whose request it is, behind the operator's own proxies.
+    pub(crate) fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        networks::address(peer, headers, &self.proxies)
+    }
+
+    /// The number of the registered network that a request comes from.
+    pub(crate) fn network(&self, peer: IpAddr, headers: &HeaderMap) -> Option<u8> {
+        networks::number(&self.networks, self.address(peer, headers))
+    }
+
     /// What a link that opens the wallet on the browser's own device begins with: a scheme or an address.
     pub(crate) fn app(&self, origin: &str) -> String {
         match self.open_app.as_str() {
@@ -94,6 +123,8 @@ impl Default for Settings {
             sample_listen: SocketAddr::from(([127, 0, 0, 1], 8603)),
             sample_base_url: "http://localhost:8603".to_owned(),
             open_app: String::new(),
+            networks: Vec::new(),
+            proxies: Vec::new(),
         }
     }
 }
@@ -106,12 +137,24 @@ impl Section for Settings {
             "open_app",
             "What “open on this device” leads to: a scheme (openid4vp) for native apps, or the address of a web app. Empty means this server's wallet app, else openid4vp.",
         ),
+        (
+            "networks",
+            "Registered networks, each with the name that phones show as the place of a browser: \"10.20.0.0/16=정부예시청사\". Relying parties above level low take a QR login from them only, and devices without a browser log in from them only: whoever is inside can begin a login that a phone outside is asked to approve.",
+        ),
+        (
+            "proxies",
+            "Networks of your own proxies, whose last entry in X-Forwarded-For is believed. Who can connect from there can claim any address.",
+        ),
     ];
 }
 
 /// What this process remembers for speed; nothing another replica would miss.
 #[derive(Debug, Default)]
-pub struct Local {}
+pub struct Local {
+    client_keys: client_keys::Memory,
+    configuration: OnceLock<provider::Document>,
+    jwks: OnceLock<provider::Document>,
+}
 
 /// Routes of the public listener.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
@@ -121,6 +164,12 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(provider::userinfo))
         .route("/oidc/userinfo", axum::routing::post(provider::userinfo))
         .routes(routes!(token::token))
+        .routes(routes!(authorize::push))
+        .routes(routes!(tokens::introspect))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(device::begin))
+        .route("/oidc/logout", get(logout::by_get).post(logout::by_post))
+        .route("/device", get(device::ask).post(device::enter))
         .routes(routes!(page::poll))
         .route("/oidc/authorize", get(authorize::by_get).post(authorize::by_post))
         .route("/login/continue", get(page::go_on))
@@ -128,6 +177,7 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/login/cancel", get(page::cancel))
         .route("/login/requests/{ticket}", get(response::request_by_get).post(response::request_by_post))
         .route("/login/responses/{ticket}", axum::routing::post(response::respond))
+        .merge(holder::routes())
         .merge(assets::routes().into())
 }
 
@@ -141,11 +191,13 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     let sweeper = Arc::clone(platform);
     tasks.spawn(move |mut stop| async move {
         while stop.sleep(limits::LOGIN_SWEEP.duration()).await {
-            while let Ok(rows) = session::sweep(&sweeper.store, sweeper.now_ms()).await
+            while let Ok(rows) = sweep(&sweeper).await
                 && rows >= limits::LOGIN_SWEEP_ROWS.get().unsigned_abs()
             {}
         }
     });
+    let teller = Arc::clone(platform);
+    tasks.spawn(move |stop| logout::run(teller, stop));
     if platform.config.demo.enabled {
         let platform = Arc::clone(platform);
         tasks.spawn(move |stop| async move {
@@ -154,6 +206,22 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
             }
         });
     }
+}
+
+/// Removes what is long over; returns how many rows.
+async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
+    let now_ms = platform.now_ms();
+    let before = now_ms.saturating_sub(limits::LOGIN_KEPT.get());
+    let unit = platform.store.write(move |tx| {
+        Box::pin(async move {
+            let sessions = session::sweep(tx, before).await?;
+            let attempts = attempt::sweep(tx, before).await?;
+            let devices = device::sweep(tx, now_ms).await?;
+            let untold = tx.execute("DELETE FROM login_logout WHERE ends_at < $1", params![now_ms]).await?;
+            Ok::<u64, StoreError>(sessions + attempts + devices + untold)
+        })
+    });
+    unit.await
 }
 
 /// What a claim is called for people.

@@ -13,9 +13,9 @@ use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use openid::form::Form;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
-use super::session::{self, Concluded, Outcome};
+use super::attempt::{self, Answer, Concluded, Outcome};
+use super::registration::origin;
 use super::texts::{Ending, Texts, texts};
 use super::ticket::{Return, Start, Ticket};
 use super::{assets, claims, response};
@@ -25,6 +25,7 @@ use crate::operations::problem::Problem;
 use crate::operations::store::StoreError;
 use crate::operations::tokens::TokenError;
 use crate::pages::{self, Page, qr};
+use crate::staff::Source;
 use crate::verification::relying_party::{self, RelyingParty, StartLevel};
 
 /// Binds a login to the browser that began it.
@@ -40,6 +41,8 @@ pub(super) enum PageState {
     Granted,
     /// Answered on the phone itself: the tab that the wallet opened goes on.
     Continued,
+    /// Answered for a device that waits: nothing goes on here.
+    DeviceDone,
     /// The page's time is over.
     Expired,
     /// The holder said no.
@@ -61,6 +64,7 @@ impl PageState {
             PageState::Waiting => "waiting",
             PageState::Granted => "granted",
             PageState::Continued => "continued",
+            PageState::DeviceDone => "device_done",
             PageState::Expired => "expired",
             PageState::Denied => "denied",
             PageState::NumberWrong => "number_wrong",
@@ -174,7 +178,7 @@ struct LoginPage<'a> {
     scan: String,
     pin: bool,
     claims: Vec<&'static str>,
-    endings: [Section; 8],
+    endings: [Section; 9],
     continue_url: String,
     again: String,
     cancel: Option<String>,
@@ -189,11 +193,12 @@ struct Section {
 }
 
 /// Every state but waiting.
-fn sections(text: &'static Texts) -> [Section; 8] {
+fn sections(text: &'static Texts) -> [Section; 9] {
     let section = |state: PageState, tone, icon, ending| Section { key: state.as_str(), tone, icon, ending };
     [
         section(PageState::Granted, "good", "done", &text.granted),
         section(PageState::Continued, "good", "done", &text.continued),
+        section(PageState::DeviceDone, "good", "done", &text.device_done),
         section(PageState::Expired, "wait", "clock", &text.expired),
         section(PageState::Denied, "wait", "pause", &text.denied),
         section(PageState::NumberWrong, "bad", "stop", &text.number_wrong),
@@ -221,6 +226,25 @@ pub(super) fn fault(
     pages::render_with(StatusCode::BAD_REQUEST, &FaultPage { page, ending, code })
 }
 
+#[derive(Template)]
+#[template(path = "login/notice.html")]
+struct NoticePage {
+    page: Page,
+    text: &'static Texts,
+    ending: &'static Ending,
+    address: Option<String>,
+}
+
+/// A page that says what is done, and where a person may go on.
+pub(super) fn notice(
+    page: Page,
+    ending: fn(&'static Texts) -> &'static Ending,
+    address: Option<String>,
+) -> Response {
+    let text = texts(page.lang);
+    pages::render_with(StatusCode::OK, &NoticePage { page, text, ending: ending(text), address })
+}
+
 /// The page of a login in a state.
 pub(super) fn show(
     platform: &Platform,
@@ -233,8 +257,13 @@ pub(super) fn show(
     let text = texts(page.lang);
     let now_ms = platform.now_ms();
     let drawing = draw(platform, party, start, now_ms)?;
-    let again = format!("/oidc/authorize?{}", authorization(start, &page).encode());
-    let finished = matches!(state, PageState::Granted | PageState::Continued);
+    // What the relying party pushed or signed only it can begin anew: the browser goes back there.
+    let again = if start.by_party {
+        start.device.as_ref().map_or_else(|| with_login("/login/cancel", login), |_| "/device".to_owned())
+    } else {
+        format!("/oidc/authorize?{}", authorization(start, &page).encode())
+    };
+    let finished = matches!(state, PageState::Granted | PageState::Continued | PageState::DeviceDone);
     let status = if state == PageState::OtherBrowser { StatusCode::FORBIDDEN } else { StatusCode::OK };
     let view = LoginPage {
         text,
@@ -246,15 +275,15 @@ pub(super) fn show(
         seconds: drawing.seconds,
         number: start.number(),
         name: page.lang.pick(&party.name_ko, &party.name_en),
-        origin: origin(&start.grant.redirect_uri),
+        origin: match &start.device {
+            Some(code) => format!("{} {code}", text.device_shown),
+            None => origin(&start.grant.redirect_uri),
+        },
         link: drawing.link,
         qr: drawing.qr.as_ref().map(|(picture, _)| picture.clone()),
         scan: drawing.qr.map(|(_, link)| link).unwrap_or_default(),
         pin: start.level == openid::approval::Level::Pin,
-        claims: claims::asked(party, &start.grant.scopes)
-            .into_iter()
-            .map(|name| claims::label(page.lang, name))
-            .collect(),
+        claims: start.wanted.asked(party).into_iter().map(|name| claims::label(page.lang, name)).collect(),
         endings: sections(text),
         continue_url: with_login("/login/continue", login),
         again,
@@ -287,11 +316,6 @@ fn authorization(start: &Start, page: &Page) -> Form {
     form
 }
 
-/// The origin of a registered redirect URI, as people are shown it.
-pub(super) fn origin(redirect_uri: &str) -> String {
-    Url::parse(redirect_uri).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
-}
-
 struct Drawing {
     number: i64,
     seconds: i64,
@@ -300,19 +324,20 @@ struct Drawing {
     qr: Option<(String, String)>,
 }
 
-/// The QR and link on show at this moment. Above level `low` there is no QR: the bare one can be relayed.
+/// The QR and link on show at this moment. Above level `low` a QR is drawn in a registered network only: anywhere else the
+/// bare one can be relayed.
 fn draw(platform: &Platform, party: &RelyingParty, start: &Start, now_ms: i64) -> Result<Drawing, PageError> {
     let (number, left_ms) = start.drawing(now_ms);
     let here = start.tapped().seal(platform, start.expires_ms())?;
     let link = response::link_here(platform, &here)?;
-    let qr = match party.level {
-        StartLevel::Low => {
+    let qr = match (party.level, start.network) {
+        (StartLevel::Low, _) | (_, Some(_)) => {
             let until = now_ms.saturating_add(limits::LOGIN_QR.get()).min(start.expires_ms());
             let scanned = start.scanned(party).seal(platform, until)?;
             let link = response::link(platform, &scanned)?;
             Some((qr::svg(&link).ok_or(PageError::TooLong)?, link))
         }
-        StartLevel::Substantial | StartLevel::High => None,
+        (StartLevel::Substantial | StartLevel::High, None) => None,
     };
     Ok(Drawing { number, seconds: left_ms.saturating_add(999) / 1_000, link, qr })
 }
@@ -337,8 +362,9 @@ async fn standing(platform: &Platform, headers: &HeaderMap, login: &str) -> Resu
     if !is_of_browser(&start, headers) {
         return Ok(Standing { start, state: PageState::OtherBrowser });
     }
-    let concluded = session::concluded(&platform.store, &start.seed.id()).await?;
+    let concluded = attempt::concluded(&platform.store, &start.seed.id()).await?;
     let state = match concluded {
+        Some(Concluded { outcome: Outcome::Granted, .. }) if start.device.is_some() => PageState::DeviceDone,
         Some(Concluded { outcome: Outcome::Granted, same_device: true }) => PageState::Continued,
         Some(Concluded { outcome: Outcome::Granted, same_device: false }) => PageState::Granted,
         Some(Concluded { outcome: Outcome::Denied, .. }) => PageState::Denied,
@@ -389,10 +415,15 @@ pub(super) struct Polled {
     responses((status = OK, body = Polled), (status = BAD_REQUEST, body = crate::operations::problem::ProblemBody, content_type = "application/problem+json")))]
 pub(super) async fn poll(
     State(platform): State<Arc<Platform>>,
+    Source(peer): Source,
     headers: HeaderMap,
     Json(poll): Json<Poll>,
 ) -> Result<Response, Problem> {
-    let Standing { start, state } = standing(&platform, &headers, &poll.login).await?;
+    let Standing { mut start, state } = standing(&platform, &headers, &poll.login).await?;
+    // A browser that has left the network it began in gets no more codes of that network.
+    if start.device.is_none() && platform.config.login.network(peer, &headers) != start.network {
+        start.network = None;
+    }
     let now_ms = platform.now_ms();
     let (number, left_ms) = start.drawing(now_ms);
     let seconds = left_ms.saturating_add(999) / 1_000;
@@ -444,7 +475,10 @@ pub(super) async fn back(
     if !is_of_browser(&start, &headers) {
         return fault(page, |text| &text.other_browser, "login_other_browser");
     }
-    match session::concluded(&platform.store, &start.seed.id()).await {
+    match attempt::concluded(&platform.store, &start.seed.id()).await {
+        Ok(Some(Concluded { outcome: Outcome::Granted, .. })) if start.device.is_some() => {
+            notice(page, |text| &text.device_done, None)
+        }
         Ok(Some(Concluded { outcome: Outcome::Granted, .. })) => hand_over(&platform, &start),
         Ok(_) => fault(page, |text| &text.bad_request, "login_invalid"),
         Err(error) => Problem::from(error).into_response(),
@@ -479,13 +513,17 @@ pub(super) async fn cancel(
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    session::conclude(tx, &id, &party, Outcome::Denied, false, None, now_ms).await
+                    let answer = Answer::default();
+                    attempt::conclude(tx, &id, &party, Outcome::Denied, false, answer, now_ms).await
                 })
             })
             .await;
         if let Err(error) = written {
             return Problem::from(error).into_response();
         }
+    }
+    if start.device.is_some() {
+        return fault(page, |text| &text.denied, "login_denied");
     }
     let refused = openid::OAuthError::new(openid::Code::AccessDenied, "cancelled in the browser");
     let issuer = platform.config.public.origin();

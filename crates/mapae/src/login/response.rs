@@ -17,9 +17,10 @@ use openid::approval::{Level, LoginContext};
 use openid::vp::{Acknowledgement, FetchMethod};
 use serde_json::{Map, Value, json};
 
-use super::session::{self, Grant, Outcome};
+use super::attempt::{self, Grant, Outcome};
+use super::registration;
 use super::ticket::{self, Draw, Exchange, Return, Ticket};
-use super::{CODE_CLAIMS, claims, page};
+use super::{CODE_CLAIMS, claims};
 use crate::account;
 use crate::lifecycle::{self, Badge, BadgeState};
 use crate::operations::problem::Problem;
@@ -69,6 +70,9 @@ pub(super) enum LoginRefused {
     /// The number typed is not the one on the page.
     #[error("the number does not match")]
     NumberWrong,
+    /// Too many wrong numbers came before.
+    #[error("too many wrong numbers")]
+    MustWait,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -108,6 +112,7 @@ impl LoginRefused {
             LoginRefused::ApprovalForeign => (StatusCode::FORBIDDEN, "login_approval_foreign"),
             LoginRefused::LevelTooLow => (StatusCode::FORBIDDEN, "login_level_too_low"),
             LoginRefused::NumberWrong => (StatusCode::FORBIDDEN, "login_number_wrong"),
+            LoginRefused::MustWait => (StatusCode::TOO_MANY_REQUESTS, "login_must_wait"),
             LoginRefused::Store(_) | LoginRefused::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
@@ -167,7 +172,7 @@ async fn request(
 ) -> Result<Response, LoginRefused> {
     let draw = Draw::open(platform, ticket)?;
     let party = party(platform, &draw).await?;
-    if session::concluded(&platform.store, &draw.seed().id()).await?.is_some() {
+    if attempt::concluded(&platform.store, &draw.seed().id()).await?.is_some() {
         return Err(LoginRefused::Answered);
     }
     let now_ms = platform.now_ms();
@@ -203,7 +208,7 @@ async fn party(platform: &Platform, draw: &Draw) -> Result<RelyingParty, LoginRe
 /// are asked for in a first choice and left out of a second.
 fn ask(platform: &Platform, party: &RelyingParty, draw: &Draw) -> Result<Ask, RequestError> {
     let badge = verification::badge(platform)?;
-    let names = claims::asked(party, draw.scopes());
+    let names = draw.wanted().asked(party);
     let wanted = std::iter::once(claims::LINK_ID).chain(names.iter().copied());
     let queries: Vec<Value> = wanted.map(|name| json!({ "id": name, "path": [name] })).collect();
     let must = |name: &&str| badge.claims.iter().any(|claim| claim.name() == *name && claim.mandatory);
@@ -225,14 +230,32 @@ fn ask(platform: &Platform, party: &RelyingParty, draw: &Draw) -> Result<Ask, Re
         context: Some(LoginContext {
             name_ko: party.name_ko.clone(),
             name_en: party.name_en.clone(),
-            origin: draw.redirect_uri(party).map(page::origin).unwrap_or_default(),
-            place: None,
+            origin: match draw.redirect_uri(party).filter(|uri| !uri.is_empty()) {
+                Some(uri) => registration::origin(uri),
+                // A device has no address to go back to: its relying party's first one, or this provider's own.
+                None => party.redirect_uris.first().map_or_else(
+                    || platform.config.public.origin().to_owned(),
+                    |uri| registration::origin(uri),
+                ),
+            },
+            place: place(platform, draw),
             number_digits: if draw.same_device() { 0 } else { 2 },
             level: draw.level(),
         }),
         party: None,
         transaction_data: Vec::new(),
     })
+}
+
+/// Where the browser or device is: the name of its network, and the code on the device's screen.
+fn place(platform: &Platform, draw: &Draw) -> Option<String> {
+    let network = draw.network().and_then(|at| platform.config.login.networks.get(usize::from(at)));
+    match (network, draw.device()) {
+        (Some(network), Some(code)) => Some(format!("{}, 기기 코드 {code}", network.name())),
+        (Some(network), None) => Some(network.name().to_owned()),
+        (None, Some(code)) => Some(format!("기기 코드 {code}")),
+        (None, None) => None,
+    }
 }
 
 /// Every check is made; nothing is waived.
@@ -314,7 +337,8 @@ async fn conclude(platform: &Platform, draw: &Draw, outcome: Outcome) -> Result<
         .write(move |tx| {
             Box::pin(async move {
                 let now_ms = tx.now_ms();
-                session::conclude(tx, &id, &party, outcome, same_device, None, now_ms).await
+                let answer = attempt::Answer::default();
+                attempt::conclude(tx, &id, &party, outcome, same_device, answer, now_ms).await
             })
         })
         .await?;
@@ -349,7 +373,7 @@ impl Decision {
             .keys
             .secret(SecretName::PairwiseSub)
             .map_err(|_| LoginRefused::Internal("the key of pairwise subjects is missing"))?;
-        let granted = claims::userinfo(disclosed, &claims::asked(party, draw.scopes()));
+        let granted = claims::userinfo(disclosed, &draw.wanted().asked(party));
         let plain =
             serde_json::to_vec(&granted).map_err(|_| LoginRefused::Internal("claims can't be written"))?;
         Ok(Decision {
@@ -387,6 +411,11 @@ async fn decide(tx: &mut Tx, decision: Decision) -> Result<Outcome, LoginRefused
             if approval.level < decision.level {
                 return Err(LoginRefused::LevelTooLow);
             }
+            if decision.number.is_some()
+                && attempt::must_wait(tx, &decision.badge, &decision.party, now_ms).await?
+            {
+                return Err(LoginRefused::MustWait);
+            }
             if decision.number.is_some() && approval.number != decision.number {
                 (Outcome::NumberWrong, None)
             } else {
@@ -400,13 +429,13 @@ async fn decide(tx: &mut Tx, decision: Decision) -> Result<Outcome, LoginRefused
             }
         }
     };
-    let first = session::conclude(
+    let first = attempt::conclude(
         tx,
         &decision.id,
         &decision.party,
         outcome,
         decision.same_device,
-        grant.as_ref(),
+        attempt::Answer { badge: Some(&decision.badge), grant: grant.as_ref() },
         now_ms,
     )
     .await?;

@@ -1,157 +1,17 @@
-//! Attempts and sessions: the two tables, and every conditional statement that decides a race over them.
+//! Sessions: one row for the login of one badge at one relying party, and every conditional statement that decides a race
+//! over it. It is opened by a code or device code, carried on by refresh tokens, and ends once and for good.
 
 use openid::approval::Level;
 
+use super::logout;
 use crate::operations::limits;
 use crate::operations::store::{Row, Store, StoreError, Tx, params};
-use crate::verification::relying_party::{level_stored, level_text};
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// The code may be redeemed, once.
-    Granted,
-    /// The holder said no.
-    Denied,
-    /// The holder typed another number.
-    NumberWrong,
-    /// The badge is suspended.
-    BadgeSuspended,
-    /// The badge has ended.
-    BadgeRevoked,
-}
-
-impl Outcome {
-    const ALL: [Outcome; 5] = [
-        Outcome::Granted,
-        Outcome::Denied,
-        Outcome::NumberWrong,
-        Outcome::BadgeSuspended,
-        Outcome::BadgeRevoked,
-    ];
-
-    /// The text stored and shown.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Outcome::Granted => "granted",
-            Outcome::Denied => "denied",
-            Outcome::NumberWrong => "number_wrong",
-            Outcome::BadgeSuspended => "badge_suspended",
-            Outcome::BadgeRevoked => "badge_revoked",
-        }
-    }
-
-    fn stored(text: &str) -> Result<Outcome, StoreError> {
-        let found = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text);
-        found.ok_or_else(|| StoreError::Column("outcome".to_owned(), "unknown value".to_owned()))
-    }
-}
-
-/// A granted login, before its code is redeemed.
-#[derive(Clone, Debug)]
-pub(super) struct Grant {
-    /// The badge that was shown.
-    pub(super) badge: String,
-    /// The person at this relying party.
-    pub(super) subject: String,
-    /// What the account role's record allows to claim.
-    pub(super) level: Level,
-    /// The claims, sealed under a key of the code.
-    pub(super) claims: Vec<u8>,
-}
-
-/// How an attempt ended, as the page asks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Concluded {
-    /// How.
-    pub(super) outcome: Outcome,
-    /// Whether only the browser that the wallet returned to may go on.
-    pub(super) same_device: bool,
-}
-
-/// Writes how an attempt ended; `true` for the one caller that consumed it. Every QR of the page ends with this row.
-///
-/// # Errors
-/// The store.
-pub(super) async fn conclude(
-    tx: &mut Tx,
-    id: &str,
-    party: &str,
-    outcome: Outcome,
-    same_device: bool,
-    grant: Option<&Grant>,
-    now_ms: i64,
-) -> Result<bool, StoreError> {
-    let rows = tx
-        .execute(
-            "INSERT INTO login_attempt (id, relying_party, outcome, badge, subject, acr, same_device, claims, \
-             created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
-            params![
-                id,
-                party,
-                outcome.as_str(),
-                grant.map(|grant| grant.badge.clone()),
-                grant.map(|grant| grant.subject.clone()),
-                grant.map(|grant| level_text(grant.level).to_owned()),
-                i64::from(same_device),
-                grant.map(|grant| grant.claims.clone()),
-                now_ms,
-                now_ms.saturating_add(limits::LOGIN_GRANT.get()),
-            ],
-        )
-        .await?;
-    Ok(rows == 1)
-}
-
-/// How an attempt ended, if it did.
-///
-/// # Errors
-/// The store.
-pub(super) async fn concluded(store: &Store, id: &str) -> Result<Option<Concluded>, StoreError> {
-    let row = store
-        .fetch_optional("SELECT outcome, same_device FROM login_attempt WHERE id = $1", params![id])
-        .await?;
-    row.map(|row| {
-        let outcome = Outcome::stored(&row.text("outcome")?)?;
-        Ok(Concluded { outcome, same_device: row.int("same_device")? == 1 })
-    })
-    .transpose()
-}
-
-/// A granted attempt as the token endpoint reads it before it tries to redeem it.
-#[derive(Clone, Debug)]
-pub(super) struct Redeemable {
-    /// What was granted.
-    pub(super) grant: Grant,
-    /// When the holder approved, in milliseconds.
-    pub(super) at_ms: i64,
-}
-
-/// The attempt behind a code; `None` if there is none or it was not granted.
-///
-/// # Errors
-/// The store.
-pub(super) async fn redeemable(store: &Store, id: &str) -> Result<Option<Redeemable>, StoreError> {
-    let row = store
-        .fetch_optional(
-            "SELECT badge, subject, acr, claims, created_at FROM login_attempt WHERE id = $1 AND outcome = 'granted'",
-            params![id],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let grant = Grant {
-        badge: row.text("badge")?,
-        subject: row.text("subject")?,
-        level: level_stored(&row.text("acr")?)?,
-        claims: row.opt_bytes("claims")?.unwrap_or_default(),
-    };
-    Ok(Some(Redeemable { grant, at_ms: row.int("created_at")? }))
-}
+use crate::verification::relying_party::level_stored;
 
 /// A session to be opened by a code.
 #[derive(Clone, Debug)]
 pub(super) struct NewSession {
-    /// Row id.
+    /// Row id, and `sid`.
     pub(super) id: String,
     /// The attempt whose code opens it.
     pub(super) attempt: String,
@@ -159,8 +19,16 @@ pub(super) struct NewSession {
     pub(super) token_hash: Vec<u8>,
     /// The claims, sealed under a key of the access token.
     pub(super) claims: Vec<u8>,
-    /// When it ends, in milliseconds.
+    /// When the access token ends, in milliseconds.
     pub(super) expires_ms: i64,
+    /// The scope granted.
+    pub(super) scope: String,
+    /// The DPoP key the tokens are bound to.
+    pub(super) jkt: Option<String>,
+    /// When the session ends, in milliseconds.
+    pub(super) ends_ms: i64,
+    /// The claims, sealed under a key of the refresh token, where there is one.
+    pub(super) refresh_claims: Option<Vec<u8>>,
 }
 
 /// What became of a code.
@@ -199,8 +67,9 @@ pub(super) async fn redeem(
     if consumed == 1 {
         tx.execute(
             "INSERT INTO login_session (id, attempt, relying_party, badge, subject, acr, token_hash, claims, \
-             created_at, expires_at) \
-             SELECT $2, id, relying_party, badge, subject, acr, $3, $4, $5, $6 FROM login_attempt WHERE id = $1",
+             created_at, expires_at, scope, jkt, authenticated_at, token_at, ends_at, refreshed, refresh_claims) \
+             SELECT $2, id, relying_party, badge, subject, acr, $3, $4, $5, $6, $7, $8, created_at, $5, $9, 0, $10 \
+             FROM login_attempt WHERE id = $1",
             params![
                 new.attempt.as_str(),
                 new.id.as_str(),
@@ -208,6 +77,10 @@ pub(super) async fn redeem(
                 new.claims.clone(),
                 now_ms,
                 new.expires_ms,
+                new.scope.as_str(),
+                new.jkt.clone(),
+                new.ends_ms,
+                new.refresh_claims.clone(),
             ],
         )
         .await?;
@@ -222,13 +95,37 @@ pub(super) async fn redeem(
     if replayed == 0 {
         return Ok(Redeemed::Gone);
     }
-    tx.execute(
-        "UPDATE login_session SET ended_at = $2, end_reason = 'code_replayed', claims = NULL \
-         WHERE attempt = $1 AND ended_at IS NULL",
-        params![new.attempt.as_str(), now_ms],
-    )
-    .await?;
+    let opened = tx
+        .fetch_optional("SELECT id FROM login_session WHERE attempt = $1", params![new.attempt.as_str()])
+        .await?;
+    if let Some(opened) = opened {
+        end(tx, &opened.text("id")?, "code_replayed", logout::Tell::Party, now_ms).await?;
+    }
     Ok(Redeemed::Replayed)
+}
+
+/// Ends one session; `false` if it had ended before. The relying party is told where it has not asked for it itself.
+///
+/// # Errors
+/// The store.
+pub(super) async fn end(
+    tx: &mut Tx,
+    id: &str,
+    reason: &str,
+    tell: logout::Tell,
+    now_ms: i64,
+) -> Result<bool, StoreError> {
+    if tell == logout::Tell::Party {
+        logout::queue_session(tx, id, now_ms).await?;
+    }
+    let rows = tx
+        .execute(
+            "UPDATE login_session SET ended_at = $2, end_reason = $3, claims = NULL, refresh_claims = NULL \
+             WHERE id = $1 AND ended_at IS NULL",
+            params![id, now_ms, reason],
+        )
+        .await?;
+    Ok(rows == 1)
 }
 
 /// Ends every session of a badge and makes every open code of it worthless. Nothing brings them back.
@@ -241,70 +138,158 @@ pub(super) async fn end_all(tx: &mut Tx, badge: &str, reason: &str, now_ms: i64)
         params![badge, now_ms],
     )
     .await?;
+    logout::queue_badge(tx, badge, now_ms).await?;
     tx.execute(
-        "UPDATE login_session SET ended_at = $2, end_reason = $3, claims = NULL WHERE badge = $1 AND ended_at IS NULL",
+        "UPDATE login_session SET ended_at = $2, end_reason = $3, claims = NULL, refresh_claims = NULL \
+         WHERE badge = $1 AND ended_at IS NULL",
         params![badge, now_ms, reason],
     )
     .await
 }
 
-/// A live session as userinfo reads it.
+/// A live session.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
+    /// Row id, and `sid`.
+    pub(super) id: String,
+    /// The relying party.
+    pub(super) party: String,
+    /// The badge.
+    pub(super) badge: String,
     /// The person at the relying party.
     pub(super) subject: String,
+    /// How strongly the holder approved.
+    pub(super) level: Level,
+    /// The scope granted.
+    pub(super) scope: String,
+    /// The DPoP key the tokens are bound to.
+    pub(super) jkt: Option<String>,
     /// The claims, sealed under a key of the access token.
     pub(super) claims: Vec<u8>,
+    /// When the holder approved, in milliseconds.
+    pub(super) authenticated_ms: i64,
+    /// When the access token was made, in milliseconds.
+    pub(super) token_ms: i64,
+    /// When the access token ends, in milliseconds.
+    pub(super) expires_ms: i64,
+    /// When the session ends, in milliseconds.
+    pub(super) ends_ms: i64,
+    /// The number of the refresh token that counts.
+    pub(super) refreshed: i64,
+    /// The claims, sealed under a key of that refresh token.
+    pub(super) refresh_claims: Vec<u8>,
 }
 
-/// The session of an access token, if it is alive.
+impl Session {
+    fn read(row: &Row) -> Result<Session, StoreError> {
+        Ok(Session {
+            id: row.text("id")?,
+            party: row.text("relying_party")?,
+            badge: row.text("badge")?,
+            subject: row.text("subject")?,
+            level: level_stored(&row.text("acr")?)?,
+            scope: row.text("scope")?,
+            jkt: row.opt_text("jkt")?,
+            claims: row.opt_bytes("claims")?.unwrap_or_default(),
+            authenticated_ms: row.int("authenticated_at")?,
+            token_ms: row.int("token_at")?,
+            expires_ms: row.int("expires_at")?,
+            ends_ms: row.int("ends_at")?,
+            refreshed: row.int("refreshed")?,
+            refresh_claims: row.opt_bytes("refresh_claims")?.unwrap_or_default(),
+        })
+    }
+}
+
+/// The session of an access token, if both are alive.
 ///
 /// # Errors
 /// The store.
 pub(super) async fn by_token(
     store: &Store,
-    token_hash: Vec<u8>,
+    access_token: &str,
     now_ms: i64,
 ) -> Result<Option<Session>, StoreError> {
+    let hash = keys::sha256(access_token.as_bytes()).to_vec();
     let row = store
         .fetch_optional(
-            "SELECT subject, claims FROM login_session \
-             WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > $2",
-            params![token_hash, now_ms],
+            "SELECT * FROM login_session WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > $2",
+            params![hash, now_ms],
         )
         .await?;
-    row.map(|row: Row| {
-        Ok(Session { subject: row.text("subject")?, claims: row.opt_bytes("claims")?.unwrap_or_default() })
-    })
-    .transpose()
+    row.as_ref().map(Session::read).transpose()
 }
 
-/// Removes attempts and sessions that are long over; returns how many. What happened stays in the audit log.
+/// A session that has not ended, by its id.
 ///
 /// # Errors
 /// The store.
-pub(super) async fn sweep(store: &Store, now_ms: i64) -> Result<u64, StoreError> {
-    let before = now_ms.saturating_sub(limits::LOGIN_KEPT.get());
-    store
-        .write(move |tx| {
-            Box::pin(async move {
-                let rows = limits::LOGIN_SWEEP_ROWS.get();
-                let sessions = tx
-                    .execute(
-                        "DELETE FROM login_session WHERE id IN \
-                         (SELECT id FROM login_session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
-                        params![before, rows],
-                    )
-                    .await?;
-                let attempts = tx
-                    .execute(
-                        "DELETE FROM login_attempt WHERE id IN \
-                         (SELECT id FROM login_attempt WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
-                        params![before, rows],
-                    )
-                    .await?;
-                Ok::<u64, StoreError>(sessions.saturating_add(attempts))
-            })
-        })
-        .await
+pub(super) async fn by_id(store: &Store, id: &str, now_ms: i64) -> Result<Option<Session>, StoreError> {
+    let row = store
+        .fetch_optional(
+            "SELECT * FROM login_session WHERE id = $1 AND ended_at IS NULL AND ends_at > $2",
+            params![id, now_ms],
+        )
+        .await?;
+    row.as_ref().map(Session::read).transpose()
+}
+
+/// The tokens that replace a session's.
+#[derive(Clone, Debug)]
+pub(super) struct Renewal {
+    /// The session.
+    pub(super) id: String,
+    /// The number of the refresh token that was presented.
+    pub(super) presented: i64,
+    /// The number of the one that counts from now on.
+    pub(super) next: i64,
+    /// SHA-256 of the new access token.
+    pub(super) token_hash: Vec<u8>,
+    /// The claims, sealed under a key of the new access token.
+    pub(super) claims: Vec<u8>,
+    /// When it ends, in milliseconds.
+    pub(super) expires_ms: i64,
+    /// The DPoP key it is bound to.
+    pub(super) jkt: Option<String>,
+    /// The claims, sealed under a key of the refresh token that counts from now on.
+    pub(super) refresh_claims: Vec<u8>,
+}
+
+/// Replaces the tokens of a session: one conditional statement decides. `false` if the refresh token presented is not the
+/// one that counts, or the session has ended.
+///
+/// # Errors
+/// The store.
+pub(super) async fn renew(tx: &mut Tx, renewal: &Renewal, now_ms: i64) -> Result<bool, StoreError> {
+    let rows = tx
+        .execute(
+            "UPDATE login_session SET refreshed = $3, token_hash = $4, claims = $5, token_at = $6, expires_at = $7, \
+             refresh_claims = $8, jkt = $9 WHERE id = $1 AND refreshed = $2 AND ended_at IS NULL AND ends_at > $6",
+            params![
+                renewal.id.as_str(),
+                renewal.presented,
+                renewal.next,
+                renewal.token_hash.clone(),
+                renewal.claims.clone(),
+                now_ms,
+                renewal.expires_ms,
+                renewal.refresh_claims.clone(),
+                renewal.jkt.clone(),
+            ],
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Removes sessions that are long over; returns how many. What happened stays in the audit log.
+///
+/// # Errors
+/// The store.
+pub(super) async fn sweep(tx: &mut Tx, before: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        "DELETE FROM login_session WHERE id IN \
+         (SELECT id FROM login_session WHERE expires_at < $1 AND ends_at < $1 ORDER BY expires_at LIMIT $2)",
+        params![before, limits::LOGIN_SWEEP_ROWS.get()],
+    )
+    .await
 }

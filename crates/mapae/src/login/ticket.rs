@@ -5,15 +5,18 @@
 //!                      └─▶ Draw (in a QR or link; 20 s in a QR)
 //!                            └─▶ Exchange (in the request object's response_uri)
 //!                                  └─▶ row login_attempt, keyed by the seed all of them share: the one use
-//!                      └─▶ Code (to the relying party, when the row says granted)
+//!                      └─▶ Code (to the relying party, when the row says granted) ─▶ Refresh
+//! /oidc/par    ─▶ Pushed (the request_uri) ─▶ Start
+//! /oidc/device ─▶ Device (the device code, and behind the user code) ─▶ Start
 //! ```
 //!
 //! All share one seed. Whoever reads the database finds neither seed nor code, and so no claims.
 
 use openid::approval::Level;
-use openid::oidc::CodeGrant;
+use openid::oidc::{AuthorizationRequest, CodeGrant};
 use serde::{Deserialize, Serialize};
 
+use super::claims::ClaimSet;
 use crate::operations::tokens::TokenError;
 use crate::operations::{Platform, limits};
 use crate::verification::Seed;
@@ -40,6 +43,21 @@ pub(super) struct Start {
     /// When the page was made, in milliseconds.
     #[serde(rename = "m")]
     pub(super) at_ms: i64,
+    /// The badge claims asked for.
+    #[serde(rename = "w", default)]
+    pub(super) wanted: ClaimSet,
+    /// Those of them that go into the ID token.
+    #[serde(rename = "i", default)]
+    pub(super) in_id_token: ClaimSet,
+    /// The registered network that the browser began in.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub(super) network: Option<u8>,
+    /// Whether the request was pushed or signed: then only the relying party can begin it anew.
+    #[serde(rename = "p", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) by_party: bool,
+    /// The user code of the device that waits for this login.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub(super) device: Option<String>,
 }
 
 /// A link to the request. In a QR every character counts; on the phone itself the whole start travels with it, since
@@ -48,7 +66,7 @@ pub(super) struct Start {
 pub(super) enum Draw {
     /// Scanned from another screen.
     #[serde(rename = "q")]
-    Scanned(Seed, String, Vec<String>, Level, u8),
+    Scanned(Seed, String, ClaimSet, Level, u8, Option<u8>, Option<String>),
     /// Tapped in the phone's own browser.
     #[serde(rename = "h")]
     Tapped(Box<Start>),
@@ -71,18 +89,34 @@ impl Draw {
         }
     }
 
-    /// The scopes asked for.
-    pub(super) fn scopes(&self) -> &[String] {
+    /// The badge claims asked for.
+    pub(super) fn wanted(&self) -> ClaimSet {
         match self {
-            Draw::Scanned(_, _, scopes, ..) => scopes,
-            Draw::Tapped(start) => &start.grant.scopes,
+            Draw::Scanned(_, _, wanted, ..) => *wanted,
+            Draw::Tapped(start) => start.wanted,
+        }
+    }
+
+    /// The registered network that the browser began in.
+    pub(super) fn network(&self) -> Option<u8> {
+        match self {
+            Draw::Scanned(.., network, _) => *network,
+            Draw::Tapped(start) => start.network,
+        }
+    }
+
+    /// The user code of the device that waits for this login.
+    pub(super) fn device(&self) -> Option<&str> {
+        match self {
+            Draw::Scanned(.., device) => device.as_deref(),
+            Draw::Tapped(start) => start.device.as_deref(),
         }
     }
 
     /// The level to reach.
     pub(super) fn level(&self) -> Level {
         match self {
-            Draw::Scanned(_, _, _, level, _) => *level,
+            Draw::Scanned(_, _, _, level, ..) => *level,
             Draw::Tapped(start) => start.level,
         }
     }
@@ -90,7 +124,9 @@ impl Draw {
     /// The redirect URI, as `party` has it registered.
     pub(super) fn redirect_uri<'a>(&'a self, party: &'a RelyingParty) -> Option<&'a str> {
         match self {
-            Draw::Scanned(.., at) => party.redirect_uris.get(usize::from(*at)).map(String::as_str),
+            Draw::Scanned(_, _, _, _, at, ..) => {
+                party.redirect_uris.get(usize::from(*at)).map(String::as_str)
+            }
             Draw::Tapped(start) => Some(&start.grant.redirect_uri),
         }
     }
@@ -134,6 +170,57 @@ pub(super) struct Code {
     /// What it stands for.
     #[serde(rename = "g")]
     pub(super) grant: CodeGrant,
+    /// The badge claims that go into the ID token.
+    #[serde(rename = "i", default)]
+    pub(super) in_id_token: ClaimSet,
+}
+
+/// A refresh token: what opens the claims, and which one of its session it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Refresh {
+    /// The session.
+    #[serde(rename = "e")]
+    pub(super) session: String,
+    /// Opens the claims.
+    #[serde(rename = "s")]
+    pub(super) seed: Seed,
+    /// Counts up with each rotation.
+    #[serde(rename = "n")]
+    pub(super) number: i64,
+    /// The badge claims that go into the ID token.
+    #[serde(rename = "i", default)]
+    pub(super) in_id_token: ClaimSet,
+}
+
+/// A pushed request (RFC 9126): judged when it came, used by one browser.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Pushed {
+    /// What the login follows from, so that all pages of one pushed request share one answer.
+    #[serde(rename = "s")]
+    pub(super) seed: Seed,
+    /// The request.
+    #[serde(rename = "q")]
+    pub(super) request: AuthorizationRequest,
+}
+
+/// A device code (RFC 8628), and the row's copy of it behind the user code.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Device {
+    /// What the login follows from.
+    #[serde(rename = "s")]
+    pub(super) seed: Seed,
+    /// The relying party.
+    #[serde(rename = "c")]
+    pub(super) client_id: String,
+    /// The scopes asked for.
+    #[serde(rename = "o")]
+    pub(super) scopes: Vec<String>,
+    /// The level this login must reach.
+    #[serde(rename = "a")]
+    pub(super) level: Level,
+    /// The registered network that the device is in.
+    #[serde(rename = "n")]
+    pub(super) network: u8,
 }
 
 /// A kind of ticket: what it is sealed for.
@@ -173,6 +260,15 @@ impl Ticket for Return {
 impl Ticket for Code {
     const PURPOSE: &'static str = "login-code";
 }
+impl Ticket for Refresh {
+    const PURPOSE: &'static str = "login-refresh";
+}
+impl Ticket for Pushed {
+    const PURPOSE: &'static str = "login-pushed";
+}
+impl Ticket for Device {
+    const PURPOSE: &'static str = "login-device";
+}
 
 impl Start {
     /// The two digits that browser and phone must agree on, 10 to 99: one for the whole page, so that it does not
@@ -195,11 +291,10 @@ impl Start {
 
     /// The ticket of a QR; it names the redirect URI by its place among those of `party`.
     pub(super) fn scanned(&self, party: &RelyingParty) -> Draw {
-        let at =
-            party.redirect_uris.iter().position(|uri| *uri == self.grant.redirect_uri).unwrap_or_default();
+        let at = party.redirect_place(&self.grant.redirect_uri).unwrap_or(usize::MAX);
         let at = u8::try_from(at).unwrap_or(u8::MAX);
-        let CodeGrant { client_id, scopes, .. } = &self.grant;
-        Draw::Scanned(self.seed.clone(), client_id.clone(), scopes.clone(), self.level, at)
+        let (seed, client_id) = (self.seed.clone(), self.grant.client_id.clone());
+        Draw::Scanned(seed, client_id, self.wanted, self.level, at, self.network, self.device.clone())
     }
 
     /// The ticket of the link on the page.
@@ -209,7 +304,7 @@ impl Start {
 
     /// The code's ticket.
     pub(super) fn code(&self) -> Code {
-        Code { seed: self.seed.clone(), grant: self.grant.clone() }
+        Code { seed: self.seed.clone(), grant: self.grant.clone(), in_id_token: self.in_id_token }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use indicatif::ProgressBar;
 
 use super::sealer::rotation;
+use super::server_keys::Rotation;
 use super::{Config, Platform, SystemClock, limits};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -23,6 +24,12 @@ pub enum KeysCommand {
         /// No server is running on this database: do not wait for others to notice.
         #[arg(long)]
         offline: bool,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// New keys for ID tokens, in two steps: made and published, then signing. Start every process anew after each.
+    RotateLogin {
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
@@ -66,6 +73,25 @@ async fn run(command: KeysCommand, platform: &Platform) -> Result<(), AnyError> 
             } else {
                 println!("key {} is active; {} values sealed again", rotated.key_id, rotated.sealed_again);
             }
+        }
+        KeysCommand::RotateLogin { json } => {
+            let step = platform.keys.rotate_provider(&platform.store, platform.now_ms()).await?;
+            if json {
+                println!("{}", serde_json::to_string(&step)?);
+                return Ok(());
+            }
+            println!(
+                "{}",
+                match step {
+                    Rotation::Prepared => format!(
+                        "the next keys are made: start every process anew, wait {} minutes, and run this again",
+                        limits::LOGIN_KEYS_OVERLAP.get() / 60_000
+                    ),
+                    Rotation::Waits { ms } => format!("wait {} more seconds, and run this again", ms / 1_000 + 1),
+                    Rotation::Switched =>
+                        "the new keys sign from each process's next start; the former ones are still published".to_owned(),
+                }
+            );
         }
         KeysCommand::Root => print!("{}", pem(platform.keys.root().der())),
     }

@@ -20,6 +20,10 @@ use keys::{SecretKey, Signer, Zeroizing};
 
 use super::store::{Row, Store, StoreError, Tx, params};
 
+mod provider;
+
+pub use provider::Rotation;
+
 /// The signing keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyName {
@@ -173,6 +177,8 @@ struct SigningKey {
 pub struct ServerKeys {
     signing: BTreeMap<KeyName, SigningKey>,
     rsa: Arc<RsaKey>,
+    /// The provider's keys that are published beside those that sign.
+    beside: Vec<keys::Jwk>,
     root: Certificate,
     secrets: BTreeMap<SecretName, Secrets>,
     kek: KeyRing,
@@ -255,7 +261,10 @@ impl ServerKeys {
             secrets.insert(name, Secrets { active, older });
         }
         let missing = |name: KeyName| KeysError::Unusable(name.as_str().to_owned(), "is missing".into());
+        let mut beside = provider::beside(rows, KeyName::OpEs256, &kek)?;
+        beside.extend(provider::beside(rows, KeyName::OpRs256, &kek)?);
         Ok(Self {
+            beside,
             signing,
             rsa: rsa.ok_or_else(|| missing(KeyName::OpRs256))?,
             root: root.ok_or_else(|| missing(KeyName::PlatformRoot))?,
@@ -297,6 +306,11 @@ impl ServerKeys {
     /// The RS256 key of the OpenID provider.
     pub fn rsa(&self) -> &Arc<RsaKey> {
         &self.rsa
+    }
+
+    /// The OpenID provider's public keys beside the two that sign: the next ones and the retired ones.
+    pub fn beside(&self) -> &[keys::Jwk] {
+        &self.beside
     }
 
     /// The active secret of this name.

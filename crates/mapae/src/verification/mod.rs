@@ -33,6 +33,7 @@ pub use exchange::{
 pub use foreign::{Accepted, accepted};
 pub use judge::{Rules, Shown};
 pub use outgoing::Network;
+pub(crate) use outgoing::{client as outgoing_client, get as fetch, judge as outgoing_address};
 pub use seed::{Seed, open_under, seal_under};
 
 use crate::operations::Platform;

@@ -39,7 +39,8 @@ impl From<Network> for String {
 }
 
 impl Network {
-    fn holds(&self, address: IpAddr) -> bool {
+    /// Whether the address lies in this network.
+    pub(crate) fn holds(&self, address: IpAddr) -> bool {
         let wide = |address: IpAddr| match address {
             IpAddr::V4(address) => (u128::from(u32::from(address)) << 96, true),
             IpAddr::V6(address) => (u128::from(address), false),
@@ -57,7 +58,7 @@ fn may_reach(address: IpAddr, networks: &[Network], demo: bool) -> bool {
 }
 
 /// The address to call, if it may be.
-pub(super) fn judge(platform: &Platform, text: &str) -> Option<Url> {
+pub(crate) fn judge(platform: &Platform, text: &str) -> Option<Url> {
     allowed(text, &platform.config.verification.private_networks, platform.config.demo.enabled)
 }
 
@@ -96,7 +97,7 @@ impl Resolve for Reachable {
 }
 
 /// The client for such calls: no redirect, no proxy, a time limit.
-pub(super) fn client(platform: &Platform) -> Result<&reqwest::Client, reqwest::Error> {
+pub(crate) fn client(platform: &Platform) -> Result<&reqwest::Client, reqwest::Error> {
     let place = &platform.local.verification.outgoing;
     if let Some(client) = place.get() {
         return Ok(client);
@@ -117,7 +118,7 @@ pub(super) fn client(platform: &Platform) -> Result<&reqwest::Client, reqwest::E
 }
 
 /// Fetches at most `longest` bytes; `None` if the address is not allowed, does not answer 200, or says more.
-pub(super) async fn get(platform: &Platform, address: &str, accept: &str, longest: usize) -> Option<Vec<u8>> {
+pub(crate) async fn get(platform: &Platform, address: &str, accept: &str, longest: usize) -> Option<Vec<u8>> {
     let url = judge(platform, address)?;
     let request = client(platform).ok()?.get(url).header(http::header::ACCEPT, accept);
     let mut reply = request.send().await.ok().filter(|reply| reply.status() == http::StatusCode::OK)?;

@@ -17,7 +17,7 @@ use crate::operations::store::{Row, Store, StoreError, Tx, params};
 pub enum StartLevel {
     /// A QR in any browser.
     Low,
-    /// The phone's own browser only, until networks and browsers can be registered.
+    /// A QR in a registered network, or the phone's own browser.
     Substantial,
     /// As `substantial`.
     High,
@@ -175,6 +175,17 @@ impl RelyingParty {
     pub fn redirects_to(&self, uri: &str) -> bool {
         self.redirect_uris.iter().any(|registered| registered == uri)
     }
+
+    /// The place of the registered redirect URI that a request with `uri` means; a native app on the loopback address has a
+    /// port of its own (RFC 8252 §7.3).
+    pub fn redirect_place(&self, uri: &str) -> Option<usize> {
+        let exact = self.redirect_uris.iter().position(|registered| registered == uri);
+        exact.or_else(|| {
+            let one =
+                |registered: &String| Client { redirect_uris: vec![registered.clone()], ..self.client(&[]) };
+            self.redirect_uris.iter().position(|registered| one(registered).redirects_to(uri))
+        })
+    }
 }
 
 /// A registration as an operator writes it; [`Registration::check`] comes before anything is stored.
@@ -280,8 +291,8 @@ impl Registration {
         let mut hosts: Vec<String> = Vec::new();
         for uri in &self.redirect_uris {
             let refused = || RegistrationError::Redirect(uri.clone());
-            let parsed = redirect(uri).ok_or_else(refused)?;
-            let host = parsed.host_str().ok_or_else(refused)?.to_owned();
+            let parsed = redirect(uri, self.public).ok_or_else(refused)?;
+            let host = parsed.host_str().unwrap_or(parsed.scheme()).to_owned();
             if !hosts.contains(&host) {
                 hosts.push(host);
             }
@@ -298,16 +309,23 @@ impl Registration {
     }
 }
 
-/// A redirect URI that may be registered: https, or http on this machine; no fragment, user name, wildcard or
-/// character that a browser would rewrite.
-fn redirect(uri: &str) -> Option<Url> {
+/// A redirect URI that may be registered: https, or http on this machine; for a public client also an app's private-use
+/// scheme, which is a domain of its maker turned around (RFC 8252 §7.1). No fragment, user name, wildcard or character that a
+/// browser would rewrite.
+fn redirect(uri: &str, public: bool) -> Option<Url> {
     if uri.len() > MAX_REDIRECT
         || uri.contains(['#', '*', '\\'])
         || !uri.bytes().all(|b| b.is_ascii_graphic())
     {
         return None;
     }
-    openid::link::endpoint(uri).ok()
+    let private_use =
+        |url: &Url| url.scheme().contains('.') && !url.has_authority() && url.path().starts_with('/');
+    match openid::link::endpoint(uri) {
+        Ok(url) => Some(url),
+        Err(openid::link::LinkError::NotHttps) if public => Url::parse(uri).ok().filter(private_use),
+        Err(_) => None,
+    }
 }
 
 /// Registers a relying party and returns its secrets, which are not kept.

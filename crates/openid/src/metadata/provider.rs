@@ -29,6 +29,9 @@ pub struct OpenIdProvider {
     /// Where a token is given back (RFC 7009).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revocation_endpoint: Option<String>,
+    /// Where a device asks for a login (RFC 8628 §4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
     /// Where a relying party sends the browser to log out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_session_endpoint: Option<String>,
@@ -53,6 +56,24 @@ pub struct OpenIdProvider {
     /// How clients authenticate at the token endpoint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// Algorithms of a client's own JWTs at the token endpoint.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    /// How clients authenticate where a token's state is told; absent means as at the token endpoint.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// Algorithms of their JWTs there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    /// How clients authenticate where a token is given back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// Algorithms of their JWTs there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    /// Algorithms of request objects (RFC 9101 §9).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_object_signing_alg_values_supported: Vec<String>,
     /// PKCE methods.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub code_challenge_methods_supported: Vec<String>,
@@ -117,6 +138,9 @@ impl OpenIdProvider {
             document.userinfo_endpoint.as_ref(),
             document.pushed_authorization_request_endpoint.as_ref(),
             document.end_session_endpoint.as_ref(),
+            document.introspection_endpoint.as_ref(),
+            document.revocation_endpoint.as_ref(),
+            document.device_authorization_endpoint.as_ref(),
         ])?;
         Ok(document)
     }

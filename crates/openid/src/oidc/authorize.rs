@@ -79,6 +79,22 @@ impl AuthorizeForm {
         &self.client_id
     }
 
+    /// The parameters as received.
+    #[must_use]
+    pub fn form(&self) -> &Form {
+        &self.form
+    }
+
+    /// Tells a failure that came before [`AuthorizeForm::validate`], such as that of a request object, where it may be told.
+    #[must_use]
+    pub fn refuse(&self, error: OAuthError, client: &Client, issuer: &str) -> AuthorizeRefusal {
+        let state = self.form.get("state").filter(|state| state.len() <= MAX_OPAQUE);
+        match self.form.get("redirect_uri").filter(|uri| client.redirects_to(uri)) {
+            Some(uri) => AuthorizeRefusal::Redirect { location: error.redirect(uri, state, issuer), error },
+            None => AuthorizeRefusal::Page(error),
+        }
+    }
+
     /// The pushed request that this one refers to (RFC 9126 §4), if it does.
     #[must_use]
     pub fn pushed(&self) -> Option<&str> {
@@ -95,7 +111,7 @@ impl AuthorizeForm {
             return Err(page("unknown client_id"));
         }
         let redirect_uri = self.form.get("redirect_uri").ok_or_else(|| page("redirect_uri is missing"))?;
-        if !client.redirect_uris.iter().any(|registered| registered == redirect_uri) {
+        if !client.redirects_to(redirect_uri) {
             return Err(page("redirect_uri is not registered for this client"));
         }
         let state = self.form.get("state");

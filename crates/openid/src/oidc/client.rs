@@ -36,6 +36,31 @@ pub enum ClientAuthMethod {
     ClientSecretBasic,
     /// In the form.
     ClientSecretPost,
+    /// By a JWT that it signs ([`super::assertion`]).
+    PrivateKeyJwt,
+}
+
+impl Client {
+    /// Whether codes may be sent to `uri`: it is registered character by character, or it is registered for a native app
+    /// on `127.0.0.1` or `[::1]` without a port, and has one (RFC 8252 §7.3).
+    #[must_use]
+    pub fn redirects_to(&self, uri: &str) -> bool {
+        self.redirect_uris.iter().any(|registered| registered == uri || is_loopback_of(registered, uri))
+    }
+}
+
+/// Whether `uri` is the loopback address `registered` with a port of the app's choice. The name `localhost` is not one: it
+/// may lead elsewhere (RFC 8252 §8.3).
+fn is_loopback_of(registered: &str, uri: &str) -> bool {
+    ["http://127.0.0.1", "http://[::1]"].iter().any(|host| {
+        let (Some(path), Some(rest)) = (registered.strip_prefix(host), uri.strip_prefix(host)) else {
+            return false;
+        };
+        let Some(rest) = rest.strip_prefix(':') else { return false };
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (port, rest) = rest.split_at(digits);
+        path.starts_with('/') && rest == path && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
 }
 
 /// Whether `sub` is the same everywhere.
@@ -137,4 +162,32 @@ fn basic(header: &str) -> Option<(String, String)> {
         form.get("v").map(str::to_owned)
     };
     Some((decoded(id)?, decoded(secret)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback_of;
+
+    #[test]
+    fn a_native_app_chooses_its_port_and_nothing_else() {
+        let registered = "http://127.0.0.1/callback";
+        assert!(is_loopback_of(registered, "http://127.0.0.1:51004/callback"));
+        assert!(is_loopback_of("http://[::1]/callback", "http://[::1]:8080/callback"));
+        for uri in [
+            "http://127.0.0.1:51004/other",
+            "http://127.0.0.1:51004/callback?x=1",
+            "http://127.0.0.1:0/callback",
+            "http://127.0.0.1:70000/callback",
+            "http://127.0.0.1:/callback",
+            "http://127.0.0.1:80@attacker.example/callback",
+            "http://127.0.0.1.attacker.example:80/callback",
+            "http://localhost:51004/callback",
+            "https://127.0.0.1:51004/callback",
+            "http://[::1]:51004/callback",
+        ] {
+            assert!(!is_loopback_of(registered, uri), "{uri}");
+        }
+        assert!(!is_loopback_of("http://127.0.0.1:8603/callback", "http://127.0.0.1:9000/callback"));
+        assert!(!is_loopback_of("http://localhost/callback", "http://localhost:9000/callback"));
+    }
 }

@@ -90,7 +90,7 @@ async fn every_other_fault_goes_back_with_its_code_state_and_issuer() {
 #[tokio::test]
 async fn unknown_scopes_are_ignored_and_max_age_and_prompt_login_are_kept_by_every_login() {
     let world = World::new().await;
-    let mut form = changed(&world, "scope", Some("openid email badge offline_access"));
+    let mut form = changed(&world, "scope", Some("openid email badge"));
     form.push("max_age", "0");
     form.push("prompt", "login consent");
     let page = world.open(&form).await;

@@ -1,10 +1,18 @@
 //! The login as browser, phone and relying party see it, on the real router and store.
 
 mod authorize;
+mod client_keys;
+mod clients;
+mod device;
 mod flow;
+mod holder;
+mod logout;
 mod page;
+mod pushed;
 mod races;
+mod relay;
 mod response;
 mod sample;
+mod sessions;
 pub(crate) mod support;
 mod token;

@@ -166,6 +166,7 @@ fn every_problem_of_the_login_has_a_message() {
         "login_approval_foreign",
         "login_level_too_low",
         "login_number_wrong",
+        "login_must_wait",
         "presentation_refused",
         "verification_unauthorized",
         "verification_query",

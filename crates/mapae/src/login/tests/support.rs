@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::lifecycle::{self, By, NewBadge};
+use crate::login::registration::ClientSettings;
 use crate::operations::server;
 use crate::operations::server_keys::KeyName;
 use crate::operations::store::{StoreError, params};
@@ -229,6 +230,40 @@ impl World {
         let request =
             Request::get("/oidc/userinfo").header(header::AUTHORIZATION, format!("Bearer {access_token}"));
         self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Sets how a relying party uses the login.
+    pub(crate) async fn configure(&self, id: &str, settings: ClientSettings) {
+        crate::login::cli::put(&self.platform, id, settings).await.unwrap();
+    }
+
+    /// A request of the portal with its secret.
+    pub(crate) async fn as_portal(&self, path: &str, form: &Form) -> Reply {
+        let secret = self.secrets.client_secret.clone().unwrap();
+        let basic = format!("Basic {}", keys::encoding::b64_encode(format!("portal:{secret}").as_bytes()));
+        self.post_form(path, form, &[(header::AUTHORIZATION, &basic)]).await
+    }
+
+    /// The tokens of a whole login of the portal.
+    pub(crate) async fn tokens(&self) -> Value {
+        let page = self.open_page().await;
+        let code = self.code(&page).await;
+        let reply = self.redeem(&code).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
+        reply.json()
+    }
+
+    /// The portal refreshes.
+    pub(crate) async fn refresh(&self, refresh_token: &str) -> Reply {
+        let form = Form::default().with("grant_type", "refresh_token").with("refresh_token", refresh_token);
+        self.as_portal("/oidc/token", &form).await
+    }
+
+    /// A request that comes from an address.
+    pub(crate) async fn send_from(&self, address: &str, mut request: Request<Body>) -> Reply {
+        let peer = std::net::SocketAddr::new(address.parse().unwrap(), 40_000);
+        request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+        self.send(request).await
     }
 
     /// A login up to the access token.

@@ -3,13 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as client from 'openid-client';
-import { Browser, demo, phoneLogin } from './demo.mjs';
+import { Browser, demo, phoneLogin } from '../demo.mjs';
 
 const party = demo.relying_party;
-const insecure = { execute: [client.allowInsecureRequests] };
 
 async function discover(secret = party.client_secret) {
-  return client.discovery(new URL(demo.urls.public), party.client_id, undefined, client.ClientSecretBasic(secret), insecure);
+  return client.discovery(new URL(demo.urls.public), party.client_id, undefined, client.ClientSecretBasic(secret));
 }
 
 async function authorize(config, extra = {}) {

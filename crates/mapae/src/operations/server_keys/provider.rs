@@ -1,0 +1,126 @@
+//! New keys for the OpenID provider, with overlap: the next key is published before it signs, and a retired one as long as
+//! something that it signed may be looked at.
+//!
+//! ```text
+//! rotate (1st) ─▶ next      published by each process from its next start
+//! rotate (2nd) ─▶ active    signs from each process's next start; the former one is retired, and goes on being published
+//! ```
+//!
+//! Processes read keys when they start. The pause between the two steps is longer than relying parties keep the key set, so
+//! that in a rolling restart nobody meets a signature by a key that they can't have.
+
+use keys::Jwk;
+use keys::SecretKey;
+use keys::rsa::RsaKey;
+
+use super::{KeyName, KeyRow, KeysError, ServerKeys, insert, read, sealed_row, secret_key};
+use crate::operations::limits;
+use crate::operations::store::{Store, StoreError, params};
+
+/// The provider's keys.
+const NAMES: [KeyName; 2] = [KeyName::OpEs256, KeyName::OpRs256];
+/// Most retired keys of one name that are published.
+const MAX_RETIRED: usize = 4;
+
+/// What a rotation came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Rotation {
+    /// The next keys are there: start every process anew, wait, and run it again.
+    Prepared,
+    /// They were made less than the pause ago.
+    Waits {
+        /// Milliseconds until it may go on.
+        ms: i64,
+    },
+    /// The next keys are active from each process's next start.
+    Switched,
+}
+
+/// The public keys of a name that are published beside the active one.
+pub(super) fn beside(
+    rows: &[KeyRow],
+    name: KeyName,
+    kek: &keys::seal::KeyRing,
+) -> Result<Vec<Jwk>, KeysError> {
+    let of_name = |state: &'static str| {
+        rows.iter().rev().filter(move |row| row.name == name.as_str() && row.state == state)
+    };
+    let mut found = Vec::new();
+    for row in of_name("next").chain(of_name("retired").take(MAX_RETIRED)) {
+        let plain = row.open(kek)?;
+        let unusable = |reason: String| KeysError::Unusable(name.as_str().to_owned(), reason);
+        found.push(match name {
+            KeyName::OpRs256 => {
+                RsaKey::from_pkcs8(&plain).map_err(|error| unusable(error.to_string()))?.jwk().clone()
+            }
+            _ => secret_key(name.as_str(), &plain)?.public_key().to_jwk(),
+        });
+    }
+    Ok(found)
+}
+
+impl ServerKeys {
+    /// Takes one step of a rotation of the provider's keys.
+    ///
+    /// # Errors
+    /// The store, or a key that can't be made.
+    pub async fn rotate_provider(&self, store: &Store, now_ms: i64) -> Result<Rotation, KeysError> {
+        let rows = read(store).await?;
+        let next: Vec<&KeyRow> = rows
+            .iter()
+            .filter(|row| row.state == "next" && NAMES.iter().any(|name| name.as_str() == row.name))
+            .collect();
+        if next.is_empty() {
+            let mut made = Vec::new();
+            for name in NAMES {
+                let id = rows.iter().filter(|row| row.name == name.as_str()).map(|row| row.key_id).max();
+                let unusable = |reason: String| KeysError::Unusable(name.as_str().to_owned(), reason);
+                let plain = match name {
+                    KeyName::OpRs256 => RsaKey::generate(2048)
+                        .and_then(|key| key.to_pkcs8())
+                        .map_err(|error| unusable(error.to_string()))?
+                        .to_vec(),
+                    _ => SecretKey::generate().to_bytes().to_vec(),
+                };
+                let plain = keys::Zeroizing::new(plain);
+                let mut row = sealed_row(&self.kek, name.as_str(), id.unwrap_or(0) + 1, &plain, None, now_ms);
+                row.state = "next".into();
+                made.push(row);
+            }
+            store.write(move |tx| Box::pin(async move { insert(tx, made).await })).await?;
+            return Ok(Rotation::Prepared);
+        }
+        let youngest = next.iter().map(|row| row.created_at).max().unwrap_or(now_ms);
+        let ready = youngest.saturating_add(limits::LOGIN_KEYS_OVERLAP.get());
+        if ready > now_ms {
+            return Ok(Rotation::Waits { ms: ready - now_ms });
+        }
+        let ids: Vec<(String, u32)> = next.iter().map(|row| (row.name.clone(), row.key_id)).collect();
+        store
+            .write(move |tx| {
+                Box::pin(async move {
+                    for (name, id) in ids {
+                        tx.execute(
+                            "UPDATE platform_key SET state = 'retired', retired_at = $1 WHERE name = $2 AND state = 'active'",
+                            params![now_ms, name.as_str()],
+                        )
+                        .await?;
+                        let rows = tx
+                            .execute(
+                                "UPDATE platform_key SET state = 'active' WHERE name = $1 AND key_id = $2 AND state = 'next'",
+                                params![name.as_str(), id],
+                            )
+                            .await?;
+                        // Somebody else finished this rotation: leave theirs as it is.
+                        if rows != 1 {
+                            return Err(StoreError::NotFound);
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(Rotation::Switched)
+    }
+}

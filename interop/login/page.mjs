@@ -1,0 +1,117 @@
+// Headless Chromium plays the login page: its weight, how soon the QR stands there, a login at 320 px, a device's code, logging out,
+// and the official's own list of logins. axe-core looks at each page that others do not show already.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { chromiumArguments, demo, phoneLogin } from '../demo.mjs';
+import { REDIRECT, register } from './registration.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+let browser;
+
+before(async () => {
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: chromiumArguments });
+});
+
+after(async () => browser?.close());
+
+async function open(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'ko-KR', ...options });
+  return context.newPage();
+}
+
+async function look(page, name) {
+  for (const width of [320, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(overflow <= 0, `${name} is ${overflow} px too wide at ${width} px`);
+  }
+  await page.evaluate(`${axe};undefined`);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
+  assert.deepEqual(violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.target).join(' ')}`), [], name);
+}
+
+function start(client_id) {
+  const url = new URL('/oidc/authorize', demo.urls.public);
+  url.search = new URLSearchParams({
+    client_id, redirect_uri: REDIRECT, response_type: 'code', scope: 'openid badge', state: 's', nonce: 'n',
+    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256',
+  }).toString();
+  return url.href;
+}
+
+/** Where the browser was sent to, though nobody listens there. */
+function sentBack(page) {
+  return page.waitForRequest((request) => request.url().startsWith(REDIRECT)).then((request) => new URL(request.url()));
+}
+
+test('the login page weighs less than 60 KB, loads nothing from elsewhere, and shows its QR at once', async () => {
+  await register('weighed');
+  const page = await open();
+  let bytes = 0;
+  const origins = new Set();
+  page.on('response', async (response) => {
+    origins.add(new URL(response.url()).origin);
+    bytes += (await response.body().catch(() => Buffer.alloc(0))).length;
+  });
+  await page.goto(start('weighed'), { waitUntil: 'networkidle' });
+  assert.deepEqual([...origins], [new URL(demo.urls.public).origin]);
+  assert.ok(bytes < 60_000, `${bytes} bytes`);
+  const times = [];
+  for (let turn = 0; turn < 7; turn += 1) {
+    const begun = performance.now();
+    await page.goto(start('weighed'), { waitUntil: 'commit' });
+    await page.waitForSelector('[data-qr] svg');
+    times.push(performance.now() - begun);
+  }
+  times.sort((a, b) => a - b);
+  console.log(`${bytes} bytes uncompressed; QR after ${times[3].toFixed(0)} ms in the middle of seven, ${times[0].toFixed(0)} at best`);
+  assert.ok(times[0] <= 300, `${times[0]} ms at best`);
+  await look(page, 'login page');
+});
+
+test('a login on a screen of 320 px ends at the relying party', async () => {
+  await register('narrow');
+  const page = await open({ viewport: { width: 320, height: 640 } });
+  await page.goto(start('narrow'));
+  const number = (await page.textContent('.login-digits')).trim();
+  const scan = await page.getAttribute('[data-qr]', 'data-scan');
+  const back = sentBack(page);
+  await phoneLogin(scan, number);
+  assert.ok((await back).searchParams.get('code'));
+});
+
+test('the code of a device is typed, and the page says that the device goes on', async () => {
+  await register('terminal', { add: ['--public'], set: ['--device'] });
+  const begun = await (await fetch(new URL('/oidc/device', demo.urls.public), {
+    method: 'POST', body: new URLSearchParams({ client_id: 'terminal', scope: 'openid badge' }),
+  })).json();
+  const page = await open();
+  await page.goto(begun.verification_uri);
+  await look(page, 'device page');
+  await page.fill('#user_code', 'BBBB-BBBB');
+  await page.click('main button');
+  assert.match(await page.textContent('[role=alert]'), /찾지 못했습니다/);
+  await look(page, 'device page with a wrong code');
+  await page.fill('#user_code', begun.user_code.toLowerCase());
+  await page.click('main button');
+  assert.ok((await page.textContent('.login-origin')).includes(begun.user_code));
+  await look(page, 'login page of a device');
+  await phoneLogin(await page.getAttribute('[data-qr]', 'data-scan'), (await page.textContent('.login-digits')).trim());
+  await page.waitForSelector('[data-state=device_done]:not([hidden])');
+});
+
+test('logging out without an ID token asks, and officials see and end their own logins', async () => {
+  const page = await open();
+  await page.goto(new URL('/oidc/logout', demo.urls.public).href);
+  await look(page, 'logout page');
+  await page.goto(new URL('/portal/sign-in', demo.urls.public).href);
+  await page.fill('#login', 'yesi.gong');
+  await page.fill('#password', demo.accounts[0].password);
+  await page.click('form button[type=submit].primary');
+  await page.waitForLoadState();
+  await page.goto(new URL('/portal/logins', demo.urls.public).href);
+  await look(page, 'my logins');
+});
