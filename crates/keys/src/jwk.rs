@@ -31,6 +31,9 @@ pub struct Jwk {
     /// `sig` or `enc` (§4.2).
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     pub use_: Option<String>,
+    /// What the key is for, told by its operations, such as `verify` (§4.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_ops: Option<Vec<String>>,
     /// The key's name (§4.5).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
@@ -48,6 +51,7 @@ struct Read {
     alg: Option<String>,
     #[serde(rename = "use")]
     use_: Option<String>,
+    key_ops: Option<Vec<String>>,
     kid: Option<String>,
     d: Option<IgnoredAny>,
     p: Option<IgnoredAny>,
@@ -66,8 +70,8 @@ impl TryFrom<Read> for Jwk {
         if private.iter().any(|member| member.is_some()) {
             return Err(KeyError::Private);
         }
-        let Read { kty, crv, x, y, n, e, alg, use_, kid, .. } = read;
-        Ok(Self { kty, crv, x, y, n, e, alg, use_, kid })
+        let Read { kty, crv, x, y, n, e, alg, use_, key_ops, kid, .. } = read;
+        Ok(Self { kty, crv, x, y, n, e, alg, use_, key_ops, kid })
     }
 }
 
@@ -90,6 +94,26 @@ impl Jwk {
         self
     }
 
+    /// Whether the key says nothing against checking signatures of this algorithm (§4.2 to §4.4).
+    pub fn may_verify(&self, alg: &str) -> bool {
+        self.is_for("sig", &["verify"], alg)
+    }
+
+    /// Whether the key says nothing against agreeing on a content key with it, by ECDH-ES.
+    pub fn may_agree(&self) -> bool {
+        self.is_for("enc", &["deriveKey", "deriveBits"], "ECDH-ES")
+    }
+
+    fn is_for(&self, use_: &str, operations: &[&str], alg: &str) -> bool {
+        // Browsers write no operations at all for the public half of an agreement: that says nothing.
+        let operation = self.key_ops.as_deref().is_none_or(|named| {
+            named.is_empty() || named.iter().any(|operation| operations.contains(&operation.as_str()))
+        });
+        operation
+            && self.use_.as_deref().is_none_or(|named| named == use_)
+            && self.alg.as_deref().is_none_or(|named| named == alg)
+    }
+
     /// The key as a JSON value, for use inside other messages.
     pub fn to_value(&self) -> serde_json::Value {
         let members = [
@@ -103,9 +127,11 @@ impl Jwk {
             ("use", self.use_.as_ref()),
             ("kid", self.kid.as_ref()),
         ];
+        let operations = self.key_ops.as_ref().map(|named| ("key_ops".to_owned(), named.as_slice().into()));
         members
             .into_iter()
             .filter_map(|(name, value)| value.map(|value| (name.to_owned(), value.as_str().into())))
+            .chain(operations)
             .collect::<serde_json::Map<_, _>>()
             .into()
     }
@@ -141,9 +167,10 @@ pub struct JwkSet {
 }
 
 impl JwkSet {
-    /// The key of that name.
+    /// The key of that name; none where two keys bear it, for nobody could say which is meant.
     pub fn find(&self, kid: &str) -> Option<&Jwk> {
-        self.keys.iter().find(|key| key.kid.as_deref() == Some(kid))
+        let mut named = self.keys.iter().filter(|key| key.kid.as_deref() == Some(kid));
+        named.next().filter(|_| named.next().is_none())
     }
 }
 

@@ -482,9 +482,7 @@ fn request_key(issuer: &CredentialIssuer, for_response: bool) -> Result<Option<(
         return Ok(None);
     };
     let enc = support.enc_values_supported.iter().find_map(|name| Enc::from_name(name));
-    let ours = |jwk: &&Jwk| {
-        jwk.alg.as_deref().is_none_or(|alg| alg == "ECDH-ES") && PublicKey::from_jwk(jwk).is_ok()
-    };
+    let ours = |jwk: &&Jwk| jwk.may_agree() && PublicKey::from_jwk(jwk).is_ok();
     match (support.jwks.keys.iter().find(ours), enc) {
         (Some(key), Some(enc)) => Ok(Some((key, enc))),
         _ => Err(IssueError::Protocol("an encryption that this wallet does not know")),
