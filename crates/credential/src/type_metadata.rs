@@ -1,7 +1,12 @@
-//! SD-JWT VC type metadata: the document that is served under a `vct` (SD-JWT VC §5).
+//! SD-JWT VC type metadata: the document that is served under a `vct` (SD-JWT VC §5), ours as written here and others' as
+//! read.
+
+mod received;
 
 use keys::encoding::b64_encode;
 use serde_json::{Map, Value, json};
+
+pub use received::{ClaimRule, MetadataError, Selective, TypeMetadata, check};
 
 use crate::types::{Bilingual, Claim, CredentialType, Disclosure};
 

@@ -318,6 +318,39 @@ fn the_types_document_tells_names_and_reserved_claims() {
 }
 
 #[test]
+fn a_credential_that_its_own_type_speaks_against_is_not_taken() {
+    let (issuer, world, mut wallet) = world(FakeIssuer { demands: "badge_number", ..FakeIssuer::new() });
+    let refused = receive(&mut wallet, &issuer).unwrap_err();
+    assert_eq!(refused.code(), "issuer_protocol");
+    assert!(wallet.state().holdings.is_empty() && wallet.state().issuing.is_none());
+    assert_eq!(issuer.borrow().notified, ["credential_failure"]);
+    assert_eq!(world.keys().alive(), 0, "no key stays behind");
+    // Told in the clear, where the type says that it can be withheld.
+    let (issuer, _, mut wallet) = self::world(FakeIssuer { demands: "vct", ..FakeIssuer::new() });
+    assert_eq!(receive(&mut wallet, &issuer).unwrap_err().code(), "issuer_protocol");
+}
+
+#[test]
+fn a_type_that_changed_is_learned_anew_before_it_speaks_against_anything() {
+    let (issuer, _, mut wallet) = world(FakeIssuer::new());
+    receive(&mut wallet, &issuer).unwrap();
+    let learned = wallet.state().holdings[0].type_info.clone().unwrap();
+    assert_eq!(learned.rules.len(), 2);
+    // As if the type had demanded something else when the first copies came.
+    let outdated = run(wallet.update(|state| {
+        let info = state.holdings[0].type_info.as_mut().unwrap();
+        info.rules[1].path = ClaimPath::claim("badge_number");
+    }));
+    outdated.unwrap();
+    let mut fresh = FakeIssuer::new();
+    std::mem::swap(&mut fresh.certified, &mut issuer.borrow_mut().certified);
+    *issuer.borrow_mut() = fresh;
+    receive(&mut wallet, &issuer).unwrap();
+    assert_eq!(wallet.state().holdings[0].type_info.as_ref(), Some(&learned));
+    assert_eq!(wallet.state().holdings[0].copies.len(), 6);
+}
+
+#[test]
 fn foreign_texts_are_no_offers() {
     let (_, world, mut wallet) = world(FakeIssuer::new());
     for text in ["", "hello", "openid4vp://?client_id=x", "http://evil.example/?credential_offer=%7B%7D"] {
