@@ -7,7 +7,7 @@ use openid::metadata::MetadataError;
 
 use super::*;
 use crate::fixture::{Certified, FakeIssuer, Fault, World, phone, reopened, run};
-use crate::ports::HttpError;
+use crate::ports::{HttpError, Response};
 use crate::usage::Act;
 
 type Shared = Rc<RefCell<FakeIssuer>>;
@@ -328,6 +328,26 @@ fn a_credential_that_its_own_type_speaks_against_is_not_taken() {
     // Told in the clear, where the type says that it can be withheld.
     let (issuer, _, mut wallet) = self::world(FakeIssuer { demands: "vct", ..FakeIssuer::new() });
     assert_eq!(receive(&mut wallet, &issuer).unwrap_err().code(), "issuer_protocol");
+}
+
+#[test]
+fn what_stands_in_an_error_is_no_type_document() {
+    for (status, known) in [(404, true), (500, false)] {
+        let issuer = FakeIssuer { demands: "badge_number", ..FakeIssuer::new() }.shared();
+        let server = Rc::clone(&issuer);
+        let world = World::new(move |request| {
+            let of_type = request.url.ends_with("/types/badge");
+            let answer = server.borrow_mut().answer(request);
+            answer.map(|answer| if of_type { Response { status, ..answer } } else { answer })
+        });
+        let mut wallet = phone(&world, &issuer.borrow().certified.root);
+        // The document in it would speak against the copies.
+        assert_eq!(receive(&mut wallet, &issuer).unwrap().copies, 3);
+        let info = wallet.state().holdings[0].type_info.clone();
+        // Where nothing is published nothing is to be known; where the server fails it is asked again before use.
+        assert_eq!(info.is_some(), known, "{status}");
+        assert!(info.is_none_or(|info| info.rules.is_empty() && info.name("ko").is_none()));
+    }
 }
 
 #[test]
