@@ -31,12 +31,38 @@ pub struct Jwk {
     /// `sig` or `enc` (§4.2).
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     pub use_: Option<String>,
-    /// What the key is for, told by its operations, such as `verify` (§4.3).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_ops: Option<Vec<String>>,
     /// The key's name (§4.5).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
+    /// What `key_ops` of a key that was read allows (§4.3). Not written: ours say `use`.
+    #[serde(skip)]
+    pub operations: Operations,
+}
+
+/// What a public key may do by its `key_ops`; without them, both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operations {
+    /// Check signatures.
+    pub verify: bool,
+    /// Agree on another key.
+    pub agree: bool,
+}
+
+impl Default for Operations {
+    fn default() -> Self {
+        Self { verify: true, agree: true }
+    }
+}
+
+impl Operations {
+    fn named(names: &[String]) -> Self {
+        // Browsers write no operations at all for the public half of an agreement: that says nothing.
+        if names.is_empty() {
+            return Self::default();
+        }
+        let any = |wanted: &[&str]| names.iter().any(|name| wanted.contains(&name.as_str()));
+        Self { verify: any(&["verify"]), agree: any(&["deriveKey", "deriveBits"]) }
+    }
 }
 
 /// What may stand in a JWK that we read; private members only to refuse them.
@@ -71,7 +97,8 @@ impl TryFrom<Read> for Jwk {
             return Err(KeyError::Private);
         }
         let Read { kty, crv, x, y, n, e, alg, use_, key_ops, kid, .. } = read;
-        Ok(Self { kty, crv, x, y, n, e, alg, use_, key_ops, kid })
+        let operations = key_ops.as_deref().map(Operations::named).unwrap_or_default();
+        Ok(Self { kty, crv, x, y, n, e, alg, use_, kid, operations })
     }
 }
 
@@ -96,21 +123,16 @@ impl Jwk {
 
     /// Whether the key says nothing against checking signatures of this algorithm (§4.2 to §4.4).
     pub fn may_verify(&self, alg: &str) -> bool {
-        self.is_for("sig", &["verify"], alg)
+        self.operations.verify && self.is_for("sig", alg)
     }
 
     /// Whether the key says nothing against agreeing on a content key with it, by ECDH-ES.
     pub fn may_agree(&self) -> bool {
-        self.is_for("enc", &["deriveKey", "deriveBits"], "ECDH-ES")
+        self.operations.agree && self.is_for("enc", "ECDH-ES")
     }
 
-    fn is_for(&self, use_: &str, operations: &[&str], alg: &str) -> bool {
-        // Browsers write no operations at all for the public half of an agreement: that says nothing.
-        let operation = self.key_ops.as_deref().is_none_or(|named| {
-            named.is_empty() || named.iter().any(|operation| operations.contains(&operation.as_str()))
-        });
-        operation
-            && self.use_.as_deref().is_none_or(|named| named == use_)
+    fn is_for(&self, use_: &str, alg: &str) -> bool {
+        self.use_.as_deref().is_none_or(|named| named == use_)
             && self.alg.as_deref().is_none_or(|named| named == alg)
     }
 
@@ -127,11 +149,9 @@ impl Jwk {
             ("use", self.use_.as_ref()),
             ("kid", self.kid.as_ref()),
         ];
-        let operations = self.key_ops.as_ref().map(|named| ("key_ops".to_owned(), named.as_slice().into()));
         members
             .into_iter()
             .filter_map(|(name, value)| value.map(|value| (name.to_owned(), value.as_str().into())))
-            .chain(operations)
             .collect::<serde_json::Map<_, _>>()
             .into()
     }

@@ -80,12 +80,13 @@ fn a_key_for_something_else_checks_no_signature() {
     for alg in ["PS256", "RS512", "RSA1_5", "RSA-OAEP-256", "ES256"] {
         assert_eq!(check(key.jwk().clone().with_alg(alg)), Err(BadSignature), "{alg}");
     }
-    let operations = |named: &[&str]| {
-        let key_ops = Some(named.iter().map(|&operation| operation.to_owned()).collect());
-        check(Jwk { key_ops, ..key.jwk().clone() })
+    let operations = |named: &str| {
+        let mut jwk = key.jwk().to_value();
+        jwk["key_ops"] = [named].as_slice().into();
+        check(serde_json::from_value(jwk).unwrap())
     };
-    assert_eq!(operations(&["verify"]), Ok(()));
-    assert_eq!(operations(&["encrypt"]), Err(BadSignature));
+    assert_eq!(operations("verify"), Ok(()));
+    assert_eq!(operations("encrypt"), Err(BadSignature));
 }
 
 #[test]
