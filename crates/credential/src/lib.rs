@@ -12,6 +12,7 @@
 //! that answer from memory. What came from outside is bounded before it is read.
 
 mod cose;
+mod date;
 #[cfg(test)]
 mod fixture;
 

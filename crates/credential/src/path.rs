@@ -1,4 +1,4 @@
-//! Claims path pointer: the one way to name claims in a JSON credential (OpenID4VP 1.0 §7, SD-JWT VC §4.6.1).
+//! Claims path pointer: the one way to name claims in a JSON credential (OpenID4VP 1.0 §7, SD-JWT VC §5.6.1).
 
 use std::fmt;
 

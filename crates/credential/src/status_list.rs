@@ -94,7 +94,7 @@ pub enum StatusError {
     OtherList,
     #[error("the status list has expired")]
     Expired,
-    #[error("the status list was signed in the future")]
+    #[error("the status list is of the future")]
     NotYet,
     #[error(transparent)]
     List(#[from] ListError),
@@ -103,16 +103,21 @@ pub enum StatusError {
 }
 
 impl ListClaims {
-    /// The rules of §8.3 on times and name, with `skew` seconds of clock difference allowed.
-    fn check(&self, uri: &str, now: i64) -> Result<(), StatusError> {
+    /// The rules of §8.3 on times and name; two clocks may differ by [`CLOCK_SKEW`](crate::CLOCK_SKEW).
+    fn check(&self, uri: &str, not_before: Option<i64>, now: i64) -> Result<(), StatusError> {
         if self.uri != uri {
             return Err(StatusError::OtherList);
         }
         if self.expires_at.is_some_and(|exp| now >= exp) {
             return Err(StatusError::Expired);
         }
-        if self.issued_at > now.saturating_add(crate::CLOCK_SKEW) {
+        let latest = now.saturating_add(crate::CLOCK_SKEW);
+        if self.issued_at > latest || not_before.is_some_and(|from| from > latest) {
             return Err(StatusError::NotYet);
+        }
+        // "A positive number" (§5.1, §5.2): of a list that is kept for no time at all nothing could be used.
+        if self.ttl == Some(0) {
+            return Err(StatusError::Malformed);
         }
         Ok(())
     }

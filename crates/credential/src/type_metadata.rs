@@ -1,7 +1,12 @@
-//! SD-JWT VC type metadata: the document that is served under a `vct` (SD-JWT VC §4).
+//! SD-JWT VC type metadata: the document that is served under a `vct` (SD-JWT VC §5), ours as written here and others' as
+//! read.
+
+mod received;
 
 use keys::encoding::b64_encode;
 use serde_json::{Map, Value, json};
+
+pub use received::{ClaimRule, MetadataError, Selective, TypeMetadata, check};
 
 use crate::types::{Bilingual, Claim, CredentialType, Disclosure};
 
@@ -33,7 +38,7 @@ pub fn document(kind: &CredentialType) -> String {
     .to_string()
 }
 
-/// The hash of a document for `vct#integrity` (SD-JWT VC §5, Subresource Integrity).
+/// The hash of a document for `vct#integrity` (SD-JWT VC §6, Subresource Integrity).
 pub fn integrity(document: &str) -> String {
     format!("sha256-{}", b64_encode(&keys::sha256(document.as_bytes())))
 }
@@ -55,13 +60,21 @@ fn claim(claim: &Claim) -> Value {
         ],
         "mandatory": claim.mandatory,
         "sd": match claim.disclosure { Disclosure::Selective => "always", Disclosure::Always => "never" },
-        "svg_id": claim.name(),
     });
+    if let (Some(out), true) = (out.as_object_mut(), is_svg_id(claim.name())) {
+        out.insert("svg_id".to_owned(), claim.name().into());
+    }
     if let (Some(out), Some(audience)) = (out.as_object_mut(), claim.only_for) {
-        // Not of the standard: a wallet that knows it gives the claim to this audience alone (§4.2 lets others ignore it).
+        // Not of the standard: a wallet that knows it gives the claim to this audience alone (§5.2 lets others ignore it).
         out.insert("only_for".to_owned(), json!(audience));
     }
     out
+}
+
+/// Whether a drawing may name the claim so: ASCII letters, digits and `_`, no digit first (SD-JWT VC §5.6).
+fn is_svg_id(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -91,5 +104,30 @@ mod tests {
     fn the_integrity_string_is_that_of_subresource_integrity() {
         // The SHA-256 of nothing, as `openssl dgst -sha256 -binary | base64` prints it.
         assert_eq!(integrity(""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+    }
+
+    #[test]
+    fn every_claim_is_described_in_each_language_of_the_type() {
+        let file = include_str!("../../mapae/types/badge.toml");
+        // A name that a drawing can't say, and one that begins with a digit.
+        let file =
+            file.replacen("[\"rank\"]", "[\"rank-직급\"]", 1).replacen("[\"position\"]", "[\"1st\"]", 1);
+        let kind = CredentialType::parse(&file, "https://id.example").unwrap();
+        let value: Value = serde_json::from_str(&document(&kind)).unwrap();
+        let locales = |display: &Value| -> Vec<String> {
+            let entries = display.as_array().unwrap().iter();
+            entries.map(|entry| entry["locale"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(locales(&value["display"]), ["ko-KR", "en-US"]);
+        let mut ids = Vec::new();
+        for claim in value["claims"].as_array().unwrap() {
+            assert_eq!(locales(&claim["display"]), ["ko-KR", "en-US"], "{claim}");
+            assert!(claim["display"].as_array().unwrap().iter().all(|entry| entry["label"].is_string()));
+            assert!(claim["path"].as_array().is_some_and(|path| !path.is_empty()));
+            assert!(["always", "never"].contains(&claim["sd"].as_str().unwrap()), "never left open");
+            ids.extend(claim.get("svg_id").map(|id| id.as_str().unwrap().to_owned()));
+        }
+        assert_eq!(ids.len(), kind.claims.len() - 2, "two names are no names in a drawing");
+        assert!(ids.iter().all(|id| is_svg_id(id) && ids.iter().filter(|other| *other == id).count() == 1));
     }
 }

@@ -27,6 +27,7 @@ pub use policy::{AcceptedTypes, HolderBinding, Policy, StatusRule, Unproven, Wai
 pub use refusal::Refusal;
 
 use crate::CLOCK_SKEW;
+use crate::date::numeric_date;
 use crate::path::ClaimPath;
 use crate::sd_jwt::{self, KeyBindingError, SdJwt, StatusClaim};
 use crate::status_list::{Status, VerifiedList};
@@ -81,7 +82,7 @@ pub struct Verified {
     pub issuer: VerifiedIssuer,
     /// Credential type: the `vct`, or the document type of an mdoc.
     pub vct: String,
-    /// Further types (`aka_vcts`).
+    /// Further types (`aka_vcts`), those that the issuer is accredited for.
     pub aka_vcts: Vec<String>,
     /// All claims that were told, those of the token itself among them; of an mdoc `{namespace: {element: value}}`.
     pub claims: Value,
@@ -130,13 +131,20 @@ pub fn verify(
     let issued = check_issued(&token, &policy.types, trust, chains, now)?;
     let mut waived = policy.waivers();
 
+    let holder = || issued.holder.as_ref().ok_or(Refusal::HolderKeyMissing);
     let bound = match policy.holder_binding {
-        HolderBinding::Required { max_age } => {
-            let holder = issued.holder.as_ref().ok_or(Refusal::HolderKeyMissing)?;
-            Some(check_binding(&token, holder, input, max_age, now)?)
+        HolderBinding::Required { max_age } => Some(check_binding(&token, holder()?, input, max_age, now)?),
+        // Not asked for, but what is there must hold (RFC 9901 §4); the result does not rest on it.
+        HolderBinding::Waived if token.has_key_binding() => {
+            check_binding(&token, holder()?, input, i64::MAX, now)?;
+            None
         }
         HolderBinding::Waived => None,
     };
+    let members = Members(token.dangerous_claims().as_object().ok_or(Refusal::Malformed)?);
+    if members.audience()?.is_some_and(|audiences| !audiences.contains(&input.audience)) {
+        return Err(Refusal::Audience);
+    }
     let verdict = check_status(issued.status_claim.as_ref(), &policy.status, status, now)?;
     match verdict {
         StatusVerdict::Unknown => waived.push(Waiver::UnknownStatus),
@@ -225,7 +233,10 @@ fn check_issued(
 ) -> Result<Issued, Refusal> {
     let claims = Members(token.dangerous_claims().as_object().ok_or(Refusal::Malformed)?);
     let vct = claims.text("vct")?.ok_or(Refusal::WrongType)?;
-    let aka_vcts = claims.texts("aka_vcts")?;
+    let mut aka_vcts = claims.texts("aka_vcts")?;
+    if aka_vcts.iter().any(|also| also == vct) {
+        return Err(Refusal::Malformed);
+    }
     if !types.take(vct, &aka_vcts) {
         return Err(Refusal::WrongType);
     }
@@ -243,6 +254,11 @@ fn check_issued(
     let issued_at = claims.seconds("iat")?;
     let origin = Origin { jkt: &signer.jkt, issuer: iss, vct, issued_at };
     let name = trust.judge(&origin)?;
+    // A further type is the issuer's word. It counts where the issuer is accredited for it as well (SD-JWT VC §7.7).
+    aka_vcts.retain(|also| trust.judge(&Origin { vct: also, ..origin }).is_ok());
+    if !types.take(vct, &aka_vcts) {
+        return Err(Refusal::IssuerNotAccredited);
+    }
     token.jws().clone().verify(&signer.key, Typ::Is(sd_jwt::TYP)).map_err(|error| match error {
         JwsError::AlgorithmRefused => Refusal::Algorithm,
         JwsError::TypeRefused => Refusal::TokenType,
@@ -357,15 +373,21 @@ impl<'a> Members<'a> {
         items.iter().map(|item| item.as_str().map(str::to_owned).ok_or(Refusal::Malformed)).collect()
     }
 
-    /// A NumericDate in whole seconds (RFC 7519 §2); fractions are cut off.
-    fn seconds(&self, name: &str) -> Result<Option<i64>, Refusal> {
-        let Some(value) = self.0.get(name) else { return Ok(None) };
-        if let Some(seconds) = value.as_i64() {
-            return Ok(Some(seconds));
+    /// Whom the credential is meant for, one or several (RFC 7519 §4.1.3).
+    fn audience(&self) -> Result<Option<Vec<&'a str>>, Refusal> {
+        match self.0.get("aud") {
+            None => Ok(None),
+            Some(Value::String(one)) => Ok(Some(vec![one])),
+            Some(Value::Array(several)) => {
+                let texts = several.iter().map(|one| one.as_str().ok_or(Refusal::Malformed));
+                texts.collect::<Result<_, _>>().map(Some)
+            }
+            Some(_) => Err(Refusal::Malformed),
         }
-        let seconds = value.as_f64().filter(|s| (-1e15..1e15).contains(s)).ok_or(Refusal::Malformed)?;
-        #[allow(clippy::cast_possible_truncation, reason = "checked to lie within i64")]
-        Ok(Some(seconds.floor() as i64))
+    }
+
+    fn seconds(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        self.0.get(name).map(|value| numeric_date(value).ok_or(Refusal::Malformed)).transpose()
     }
 
     /// The key in `cnf.jwk` (RFC 7800 §3.2).

@@ -34,6 +34,35 @@ pub struct Jwk {
     /// The key's name (§4.5).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
+    /// What `key_ops` of a key that was read allows (§4.3). Not written: ours say `use`.
+    #[serde(skip)]
+    pub operations: Operations,
+}
+
+/// What a public key may do by its `key_ops`; without them, both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operations {
+    /// Check signatures.
+    pub verify: bool,
+    /// Agree on another key.
+    pub agree: bool,
+}
+
+impl Default for Operations {
+    fn default() -> Self {
+        Self { verify: true, agree: true }
+    }
+}
+
+impl Operations {
+    fn named(names: &[String]) -> Self {
+        // Browsers write no operations at all for the public half of an agreement: that says nothing.
+        if names.is_empty() {
+            return Self::default();
+        }
+        let any = |wanted: &[&str]| names.iter().any(|name| wanted.contains(&name.as_str()));
+        Self { verify: any(&["verify"]), agree: any(&["deriveKey", "deriveBits"]) }
+    }
 }
 
 /// What may stand in a JWK that we read; private members only to refuse them.
@@ -48,6 +77,7 @@ struct Read {
     alg: Option<String>,
     #[serde(rename = "use")]
     use_: Option<String>,
+    key_ops: Option<Vec<String>>,
     kid: Option<String>,
     d: Option<IgnoredAny>,
     p: Option<IgnoredAny>,
@@ -66,8 +96,9 @@ impl TryFrom<Read> for Jwk {
         if private.iter().any(|member| member.is_some()) {
             return Err(KeyError::Private);
         }
-        let Read { kty, crv, x, y, n, e, alg, use_, kid, .. } = read;
-        Ok(Self { kty, crv, x, y, n, e, alg, use_, kid })
+        let Read { kty, crv, x, y, n, e, alg, use_, key_ops, kid, .. } = read;
+        let operations = key_ops.as_deref().map(Operations::named).unwrap_or_default();
+        Ok(Self { kty, crv, x, y, n, e, alg, use_, kid, operations })
     }
 }
 
@@ -88,6 +119,21 @@ impl Jwk {
     pub fn with_use(mut self, use_: impl Into<String>) -> Self {
         self.use_ = Some(use_.into());
         self
+    }
+
+    /// Whether the key says nothing against checking signatures of this algorithm (§4.2 to §4.4).
+    pub fn may_verify(&self, alg: &str) -> bool {
+        self.operations.verify && self.is_for("sig", alg)
+    }
+
+    /// Whether the key says nothing against agreeing on a content key with it, by ECDH-ES.
+    pub fn may_agree(&self) -> bool {
+        self.operations.agree && self.is_for("enc", "ECDH-ES")
+    }
+
+    fn is_for(&self, use_: &str, alg: &str) -> bool {
+        self.use_.as_deref().is_none_or(|named| named == use_)
+            && self.alg.as_deref().is_none_or(|named| named == alg)
     }
 
     /// The key as a JSON value, for use inside other messages.
@@ -141,9 +187,10 @@ pub struct JwkSet {
 }
 
 impl JwkSet {
-    /// The key of that name.
+    /// The key of that name; none where two keys bear it, for nobody could say which is meant.
     pub fn find(&self, kid: &str) -> Option<&Jwk> {
-        self.keys.iter().find(|key| key.kid.as_deref() == Some(kid))
+        let mut named = self.keys.iter().filter(|key| key.kid.as_deref() == Some(kid));
+        named.next().filter(|_| named.next().is_none())
     }
 }
 

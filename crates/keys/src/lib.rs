@@ -37,7 +37,7 @@ mod wycheproof;
 pub mod x509;
 
 pub use digest::{Sha256, sha256};
-pub use jwk::{Jwk, JwkSet};
+pub use jwk::{Jwk, JwkSet, Operations};
 pub use public_key::{KeyError, PublicKey};
 pub use secret_key::SecretKey;
 pub use signature::{BadSignature, Signature};

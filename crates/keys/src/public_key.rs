@@ -24,6 +24,9 @@ pub enum KeyError {
     /// Another kind of key than P-256.
     #[error("the key is not a P-256 key")]
     Unsupported,
+    /// A key that says of itself that it is for something else.
+    #[error("the key is for another purpose")]
+    Purpose,
     /// A private key where a public one belongs.
     #[error("the key carries private parts")]
     Private,
@@ -82,6 +85,11 @@ impl PublicKey {
             *to = from;
         }
         Self::from_sec1(&sec1)
+    }
+
+    /// As [`from_jwk`](Self::from_jwk), of a key that is to check ES256 signatures and says nothing against that.
+    pub fn from_signing_jwk(jwk: &Jwk) -> Result<Self, KeyError> {
+        if jwk.may_verify("ES256") { Self::from_jwk(jwk) } else { Err(KeyError::Purpose) }
     }
 
     fn coordinates(&self) -> (String, String) {

@@ -76,9 +76,9 @@ impl fmt::Debug for RsaKey {
     }
 }
 
-/// Checks an RS256 signature; keys from 2048 to 8192 bits.
+/// Checks an RS256 signature; keys from 2048 to 8192 bits that say nothing against that use.
 pub fn verify_rs256(jwk: &Jwk, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
-    if jwk.kty != "RSA" {
+    if jwk.kty != "RSA" || !jwk.may_verify("RS256") {
         return Err(BadSignature);
     }
     let number = |text: &Option<String>| {

@@ -312,7 +312,7 @@ pub fn verify(
     if expected.client_id.is_some_and(|id| id != claims.sub) {
         return Err(Refusal::ForeignClient);
     }
-    let key = PublicKey::from_jwk(&claims.cnf.jwk).map_err(|_| Refusal::Malformed)?;
+    let key = PublicKey::from_signing_jwk(&claims.cnf.jwk).map_err(|_| Refusal::Malformed)?;
 
     let unverified = jwt::parse(pop, jwt::SHORT, POP_TYP).map_err(|_| Refusal::PopMalformed)?;
     let pop: PopClaims = jwt::verify(unverified, &key, POP_TYP).map_err(|e| match e {

@@ -56,7 +56,7 @@ pub(crate) fn verify<T: DeserializeOwned>(
 /// The public key in the header's `jwk`.
 pub(crate) fn embedded_key(unverified: &Unverified) -> Result<PublicKey, JwtError> {
     let jwk = unverified.header().jwk.as_ref().ok_or(JwtError::Key)?;
-    PublicKey::from_jwk(jwk).map_err(|_| JwtError::Key)
+    PublicKey::from_signing_jwk(jwk).map_err(|_| JwtError::Key)
 }
 
 /// A header with certificates, leaf first; none leaves `x5c` out.

@@ -254,6 +254,8 @@ pub(crate) struct FakeIssuer {
     pub(crate) certified: Certified,
     pub(crate) fault: Fault,
     pub(crate) tx_code: Option<&'static str>,
+    /// The claim that the type's document demands.
+    pub(crate) demands: &'static str,
     pub(crate) batch: u32,
     /// How many proofs in a row are refused for want of a nonce.
     pub(crate) dpop_nonces: usize,
@@ -284,6 +286,7 @@ impl FakeIssuer {
             certified: Certified::new(Kind::Issuer),
             fault: Fault::None,
             tx_code: None,
+            demands: "name",
             batch: 3,
             dpop_nonces: 0,
             stale_nonces: 0,
@@ -355,7 +358,10 @@ impl FakeIssuer {
                 &json!({
                     "vct": VCT,
                     "display": [{ "locale": "ko-KR", "name": "예시 공무원증" }],
-                    "claims": [{ "path": ["link_id"], "only_for": "login-provider" }],
+                    "claims": [
+                        { "path": ["link_id"], "only_for": "login-provider" },
+                        { "path": [self.demands], "mandatory": true, "sd": "always" },
+                    ],
                 }),
             ),
             (Method::Post, "/par") => self.push(request),

@@ -7,12 +7,14 @@ use keys::x509::Purpose;
 
 use super::{Bits, CWT_TYP, ListClaims, MAX_TOKEN, StatusError, StatusList, VerifiedList};
 use crate::cose::{X5CHAIN, certificates, header_value, is_es256, verifies, x5chain};
+use crate::date::numeric_date;
 use crate::trust::Anchor;
 
 /// COSE header `typ` (RFC 9596).
 const TYP: i64 = 16;
 const SUB: i64 = 2;
 const EXP: i64 = 4;
+const NBF: i64 = 5;
 const IAT: i64 = 6;
 const STATUS_LIST: i64 = 65533;
 const TTL: i64 = 65534;
@@ -82,9 +84,15 @@ pub fn verify_cwt(
         return Err(StatusError::Signature);
     }
     let payload = sign1.payload.as_deref().ok_or(StatusError::Malformed)?;
-    let (claims, list) = read_payload(payload)?;
-    claims.check(uri, now)?;
-    Ok(VerifiedList { claims, list: list.unpack()?, fetched_at: now })
+    let Payload { claims, not_before, packed } = read_payload(payload)?;
+    claims.check(uri, not_before, now)?;
+    Ok(VerifiedList { claims, list: packed.unpack()?, fetched_at: now })
+}
+
+struct Payload {
+    claims: ListClaims,
+    not_before: Option<i64>,
+    packed: Packed,
 }
 
 struct Packed {
@@ -99,7 +107,7 @@ impl Packed {
     }
 }
 
-fn read_payload(bytes: &[u8]) -> Result<(ListClaims, Packed), StatusError> {
+fn read_payload(bytes: &[u8]) -> Result<Payload, StatusError> {
     let mut rest = bytes;
     let value: Value =
         ciborium::de::from_reader_with_recursion_limit(&mut rest, 16).map_err(|_| StatusError::Malformed)?;
@@ -110,14 +118,16 @@ fn read_payload(bytes: &[u8]) -> Result<(ListClaims, Packed), StatusError> {
     let mut uri = None;
     let mut issued_at = None;
     let mut expires_at = None;
+    let mut not_before = None;
     let mut ttl = None;
     let mut packed = None;
     for (name, value) in map {
         let Some(name) = name.as_integer().and_then(|n| i64::try_from(n).ok()) else { continue };
         let repeated = match name {
             SUB => uri.replace(value.into_text().map_err(|_| StatusError::Malformed)?).is_some(),
-            IAT => issued_at.replace(integer(&value)?).is_some(),
-            EXP => expires_at.replace(integer(&value)?).is_some(),
+            IAT => issued_at.replace(seconds(&value)?).is_some(),
+            EXP => expires_at.replace(seconds(&value)?).is_some(),
+            NBF => not_before.replace(seconds(&value)?).is_some(),
             TTL => {
                 ttl.replace(u64::try_from(integer(&value)?).map_err(|_| StatusError::Malformed)?).is_some()
             }
@@ -136,7 +146,7 @@ fn read_payload(bytes: &[u8]) -> Result<(ListClaims, Packed), StatusError> {
         ttl,
         aggregation_uri: packed.aggregation_uri.take(),
     };
-    Ok((claims, packed))
+    Ok(Payload { claims, not_before, packed })
 }
 
 fn read_list(value: Value) -> Result<Packed, StatusError> {
@@ -144,18 +154,32 @@ fn read_list(value: Value) -> Result<Packed, StatusError> {
     let mut lst = None;
     let mut aggregation_uri = None;
     for (name, value) in value.into_map().map_err(|_| StatusError::Malformed)? {
-        match name.as_text() {
+        let repeated = match name.as_text() {
             Some("bits") => {
-                bits = integer(&value).ok().and_then(|n| u8::try_from(n).ok()).and_then(Bits::new);
+                let width = u8::try_from(integer(&value)?).ok().and_then(Bits::new);
+                bits.replace(width.ok_or(StatusError::Malformed)?).is_some()
             }
-            Some("lst") => lst = value.into_bytes().ok(),
-            Some("aggregation_uri") => aggregation_uri = value.into_text().ok(),
-            _ => {}
+            Some("lst") => lst.replace(value.into_bytes().map_err(|_| StatusError::Malformed)?).is_some(),
+            Some("aggregation_uri") => {
+                aggregation_uri.replace(value.into_text().map_err(|_| StatusError::Malformed)?).is_some()
+            }
+            _ => false,
+        };
+        if repeated {
+            return Err(StatusError::Malformed);
         }
     }
     match (bits, lst) {
         (Some(bits), Some(lst)) => Ok(Packed { bits, lst, aggregation_uri }),
         _ => Err(StatusError::Malformed),
+    }
+}
+
+/// A NumericDate (RFC 8392 §2): an integer, or a number with a fraction, which is cut off.
+fn seconds(value: &Value) -> Result<i64, StatusError> {
+    match value.as_float() {
+        None => integer(value),
+        Some(seconds) => numeric_date(&seconds.into()).ok_or(StatusError::Malformed),
     }
 }
 

@@ -4,11 +4,13 @@ use keys::Signer;
 use keys::jws::{self, Header, JwsError, Typ, Unverified};
 use keys::x509::Purpose;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Bits, JWT_TYP, ListClaims, MAX_TOKEN, StatusError, StatusList, VerifiedList};
+use crate::date::numeric_date;
 use crate::trust::Anchor;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Payload {
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
@@ -17,6 +19,17 @@ struct Payload {
     sub: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl: Option<u64>,
+}
+
+/// As others write it: every number may have a fraction.
+#[derive(Deserialize)]
+struct ReadPayload {
+    exp: Option<Value>,
+    iat: Value,
+    nbf: Option<Value>,
+    status_list: Packed,
+    sub: String,
+    ttl: Option<Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,15 +81,19 @@ pub fn verify_jwt(token: &str, uri: &str, anchor: Anchor<'_>, now: i64) -> Resul
         JwsError::AlgorithmRefused | JwsError::TypeRefused => StatusError::Refused,
         _ => StatusError::Signature,
     })?;
-    let payload: Payload = verified.claims().map_err(|_| StatusError::Malformed)?;
+    let payload: ReadPayload = verified.claims().map_err(|_| StatusError::Malformed)?;
+    let number = |value: Option<Value>| {
+        value.map(|value| numeric_date(&value).ok_or(StatusError::Malformed)).transpose()
+    };
+    let ttl = number(payload.ttl)?;
     let claims = ListClaims {
         uri: payload.sub,
-        issued_at: payload.iat,
-        expires_at: payload.exp,
-        ttl: payload.ttl,
+        issued_at: numeric_date(&payload.iat).ok_or(StatusError::Malformed)?,
+        expires_at: number(payload.exp)?,
+        ttl: ttl.map(u64::try_from).transpose().map_err(|_| StatusError::Malformed)?,
         aggregation_uri: payload.status_list.aggregation_uri,
     };
-    claims.check(uri, now)?;
+    claims.check(uri, number(payload.nbf)?, now)?;
     let bits = Bits::new(payload.status_list.bits).ok_or(StatusError::Malformed)?;
     let list = StatusList::from_lst(bits, &payload.status_list.lst)?;
     Ok(VerifiedList { claims, list, fetched_at: now })

@@ -8,6 +8,8 @@ use super::*;
 use crate::fixture::{LIST, NOW, World, certificate};
 use crate::trust::Anchor;
 
+mod foreign;
+
 /// The key that signs the examples of the draft.
 fn example_key() -> PublicKey {
     let jwk = Jwk {

@@ -143,6 +143,52 @@ fn a_message_has_five_parts_and_no_key() {
 }
 
 #[test]
+fn a_tag_that_is_shorter_by_any_byte_is_refused() {
+    let key = SecretKey::generate();
+    for enc in [Enc::A128Gcm, Enc::A256Gcm] {
+        let text = encrypt(key.public_key(), None, enc, b"", b"", b"hello").unwrap();
+        let (rest, tag) = text.rsplit_once('.').unwrap();
+        let tag = b64url_decode(tag).unwrap();
+        for length in 0..tag.len() {
+            let cut = format!("{rest}.{}", b64url_encode(&tag[..length]));
+            assert_eq!(decrypt(&key, &cut, MAX), Err(JweError::Malformed), "{length} bytes");
+        }
+        let grown = format!("{rest}.{}", b64url_encode(&[tag.as_slice(), &[0]].concat()));
+        assert_eq!(decrypt(&key, &grown, MAX), Err(JweError::Malformed));
+    }
+}
+
+#[test]
+fn what_an_attacker_changes_or_leaves_out_does_not_decrypt() {
+    let key = SecretKey::generate();
+    let text = encrypt(key.public_key(), Some("k"), Enc::A256Gcm, b"", b"", b"hello").unwrap();
+    let parts: Vec<&str> = text.split('.').collect();
+    let [header, _, iv, ciphertext, tag] = parts[..] else { panic!() };
+    let flipped = |part: &str| {
+        let mut bytes = b64url_decode(part).unwrap();
+        bytes[0] ^= 1;
+        b64url_encode(&bytes)
+    };
+    for broken in [
+        format!("{header}..{}.{ciphertext}.{tag}", flipped(iv)),
+        format!("{header}..{iv}.{}.{tag}", flipped(ciphertext)),
+        format!("{header}..{iv}.{ciphertext}.{}", flipped(tag)),
+        format!("{header}..{iv}..{tag}"),
+    ] {
+        assert_eq!(decrypt(&key, &broken, MAX), Err(JweError::Decrypt), "{broken}");
+    }
+    // The same header in other words, and with its first name in capitals.
+    let json = String::from_utf8(b64url_decode(header).unwrap()).unwrap();
+    let spaced = b64url_encode(json.replacen(':', ": ", 1).as_bytes());
+    assert_eq!(decrypt(&key, &format!("{spaced}..{iv}.{ciphertext}.{tag}"), MAX), Err(JweError::Decrypt));
+    let capital = b64url_encode(json.replacen("alg", "Alg", 1).as_bytes());
+    assert_eq!(decrypt(&key, &format!("{capital}..{iv}.{ciphertext}.{tag}"), MAX), Err(JweError::Malformed));
+    for headless in [format!("..{iv}.{ciphertext}.{tag}"), format!(".{iv}.{ciphertext}.{tag}")] {
+        assert_eq!(decrypt(&key, &headless, MAX), Err(JweError::Malformed));
+    }
+}
+
+#[test]
 fn length_is_bounded() {
     let key = SecretKey::generate();
     let text = encrypt(key.public_key(), None, Enc::A128Gcm, b"", b"", b"hello").unwrap();

@@ -2,7 +2,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Jwk, SecretKey, encoding::b64url_encode, mac::hmac_sha256, x509};
+use crate::{
+    Jwk, SecretKey,
+    encoding::{b64url_encode, hex_decode},
+    mac::hmac_sha256,
+    x509,
+};
 
 const MAX: usize = 8192;
 
@@ -252,6 +257,119 @@ fn claims_of_another_shape_are_refused() {
     let token = sign(&key, &Header::es256("t"), b"not json").unwrap();
     assert_eq!(check(&token, &key, Typ::Any).unwrap().claims::<Value>(), Err(JwsError::Claims));
     assert_eq!(Unverified::parse(&token, MAX).unwrap().dangerous_payload(), b"not json");
+}
+
+#[test]
+fn a_signature_at_the_edges_of_the_order_is_refused() {
+    // n − 1, n and n + 1 of P-256, and what lies outside of it.
+    const ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc6325";
+    let edges: Vec<Vec<u8>> = ["50", "51", "52"]
+        .iter()
+        .map(|last| hex_decode(&format!("{ORDER}{last}")).unwrap())
+        .chain([[vec![0; 31], vec![0]].concat(), [vec![0; 31], vec![1]].concat(), vec![0xff; 32]])
+        .collect();
+    let key = SecretKey::generate();
+    let signed = format!("{}.{}", b64url_encode(br#"{"alg":"ES256"}"#), b64url_encode(b"{}"));
+    for r in &edges {
+        for s in &edges {
+            let token = format!("{signed}.{}", b64url_encode(&[r.as_slice(), s].concat()));
+            assert_eq!(check(&token, &key, Typ::Any).err(), Some(JwsError::BadSignature), "{r:?} {s:?}");
+        }
+    }
+    // A right signature, each half grown by a zero, cut by its first byte, or moved by the order.
+    let good = key.sign(signed.as_bytes()).unwrap();
+    let (r, s) = good.as_bytes().split_at(32);
+    for odd in [
+        [&[0], r, &[0], s].concat(),
+        [r, s, &[0], &[0]].concat(),
+        [&r[1..], &s[1..]].concat(),
+        [r, &[0; 32], s].concat(),
+        [s, r].concat(),
+        [r, r].concat(),
+    ] {
+        let token = format!("{signed}.{}", b64url_encode(&odd));
+        assert_eq!(check(&token, &key, Typ::Any).err(), Some(JwsError::BadSignature), "{odd:?}");
+    }
+}
+
+#[test]
+fn a_part_has_one_text_even_where_its_signer_wrote_another() {
+    let key = SecretKey::generate();
+    // Each text is signed as it stands, so that nothing but its spelling can be wrong.
+    let sign_text = |header: &str, payload: &str| {
+        let signed = format!("{header}.{payload}");
+        let signature = key.sign(signed.as_bytes()).unwrap();
+        format!("{signed}.{}", b64url_encode(signature.as_bytes()))
+    };
+    let (header, payload) = (b64url_encode(br#"{"alg":"ES256"}"#), b64url_encode(b"{\"a\":1}"));
+    assert!(check(&sign_text(&header, &payload), &key, Typ::Any).is_ok());
+    let odd = |part: &str| {
+        let (before, after) = part.split_at(5);
+        vec![
+            format!("{before} {after}"),
+            format!("{before}\n{after}"),
+            format!("{before}\u{0}{after}"),
+            format!("{before}!{after}"),
+            format!("{before}%{after}"),
+            format!("{before}é{after}"),
+            format!("{part}=="),
+            // A length that no bytes have.
+            format!("{part}{}", "A".repeat((5 - part.len() % 4) % 4)),
+        ]
+    };
+    for part in odd(&header) {
+        assert_eq!(
+            check(&sign_text(&part, &payload), &key, Typ::Any).err(),
+            Some(JwsError::Malformed),
+            "{part:?}"
+        );
+    }
+    for part in odd(&payload) {
+        assert_eq!(
+            check(&sign_text(&header, &part), &key, Typ::Any).err(),
+            Some(JwsError::Malformed),
+            "{part:?}"
+        );
+    }
+    // Bits that no byte uses: `e30` is `{}`, and so would be `e31`.
+    assert!(check(&sign_text(&header, "e30"), &key, Typ::Any).is_ok());
+    assert_eq!(check(&sign_text(&header, "e31"), &key, Typ::Any).err(), Some(JwsError::Malformed));
+    // The alphabet of base64: the same bytes, another text.
+    let slash = b64url_encode(&[0xff; 3]);
+    assert_eq!(slash, "____");
+    assert!(check(&sign_text(&header, &slash), &key, Typ::Any).is_ok());
+    assert_eq!(check(&sign_text(&header, "////"), &key, Typ::Any).err(), Some(JwsError::Malformed));
+    // White space within the JSON of a header is its writer's.
+    let spaced = b64url_encode(b"{ \"alg\" :\n\t\"ES256\" }");
+    assert!(check(&sign_text(&spaced, &payload), &key, Typ::Any).is_ok());
+}
+
+#[test]
+fn a_key_in_the_header_vouches_for_nothing() {
+    let (ours, thief) = (SecretKey::generate(), SecretKey::generate());
+    let jwk = thief.public_key().to_jwk().with_kid("ours").with_alg("ES256").with_use("sig");
+    let header = Header::es256("t").with_kid("ours").with_jwk(jwk);
+    let token = sign(&thief, &header, b"{}").unwrap();
+    assert!(check(&token, &thief, Typ::Any).is_ok());
+    assert_eq!(check(&token, &ours, Typ::Any).err(), Some(JwsError::BadSignature));
+}
+
+#[test]
+fn a_part_that_is_missing_is_missed() {
+    let key = SecretKey::generate();
+    let token = sign(&key, &Header::es256("t"), b"{}").unwrap();
+    let parts: Vec<&str> = token.split('.').collect();
+    let [header, payload, signature] = parts[..] else { panic!() };
+    for (broken, why) in [
+        (format!(".{payload}.{signature}"), JwsError::Malformed),
+        (format!("{payload}.{signature}"), JwsError::Malformed),
+        (format!(".{payload}."), JwsError::Malformed),
+        (format!("{header}..{signature}"), JwsError::BadSignature),
+        (format!("{header}.{payload}."), JwsError::BadSignature),
+        (payload.to_owned(), JwsError::Malformed),
+    ] {
+        assert_eq!(check(&broken, &key, Typ::Any).err(), Some(why), "{broken}");
+    }
 }
 
 proptest! {

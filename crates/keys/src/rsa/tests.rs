@@ -55,7 +55,38 @@ fn weak_and_broken_keys_are_refused() {
     assert_eq!(with(None, e.clone()), Err(BadSignature));
     assert_eq!(with(n.clone(), None), Err(BadSignature));
     assert_eq!(with(Some("A".repeat(1_000_000)), e.clone()), Err(BadSignature));
-    assert_eq!(with(n.map(|n| n[..170].to_owned()), e), Err(BadSignature));
+    assert_eq!(with(n.clone().map(|n| n[..170].to_owned()), e.clone()), Err(BadSignature));
+    // With the exponent 1 everything padded rightly is its own signature; an even one has no inverse.
+    for weak in ["AQ", "Ag", "AA", "", "BA"] {
+        assert_eq!(with(n.clone(), Some(weak.to_owned())), Err(BadSignature), "{weak}");
+    }
+    let mut padded = vec![0x00, 0x01];
+    padded.resize(256 - 52, 0xff);
+    padded.push(0x00);
+    let digest_info = "3031300d060960864801650304020105000420";
+    padded.extend(crate::encoding::hex_decode(digest_info).unwrap());
+    padded.extend(crate::sha256(b"m"));
+    let one = Jwk { kty: "RSA".into(), n, e: Some("AQ".into()), ..Jwk::default() };
+    assert_eq!((padded.len(), verify_rs256(&one, b"m", &padded)), (256, Err(BadSignature)));
+}
+
+#[test]
+fn a_key_for_something_else_checks_no_signature() {
+    let key = RsaKey::generate(2048).unwrap();
+    let signature = key.sign_rs256(b"m").unwrap();
+    let check = |jwk: Jwk| verify_rs256(&jwk, b"m", &signature);
+    assert_eq!(check(key.jwk().clone().with_use("sig").with_alg("RS256")), Ok(()));
+    assert_eq!(check(key.jwk().clone().with_use("enc")), Err(BadSignature));
+    for alg in ["PS256", "RS512", "RSA1_5", "RSA-OAEP-256", "ES256"] {
+        assert_eq!(check(key.jwk().clone().with_alg(alg)), Err(BadSignature), "{alg}");
+    }
+    let operations = |named: &str| {
+        let mut jwk = key.jwk().to_value();
+        jwk["key_ops"] = [named].as_slice().into();
+        check(serde_json::from_value(jwk).unwrap())
+    };
+    assert_eq!(operations("verify"), Ok(()));
+    assert_eq!(operations("encrypt"), Err(BadSignature));
 }
 
 #[test]

@@ -127,7 +127,7 @@ async fn did_document(State(platform): Shared) -> Result<Response, Problem> {
     Ok(public_json(&metadata::did_document(desk.did(), signer.public_key())))
 }
 
-/// The type metadata of a credential type (SD-JWT VC §4), under its `vct`.
+/// The type metadata of a credential type (SD-JWT VC §5), under its `vct`.
 #[utoipa::path(get, path = "/types/{name}", tag = "issuance",
     params(("name" = String, Path, description = "The type's name.", max_length = 64)),
     responses((status = 200, description = "Names, claims and labels.", body = Object)))]

@@ -256,7 +256,7 @@ fn verify(token: &str, jwks: &JwkSet) -> Result<IdToken, LoginFailed> {
     let verified = match jwk.kty.as_str() {
         "RSA" => unverified.verify_rs256(jwk, Typ::Any),
         _ => {
-            let key = PublicKey::from_jwk(jwk).map_err(|_| LoginFailed::IdToken("key"))?;
+            let key = PublicKey::from_signing_jwk(jwk).map_err(|_| LoginFailed::IdToken("key"))?;
             unverified.verify(&key, Typ::Any)
         }
     };

@@ -78,6 +78,12 @@ fn every_broken_rule_has_its_own_refusal() {
     assert_eq!(refused(&proof_with(|header, _| header.typ = Some("JWT".into()))), Refusal::Type);
     assert_eq!(refused(&proof_with(|header, _| header.typ = None)), Refusal::Type);
     assert_eq!(refused(&proof_with(|header, _| header.jwk = None)), Refusal::Key);
+    for alg in ["ECDH-ES", "ES512"] {
+        let named = |header: &mut Header| header.jwk = header.jwk.take().map(|jwk| jwk.with_alg(alg));
+        assert_eq!(refused(&proof_with(|header, _| named(header))), Refusal::Key, "{alg}");
+    }
+    let for_encryption = |header: &mut Header| header.jwk = header.jwk.take().map(|jwk| jwk.with_use("enc"));
+    assert_eq!(refused(&proof_with(|header, _| for_encryption(header))), Refusal::Key);
     assert_eq!(refused(&proof_with(|_, claims| claims["htm"] = "GET".into())), Refusal::Method);
     assert_eq!(refused(&proof_with(|_, claims| claims["htm"] = "post".into())), Refusal::Method);
     assert_eq!(

@@ -130,7 +130,7 @@ fn verify_with(unverified: Unverified, jwks: &JwkSet) -> Option<Verified> {
         },
     };
     match header.alg.as_str() {
-        "ES256" => unverified.verify(&PublicKey::from_jwk(jwk).ok()?, Typ::Any).ok(),
+        "ES256" => unverified.verify(&PublicKey::from_signing_jwk(jwk).ok()?, Typ::Any).ok(),
         #[cfg(feature = "aws-lc")]
         "RS256" => unverified.verify_rs256(jwk, Typ::Any).ok(),
         _ => None,

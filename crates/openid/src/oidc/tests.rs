@@ -367,6 +367,10 @@ fn an_id_token_that_is_anyone_elses_is_refused() {
     let wrong = "the ID token's signature is wrong";
     assert_eq!(verify_by(&stranger, "op-1", &|_| {}).unwrap_err(), wrong);
     assert_eq!(verify_by(&key, "unknown", &|_| {}).unwrap_err(), wrong);
+    let for_encryption = key.public_key().to_jwk().with_kid("op-1").with_use("enc");
+    let text = id_token(&login).sign(&IdTokenSigner::Es256 { signer: &key, kid: "op-1" }).unwrap();
+    let jwks = JwkSet { keys: vec![for_encryption] };
+    assert!(login.verify_id_token(&text, "access", &jwks, &provider(), NOW).is_err());
 }
 
 #[test]

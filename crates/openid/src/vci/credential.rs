@@ -188,8 +188,9 @@ impl ResponseEncryption {
             return Err(refused("compression is not offered"));
         }
         let enc = Enc::from_name(&body.enc).ok_or_else(|| refused("enc must be A128GCM or A256GCM"))?;
-        if body.jwk.alg.as_deref() != Some("ECDH-ES") || PublicKey::from_jwk(&body.jwk).is_err() {
-            return Err(refused("jwk must be a P-256 key with alg ECDH-ES"));
+        let fits = body.jwk.alg.is_some() && body.jwk.may_agree();
+        if !fits || PublicKey::from_jwk(&body.jwk).is_err() {
+            return Err(refused("jwk must be a P-256 key for encryption with alg ECDH-ES"));
         }
         Ok(ResponseEncryption { jwk: body.jwk, enc })
     }

@@ -362,7 +362,7 @@ impl VerifiedKeys {
     fn take_attested(&mut self, attestation: KeyAttestation, expected: &Expected<'_>) -> Result<(), Refusal> {
         self.take_nonce(attestation.nonce.as_deref(), expected)?;
         for jwk in &attestation.attested_keys {
-            let key = PublicKey::from_jwk(jwk).map_err(|_| Refusal::AttestationMalformed)?;
+            let key = PublicKey::from_signing_jwk(jwk).map_err(|_| Refusal::AttestationMalformed)?;
             self.take_key(key, expected)?;
         }
         self.attestation = Some(attestation);
@@ -379,7 +379,7 @@ fn verify_one(proof: &str, expected: &Expected<'_>, verified: &mut VerifiedKeys)
         Some(_) => return Err(Refusal::AttestationMalformed),
     };
     let key = match (&header.jwk, &header.kid, &header.x5c) {
-        (Some(jwk), None, None) => PublicKey::from_jwk(jwk).map_err(|_| Refusal::Key)?,
+        (Some(jwk), None, None) => PublicKey::from_signing_jwk(jwk).map_err(|_| Refusal::Key)?,
         (None, Some(kid), None) => named_key(kid, attestation.as_ref()).ok_or(Refusal::Key)?,
         _ => return Err(Refusal::Key),
     };
@@ -413,11 +413,11 @@ fn named_key(kid: &str, attestation: Option<&KeyAttestation>) -> Option<PublicKe
         let by_name =
             |jwk: &&Jwk| jwk.kid.as_deref() == Some(kid) || jwk.thumbprint().is_ok_and(|t| t == kid);
         let jwk = keys.iter().find(by_name).or_else(|| keys.get(kid.parse::<usize>().ok()?))?;
-        return PublicKey::from_jwk(jwk).ok();
+        return PublicKey::from_signing_jwk(jwk).ok();
     }
     let (did, _) = kid.split_once('#')?;
     let json = encoding::b64url_decode(did.strip_prefix("did:jwk:")?).ok()?;
-    PublicKey::from_jwk(&crate::json::parse(&json, 4096).ok()?).ok()
+    PublicKey::from_signing_jwk(&crate::json::parse(&json, 4096).ok()?).ok()
 }
 
 fn outside_window(iat: i64, now: i64) -> bool {

@@ -190,6 +190,9 @@ fn encryption_parameters_that_can_not_be_used_are_refused() {
     assert_eq!(judge(&|e| e["enc"] = "A128CBC-HS256".into()), refused);
     assert_eq!(judge(&|e| e["zip"] = "DEF".into()), refused);
     assert_eq!(judge(&|e| e["jwk"]["alg"] = "RSA-OAEP".into()), refused);
+    assert_eq!(judge(&|e| drop(e["jwk"].as_object_mut().unwrap().remove("alg"))), refused);
+    assert_eq!(judge(&|e| e["jwk"]["use"] = "sig".into()), refused);
+    assert_eq!(judge(&|e| e["jwk"]["key_ops"] = json!(["verify"])), refused);
     assert_eq!(judge(&|e| e["jwk"]["crv"] = "P-384".into()), refused);
     assert_eq!(judge(&|e| e["jwk"]["d"] = "AA".into()), refused);
     assert_eq!(judge(&|e| *e = json!("x")), refused);

@@ -294,9 +294,7 @@ fn encryption(metadata: Option<&ClientMetadata>) -> Option<Encryption> {
         [jwe::Enc::A256Gcm, jwe::Enc::A128Gcm].into_iter().find(offers)?
     };
     let keys = &metadata.jwks.as_ref()?.keys;
-    let usable = |jwk: &&keys::Jwk| {
-        jwk.alg.as_deref() == Some("ECDH-ES") && jwk.use_.as_deref().is_none_or(|use_| use_ == "enc")
-    };
+    let usable = |jwk: &&keys::Jwk| jwk.alg.is_some() && jwk.may_agree();
     keys.iter()
         .filter(usable)
         .find_map(|jwk| Some(Encryption { key: PublicKey::from_jwk(jwk).ok()?, kid: jwk.kid.clone(), enc }))

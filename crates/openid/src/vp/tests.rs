@@ -250,6 +250,8 @@ fn a_key_for_the_response_is_p256_for_encryption_with_an_algorithm_both_know() {
     assert_eq!(key(&|m| drop(m["jwks"]["keys"][0].as_object_mut().unwrap().remove("alg"))), refused);
     assert_eq!(key(&|m| m["jwks"]["keys"][0]["crv"] = "P-384".into()), refused);
     assert_eq!(key(&|m| m["jwks"]["keys"] = json!([])), refused);
+    assert_eq!(key(&|m| m["jwks"]["keys"][0]["key_ops"] = json!(["verify"])), refused);
+    assert_eq!(key(&|m| m["jwks"]["keys"][0]["key_ops"] = json!(["deriveKey"])), Ok(()));
     assert_eq!(key(&|m| m["encrypted_response_enc_values_supported"] = json!(["A128CBC-HS256"])), refused);
     // Keys of other kinds beside it are passed over (the example of §8.3 has four).
     let other =

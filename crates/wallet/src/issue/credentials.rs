@@ -1,6 +1,7 @@
 //! The credential request: keys, proofs, and the judgement of what came.
 
 use credential::mdoc;
+use credential::sd_jwt::SdJwt;
 use credential::types::Format;
 use credential::verify::{AcceptedTypes, ChainCache, Refusal, verify_received};
 use keys::encoding::b64url_decode;
@@ -81,22 +82,29 @@ impl<S: Shell> Wallet<S> {
                 Err(IssueError::Later { seconds: interval })
             }
             CredentialResponse::Issued { credentials, notification_id } => {
-                let judged = self.judge(issuer, credentials, &request.keys, kind, &trust);
-                let copies = match judged {
-                    Ok(copies) => copies,
+                let name = kind.name;
+                let known =
+                    self.state().holdings.iter().find(|held| held.is_of(issuer, configuration_id, name));
+                let known = known.and_then(|held| held.type_info.clone());
+                let mut judged = self.judge(issuer, credentials, &request.keys, kind, &trust).map(|copies| {
+                    let tokens = sd_jwts(kind.format, &copies);
+                    (copies, known.filter(|info| info.admits(&tokens)))
+                });
+                if let Ok((copies, info @ None)) = &mut judged {
+                    let base = TypeInfo::from_configuration(configuration);
+                    match self.type_info(base, name, &sd_jwts(kind.format, copies)).await {
+                        Ok(told) => *info = told,
+                        Err(_) => judged = Err(IssueError::Protocol("a credential that is not of its type")),
+                    }
+                }
+                let (copies, info) = match judged {
+                    Ok(judged) => judged,
                     Err(error) => {
                         if let Some(id) = &notification_id {
                             self.notify(authorized, id, Event::CredentialFailure, nonces).await;
                         }
                         return Err(error);
                     }
-                };
-                let name = kind.name;
-                let known =
-                    self.state().holdings.iter().find(|held| held.is_of(issuer, configuration_id, name));
-                let info = match known.and_then(|held| held.type_info.clone()) {
-                    Some(info) => Some(info),
-                    None => self.type_info(TypeInfo::from_configuration(configuration), name).await,
                 };
                 let arrived = Arrived {
                     issuer: issuer.credential_issuer.clone(),
@@ -454,6 +462,15 @@ fn merge(state: &mut State, arrived: Arrived, now_s: i64) -> (String, Vec<crate:
     (held.id.clone(), dropped)
 }
 
+/// The copies that are SD-JWTs, which alone have a type document.
+fn sd_jwts(format: Format, copies: &[Copy]) -> Vec<SdJwt> {
+    let read = |copy: &Copy| match Document::parse(format, &copy.credential)? {
+        Document::SdJwt(token) => Some(*token),
+        Document::Mdoc(_) => None,
+    };
+    copies.iter().filter_map(read).collect()
+}
+
 /// Which of the free keys a credential names; the first where it names none, which the verification then refuses.
 fn named_key(format: Format, credential: &str, free: &[(PublicKey, &HeldKey)]) -> usize {
     let named = Document::parse(format, credential).and_then(|document| document.holder_key());
@@ -482,9 +499,7 @@ fn request_key(issuer: &CredentialIssuer, for_response: bool) -> Result<Option<(
         return Ok(None);
     };
     let enc = support.enc_values_supported.iter().find_map(|name| Enc::from_name(name));
-    let ours = |jwk: &&Jwk| {
-        jwk.alg.as_deref().is_none_or(|alg| alg == "ECDH-ES") && PublicKey::from_jwk(jwk).is_ok()
-    };
+    let ours = |jwk: &&Jwk| jwk.may_agree() && PublicKey::from_jwk(jwk).is_ok();
     match (support.jwks.keys.iter().find(ours), enc) {
         (Some(key), Some(enc)) => Ok(Some((key, enc))),
         _ => Err(IssueError::Protocol("an encryption that this wallet does not know")),

@@ -7,7 +7,7 @@ use openid::metadata::MetadataError;
 
 use super::*;
 use crate::fixture::{Certified, FakeIssuer, Fault, World, phone, reopened, run};
-use crate::ports::HttpError;
+use crate::ports::{HttpError, Response};
 use crate::usage::Act;
 
 type Shared = Rc<RefCell<FakeIssuer>>;
@@ -315,6 +315,59 @@ fn the_types_document_tells_names_and_reserved_claims() {
     assert_eq!(info.name("ko"), Some("예시 공무원증"));
     assert!(is_reserved(held, &ClaimPath::claim("link_id")));
     assert!(!is_reserved(held, &ClaimPath::claim("name")));
+}
+
+#[test]
+fn a_credential_that_its_own_type_speaks_against_is_not_taken() {
+    let (issuer, world, mut wallet) = world(FakeIssuer { demands: "badge_number", ..FakeIssuer::new() });
+    let refused = receive(&mut wallet, &issuer).unwrap_err();
+    assert_eq!(refused.code(), "issuer_protocol");
+    assert!(wallet.state().holdings.is_empty() && wallet.state().issuing.is_none());
+    assert_eq!(issuer.borrow().notified, ["credential_failure"]);
+    assert_eq!(world.keys().alive(), 0, "no key stays behind");
+    // Told in the clear, where the type says that it can be withheld.
+    let (issuer, _, mut wallet) = self::world(FakeIssuer { demands: "vct", ..FakeIssuer::new() });
+    assert_eq!(receive(&mut wallet, &issuer).unwrap_err().code(), "issuer_protocol");
+}
+
+#[test]
+fn what_stands_in_an_error_is_no_type_document() {
+    for (status, known) in [(404, true), (500, false)] {
+        let issuer = FakeIssuer { demands: "badge_number", ..FakeIssuer::new() }.shared();
+        let server = Rc::clone(&issuer);
+        let world = World::new(move |request| {
+            let of_type = request.url.ends_with("/types/badge");
+            let answer = server.borrow_mut().answer(request);
+            answer.map(|answer| if of_type { Response { status, ..answer } } else { answer })
+        });
+        let mut wallet = phone(&world, &issuer.borrow().certified.root);
+        // The document in it would speak against the copies.
+        assert_eq!(receive(&mut wallet, &issuer).unwrap().copies, 3);
+        let info = wallet.state().holdings[0].type_info.clone();
+        // Where nothing is published nothing is to be known; where the server fails it is asked again before use.
+        assert_eq!(info.is_some(), known, "{status}");
+        assert!(info.is_none_or(|info| info.rules.is_empty() && info.name("ko").is_none()));
+    }
+}
+
+#[test]
+fn a_type_that_changed_is_learned_anew_before_it_speaks_against_anything() {
+    let (issuer, _, mut wallet) = world(FakeIssuer::new());
+    receive(&mut wallet, &issuer).unwrap();
+    let learned = wallet.state().holdings[0].type_info.clone().unwrap();
+    assert_eq!(learned.rules.len(), 2);
+    // As if the type had demanded something else when the first copies came.
+    let outdated = run(wallet.update(|state| {
+        let info = state.holdings[0].type_info.as_mut().unwrap();
+        info.rules[1].path = ClaimPath::claim("badge_number");
+    }));
+    outdated.unwrap();
+    let mut fresh = FakeIssuer::new();
+    std::mem::swap(&mut fresh.certified, &mut issuer.borrow_mut().certified);
+    *issuer.borrow_mut() = fresh;
+    receive(&mut wallet, &issuer).unwrap();
+    assert_eq!(wallet.state().holdings[0].type_info.as_ref(), Some(&learned));
+    assert_eq!(wallet.state().holdings[0].copies.len(), 6);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What the wallet keeps of a credential type: names for people, and which claims are for one audience alone.
 
 use credential::path::ClaimPath;
+use credential::sd_jwt::SdJwt;
+use credential::type_metadata::{ClaimRule, MetadataError, TypeMetadata, check};
 use openid::metadata::{CredentialConfiguration, CredentialMetadata};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +10,7 @@ use serde_json::Value;
 use crate::ports::{Http as _, HttpError, Request, Shell};
 use crate::wallet::Wallet;
 
-/// Longest type document (SD-JWT VC §4) that is read, in bytes.
+/// Longest type document (SD-JWT VC §5) that is read, in bytes.
 const MAX_DOCUMENT: usize = 256 * 1024;
 
 /// Names and rules of a credential type.
@@ -18,6 +20,12 @@ pub struct TypeInfo {
     pub names: Vec<(String, String)>,
     /// Its claims.
     pub claims: Vec<ClaimInfo>,
+    /// What its document demands of them.
+    #[serde(default)]
+    pub rules: Vec<ClaimRule>,
+    /// The hash by which the credential named the document.
+    #[serde(default)]
+    pub integrity: Option<String>,
 }
 
 /// One claim of a type.
@@ -62,15 +70,28 @@ impl TypeInfo {
             };
             Some(ClaimInfo { path, labels: claim.display.iter().filter_map(label).collect(), only_for: None })
         };
-        TypeInfo { names, claims: metadata.claims.iter().filter_map(claim).collect() }
+        TypeInfo { names, claims: metadata.claims.iter().filter_map(claim).collect(), ..TypeInfo::default() }
     }
 
-    /// Adds what the type document says; `None` if it is no document of this type.
-    fn with_document(mut self, body: &[u8], vct: &str) -> Option<TypeInfo> {
-        let document: Value = openid::json::parse(body, MAX_DOCUMENT).ok()?;
-        if document.get("vct").and_then(Value::as_str) != Some(vct) {
-            return None;
-        }
+    /// Whether these copies name the same document, and keep its rules.
+    pub(super) fn admits(&self, copies: &[SdJwt]) -> bool {
+        let fits = |copy: &SdJwt| {
+            integrity(copy) == self.integrity.as_deref().map(Value::from) && check(&self.rules, copy).is_ok()
+        };
+        copies.iter().all(fits)
+    }
+
+    /// Adds what the type document says.
+    fn with_document(
+        mut self,
+        body: &[u8],
+        vct: &str,
+        integrity: Option<&str>,
+    ) -> Result<TypeInfo, MetadataError> {
+        let TypeMetadata { document, rules } = TypeMetadata::read(body, vct, integrity)?;
+        self.rules = rules;
+        self.integrity = integrity.map(str::to_owned);
+        let document = Value::Object(document);
         let texts = |value: &Value, member: &str| -> Vec<(String, String)> {
             let of = |display: &Value| {
                 let text = |name: &str| display.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -99,29 +120,59 @@ impl TypeInfo {
                 None => self.claims.push(ClaimInfo { path, labels, only_for }),
             }
         }
-        Some(self)
+        Ok(self)
     }
 }
 
 impl<S: Shell> Wallet<S> {
     /// Names and rules of a type. `None` while its document can't be had: then it is not known which claims are
     /// reserved, and nothing of it may be shown yet.
-    pub(crate) async fn type_info(&self, base: TypeInfo, vct: &str) -> Option<TypeInfo> {
+    ///
+    /// # Errors
+    /// Where the document speaks against one of the copies: then they are not to be taken (SD-JWT VC §5.7).
+    pub(crate) async fn type_info(
+        &self,
+        base: TypeInfo,
+        vct: &str,
+        copies: &[SdJwt],
+    ) -> Result<Option<TypeInfo>, MetadataError> {
         if openid::link::endpoint(vct).is_err() {
-            // A type without an address publishes no document (SD-JWT VC §4.3).
-            return Some(base);
+            // A type without an address publishes no document (SD-JWT VC §5.3).
+            return Ok(Some(base));
         }
+        let named = copies.first().and_then(integrity);
+        if copies.iter().any(|copy| integrity(copy) != named) {
+            return Ok(Some(base));
+        }
+        let named = match &named {
+            None => None,
+            Some(Value::String(named)) => Some(named.as_str()),
+            Some(_) => return Ok(Some(base)),
+        };
         let request = Request { max_response: MAX_DOCUMENT, ..Request::get(vct) };
         match self.shell().http().send(request.header("accept", "application/json")).await {
             Ok(response) if response.is_success() => {
-                Some(base.clone().with_document(&response.body, vct).unwrap_or(base))
+                match base.clone().with_document(&response.body, vct, named) {
+                    Ok(info) => {
+                        copies.iter().try_for_each(|copy| check(&info.rules, copy))?;
+                        Ok(Some(info))
+                    }
+                    Err(error) if error.refuses_the_credential() => Err(error),
+                    // Not to be used; nobody demands that types have a document.
+                    Err(_) => Ok(Some(base)),
+                }
             }
             // Nothing is published there.
-            Ok(response) if (300..500).contains(&response.status) => Some(base),
-            Err(HttpError::TooLarge | HttpError::Address) => Some(base),
-            Ok(_) | Err(_) => None,
+            Ok(response) if (300..500).contains(&response.status) => Ok(Some(base)),
+            Err(HttpError::TooLarge | HttpError::Address) => Ok(Some(base)),
+            Ok(_) | Err(_) => Ok(None),
         }
     }
+}
+
+/// The hash by which a copy names its type's document (SD-JWT VC §6), whatever stands there.
+fn integrity(copy: &SdJwt) -> Option<Value> {
+    copy.dangerous_claims().get("vct#integrity").cloned()
 }
 
 fn in_language<'a>(texts: &'a [(String, String)], language: &str) -> Option<&'a str> {

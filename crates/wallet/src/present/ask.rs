@@ -2,6 +2,7 @@
 
 use credential::dcql::{Candidate, ClaimQuery, HeldCredential, Selection};
 use credential::path::ClaimPath;
+use credential::sd_jwt::SdJwt;
 use keys::encoding::b64url_encode;
 use keys::x509::Certificate;
 use openid::approval::{self, LoginContext};
@@ -267,7 +268,13 @@ impl<S: Shell> Wallet<S> {
                 continue;
             };
             let vct = holding.vct.clone();
-            let info = self.type_info(TypeInfo::default(), &vct).await.ok_or(PresentError::TypeUnknown)?;
+            let read = |copy| match Document::of(holding, copy)? {
+                Document::SdJwt(token) => Some(*token),
+                Document::Mdoc(_) => None,
+            };
+            let copies: Vec<SdJwt> = holding.copies.iter().filter_map(read).collect();
+            let told = self.type_info(TypeInfo::default(), &vct, &copies).await;
+            let info = told.ok().flatten().ok_or(PresentError::TypeUnknown)?;
             self.update(|state| {
                 for holding in state.holdings.iter_mut().filter(|holding| holding.vct == vct) {
                     holding.type_info = Some(info.clone());

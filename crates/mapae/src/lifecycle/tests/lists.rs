@@ -284,7 +284,17 @@ async fn every_list_that_is_served_is_named_for_those_who_fetch_ahead() {
     let platform = testing::platform().await;
     let first = badge(&platform, "employee-1").await;
     let uri = places(&platform, first.slot, 0, 1).await.remove(0).uri;
-    assert_eq!(status::all_uris(&platform).await.unwrap(), [uri]);
+    assert_eq!(status::all_uris(&platform).await.unwrap(), std::slice::from_ref(&uri));
+    // The list itself says where; there stands a JSON object that browsers of other pages may read too.
+    let aggregation = fetch(&platform, &uri).await.claims.aggregation_uri.unwrap();
+    let reply = get(&platform, &aggregation, &[]).await;
+    assert_eq!(
+        (reply.status(), &reply.headers()["content-type"]),
+        (StatusCode::OK, &"application/json".parse().unwrap())
+    );
+    assert_eq!(reply.headers()["access-control-allow-origin"], "*");
+    let body: serde_json::Value = serde_json::from_slice(reply.body()).unwrap();
+    assert_eq!(body, serde_json::json!({ "status_lists": [uri] }));
     platform.clock.advance_ms(limits::STATUS_LIST_SERVED.get() + WEEK_MS);
     assert!(status::all_uris(&platform).await.unwrap().is_empty(), "and none that is over");
 }

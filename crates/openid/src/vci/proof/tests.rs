@@ -73,6 +73,8 @@ fn every_broken_rule_has_its_own_refusal_and_code() {
     assert_eq!(refused(|header, _| header.alg = "none".into()), Refusal::Algorithm);
     assert_eq!(refused(|header, _| header.alg = "HS256".into()), Refusal::Algorithm);
     assert_eq!(refused(|header, _| header.jwk = None), Refusal::Key);
+    let for_encryption = |header: &mut Header| header.jwk = header.jwk.take().map(|jwk| jwk.with_use("enc"));
+    assert_eq!(refused(|header, _| for_encryption(header)), Refusal::Key);
     assert_eq!(refused(|header, _| header.kid = Some("also".into())), Refusal::Key);
     assert_eq!(refused(|header, _| header.x5c = Some(vec![vec![1]])), Refusal::Key);
     let foreign = SecretKey::generate().public_key().to_jwk();
