@@ -1,0 +1,74 @@
+// What speaks only SAML: Keycloak takes the badge's login as a broker and speaks SAML to Apache with mod_auth_mellon.
+import assert from 'node:assert/strict';
+import { cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { modules, serve } from './httpd.mjs';
+import { Product, approve, demo, documented, freePort, issuer, refused, register, resume, suspend, tell, write } from './product.mjs';
+
+const product = new Product('keycloak');
+let forms;
+let inside;
+
+before(async () => {
+  const [ssoPort, formsPort, managed] = [await freePort(), await freePort(), await freePort()];
+  const sso = `http://localhost:${ssoPort}`;
+  forms = `https://localhost:${formsPort}`;
+  const { client_secret: secret } = await register('government-sso', ['행정 통합 로그인', 'Government single sign-on'],
+    '--redirect-uri', `${sso}/realms/government/broker/badge/endpoint`,
+    '--claims', 'name,family_name,given_name,inst_code,department,employee_number');
+
+  // The service provider's own key, as its administrator makes it.
+  await product.run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-sha256', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', 'sp.key', '-out', 'sp.cert'], { stdio: 'ignore' });
+  const certificate = readFileSync(join(product.folder, 'sp.cert'), 'utf8').replaceAll(/-----.*-----|\s/g, '');
+
+  const home = join(product.folder, 'keycloak');
+  cpSync(process.env.KEYCLOAK, home, { recursive: true });
+  documented('government-realm.json', join(home, 'data/import'), {
+    'https://badge.example': issuer, 'https://forms.example': forms, CLIENT_SECRET: secret, SP_CERTIFICATE: certificate,
+  });
+  const keycloak = product.start(join(home, 'bin/kc.sh'),
+    ['start-dev', '--import-realm', `--http-port=${ssoPort}`, `--http-management-port=${managed}`, '--http-host=127.0.0.1', `--hostname=${sso}`, '--cache=local', `--truststore-paths=${product.folder}/sp.cert`],
+    { env: { ...process.env, JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx768m' } });
+  const descriptor = `${sso}/realms/government/protocol/saml/descriptor`;
+  await product.until('Keycloak serves its realm', 240_000, async () => {
+    if (keycloak.ended) throw new Error(`${keycloak.ended}\n${readFileSync(keycloak.file, 'utf8').slice(-4000)}`);
+    return (await fetch(descriptor).catch(() => undefined))?.ok ?? false;
+  });
+  write(product.folder, 'idp.xml', await (await fetch(descriptor)).text());
+
+  const conf = documented('forms.conf', product.folder, {
+    'https://forms.example': forms, '/etc/apache2/saml': product.folder,
+  });
+  write(product.folder, 'site/index.html', '<!doctype html><title>forms</title>');
+  write(product.folder, 'site/desk/index.shtml', page);
+  await serve(product, formsPort, [...modules.common, 'auth_mellon', 'include'], `
+    DocumentRoot ${product.folder}/site
+    DirectoryIndex index.shtml index.html
+    AddType text/html .shtml
+    AddOutputFilter INCLUDES .shtml
+    <Directory ${product.folder}/site>
+      Options +Includes
+    </Directory>
+    Include ${conf}`, { certificate: join(product.folder, 'sp.cert'), key: join(product.folder, 'sp.key') });
+});
+
+after(() => product.end());
+
+const page = `<!doctype html><html lang="ko"><meta charset="utf-8"><title>전자서식 (예시)</title>
+<style>body{font:16px/1.6 sans-serif;margin:0;background:#f6f4ef;color:#16202c}header{background:#5b3a1e;color:#fff;padding:1rem 2rem}
+main{max-width:46rem;margin:2rem;background:#fff;padding:1.5rem 2rem;border:1px solid #ddd3c6}dt{color:#655}dd{margin:0 0 .6rem;font-weight:600}</style>
+<header>전자서식 (예시) · SAML 2.0</header><main><h1>내 서식함</h1>
+<dl><dt>이름</dt><dd id="name"><!--#echo encoding="entity" var="OFFICIAL_NAME" --></dd>
+<dt>부서</dt><dd><!--#echo encoding="entity" var="OFFICIAL_DEPARTMENT" --></dd>
+<dt>REMOTE_USER</dt><dd id="user"><!--#echo encoding="entity" var="REMOTE_USER" --></dd></dl></main></html>`;
+
+test('an official enters a SAML service with the badge', async () => {
+  inside = await product.person();
+  await inside.goto(`${forms}/desk/`);
+  await approve(inside);
+  await product.reaches(inside, `${forms}/desk/`);
+  assert.equal(await inside.innerText('#name'), demo.login.name);
+  assert.equal((await inside.innerText('#user')).toUpperCase(), demo.login.employee_number);
+  await product.picture(inside);
+});
