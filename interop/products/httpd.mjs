@@ -12,11 +12,11 @@ export const modules = {
 /** Starts Apache with `lines` as the configuration of its one site, over TLS with `tls`: a certificate and its key. */
 export async function serve(product, port, names, lines, tls) {
   const load = [...names, ...(tls ? ['socache_shmcb', 'ssl'] : [])]
-    .map((name) => ({ name, file: join(folder, `mod_${name}.so`) }))
+    // Debian's PHP module is called otherwise than all others.
+    .map((name) => ({ name, file: join(folder, name === 'php' ? 'libphp8.2.so' : `mod_${name}.so`) }))
     .map(({ name, file }) => {
       if (!existsSync(file)) throw new Error(`${file} is missing; install Apache and its modules as the judge says`);
-      // Debian's PHP module is named after its version.
-      return `LoadModule ${name.startsWith('php') ? 'php' : name}_module ${file}`;
+      return `LoadModule ${name}_module ${file}`;
     });
   mkdirSync(join(product.folder, 'run'), { recursive: true });
   const config = write(product.folder, 'apache2.conf', `
@@ -31,6 +31,9 @@ export async function serve(product, port, names, lines, tls) {
     Group www-data
     TypesConfig /etc/mime.types
     ${load.join('\n    ')}
+    <Directory />
+      AllowOverride None
+    </Directory>
     <VirtualHost 127.0.0.1:${port}>
     ServerName ${tls ? 'https' : 'http'}://localhost:${port}
     ${tls ? `SSLEngine on\n    SSLCertificateFile ${tls.certificate}\n    SSLCertificateKeyFile ${tls.key}` : ''}

@@ -58,13 +58,11 @@ test('a suspended badge is refused at once, and hub and running notebook end', a
   const notebookLets = async () => (await request.get(`${lab}/user/${user}/api/contents`, { maxRedirects: 0 })).status() === 200;
   assert.deepEqual([await hubLets(), await notebookLets()], [true, true]);
   const at = await suspend();
-  const refusedIn = await refused(stranger, async () => !stranger.url().startsWith(issuer));
-  let [hub, notebook] = [undefined, undefined];
-  await product.until('hub and notebook end the session', 90_000, async () => {
-    if (hub === undefined && !(await hubLets())) hub = Math.round(performance.now() - at);
-    if (notebook === undefined && !(await notebookLets())) notebook = Math.round(performance.now() - at);
-    return hub !== undefined && notebook !== undefined;
-  }, at);
+  const [refusedIn, hub, notebook] = await Promise.all([
+    refused(stranger, async () => !stranger.url().startsWith(issuer)),
+    product.until('the hub ends the session', 90_000, async () => !(await hubLets()), at),
+    product.until('the notebook ends the session', 90_000, async () => !(await notebookLets()), at),
+  ]);
   tell('JupyterHub, hub', { refused_ms: refusedIn, ended_ms: hub });
   tell('JupyterHub, running notebook', { refused_ms: refusedIn, ended_ms: notebook });
   await resume();

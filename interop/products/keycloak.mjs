@@ -31,10 +31,7 @@ before(async () => {
     ['start-dev', '--import-realm', `--http-port=${ssoPort}`, `--http-management-port=${managed}`, '--http-host=127.0.0.1', `--hostname=${sso}`, '--cache=local', `--truststore-paths=${product.folder}/sp.cert`],
     { env: { ...process.env, JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx768m' } });
   const descriptor = `${sso}/realms/government/protocol/saml/descriptor`;
-  await product.until('Keycloak serves its realm', 240_000, async () => {
-    if (keycloak.ended) throw new Error(`${keycloak.ended}\n${readFileSync(keycloak.file, 'utf8').slice(-4000)}`);
-    return (await fetch(descriptor).catch(() => undefined))?.ok ?? false;
-  });
+  await product.answers(descriptor, keycloak, 300_000);
   write(product.folder, 'idp.xml', await (await fetch(descriptor)).text());
 
   const conf = documented('forms.conf', product.folder, {

@@ -49,9 +49,12 @@ test('an official joins the meeting with the badge', async () => {
 test('a suspended badge is refused at once, and the person is sent out of the meeting', async () => {
   const stranger = await product.person();
   await stranger.goto(meeting);
+  assert.equal(await state(inside), '회의 중');
   const at = await suspend();
-  const refusedIn = await refused(stranger, async () => stranger.url().startsWith(meeting));
-  const endedIn = await product.until('the meeting sends the person out', 40_000, async () => (await state(inside)) === '회의가 끝났습니다.', at);
+  const [refusedIn, endedIn] = await Promise.all([
+    refused(stranger, async () => stranger.url().startsWith(meeting)),
+    product.until('the meeting sends the person out', 40_000, async () => (await state(inside)) === '회의가 끝났습니다.', at),
+  ]);
   tell('LiveKit', { refused_ms: refusedIn, ended_ms: endedIn });
   assert.equal((await inside.context().request.post(`${meeting}/token`)).status(), 401);
   await resume();

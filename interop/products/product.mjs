@@ -1,7 +1,7 @@
 // What every product's judge shares: the configuration out of the documents, programs in the background, a browser and the phone, and the clock.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { chmodSync, createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -91,11 +91,11 @@ export class Product {
   /** Starts a program in the background; it has to live until the end. What it says goes into `log`. */
   start(program, args, options = {}) {
     const name = options.log ?? `${program.split('/').at(-1)}.log`;
-    const log = createWriteStream(join(this.folder, name), { flags: 'a' });
-    const child = spawn(program, args, { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'], ...options });
-    child.stdout.pipe(log, { end: false });
-    child.stderr.pipe(log, { end: false });
-    child.file = join(this.folder, name);
+    const file = join(this.folder, name);
+    const log = openSync(file, 'a');
+    const child = spawn(program, args, { cwd: this.folder, ...options, stdio: ['ignore', log, log] });
+    closeSync(log);
+    child.file = file;
     child.once('exit', (code, signal) => { child.ended = `${program} ended (${code ?? signal})`; });
     child.once('error', (error) => { child.ended = `${program}: ${error.message}`; });
     this.#children.push(child);
@@ -108,19 +108,25 @@ export class Product {
     return stdout;
   }
 
-  /** Waits until an address answers. */
-  async answers(url, child, patience = 60_000) {
-    await this.until(`${url} answers`, patience, async () => {
-      if (child?.ended) throw new Error(`${child.ended}\n${this.#said(child)}`);
-      const response = await fetch(url, { redirect: 'manual' }).catch(() => undefined);
-      return response !== undefined && response.status < 500;
-    }).catch((error) => { throw new Error(`${error.message}\n${child ? this.#said(child) : ''}`); });
+  /** Waits for a program until `ask` says yes; one that ends before is an error, and what it said is told. */
+  async waits(child, what, patience, ask) {
+    await this.until(what, patience, async () => {
+      if (child.ended) throw new Error(child.ended);
+      return ask(this.said(child));
+    }).catch((error) => { throw new Error(`${error.message}\n${this.said(child)}`); });
   }
 
-  /** Waits until somebody listens on a port of this machine. */
-  async listens(port, child, patience = 60_000) {
-    await this.until(`a program listens on ${port}`, patience, () => new Promise((resolve, reject) => {
-      if (child?.ended) reject(new Error(`${child.ended}\n${this.#said(child)}`));
+  /** Waits until an address answers. */
+  answers(url, child, patience = 60_000) {
+    return this.waits(child, `${url} answers`, patience, async () => {
+      const response = await fetch(url, { redirect: 'manual' }).catch(() => undefined);
+      return response !== undefined && response.status < 400;
+    });
+  }
+
+  /** Waits until a program listens on a port of this machine. */
+  listens(port, child, patience = 60_000) {
+    return this.waits(child, `a program listens on ${port}`, patience, () => new Promise((resolve) => {
       const socket = connect(port, '127.0.0.1');
       socket.once('connect', () => { socket.destroy(); resolve(true); });
       socket.once('error', () => resolve(false));
@@ -137,8 +143,9 @@ export class Product {
     throw new Error(`${this.name}: not within ${patience} ms: ${what}`);
   }
 
-  #said(child) {
-    return existsSync(child.file) ? readFileSync(child.file, 'utf8').slice(-4000) : '';
+  /** The end of what a program said. */
+  said(child) {
+    return readFileSync(child.file, 'utf8').slice(-4000);
   }
 
   /** Something to do at the end, before the programs are stopped. */
@@ -159,7 +166,7 @@ export class Product {
   /** Waits until the product shows this address; what it showed instead is told. */
   async reaches(page, url, patience = 60_000) {
     await page.waitForURL(url, { timeout: patience }).catch(async () => {
-      throw new Error(`${this.name}: not ${url} but ${page.url()}:\n${await page.innerText('body').catch(() => '')}\n${this.#children.map((child) => this.#said(child)).join('\n')}`);
+      throw new Error(`${this.name}: not ${url} but ${page.url()}:\n${await page.innerText('body').catch(() => '')}\n${this.#children.map((child) => this.said(child)).join('\n')}`);
     });
   }
 
@@ -186,7 +193,9 @@ export class Product {
 
 /** What the login page shows, as the person reads it and the phone's camera sees it. */
 export async function loginPage(page) {
-  await page.waitForSelector('[data-login] [data-scan]', { timeout: 30_000 });
+  await page.waitForSelector('[data-login] [data-scan]', { timeout: 30_000 }).catch(async () => {
+    throw new Error(`no login page, but ${page.url()}:\n${await page.innerText('body').catch(() => '')}`);
+  });
   return {
     number: (await page.innerText('.login-digits')).trim(),
     link: await page.getAttribute('[data-scan]', 'data-scan'),

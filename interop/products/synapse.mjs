@@ -78,10 +78,13 @@ test('an official logs in to the messenger with the badge and writes', async () 
 test('a suspended badge is refused at once, and the running session ends', async () => {
   const stranger = await product.person();
   await begin(stranger);
-  const at = await suspend();
-  const refusedIn = await refused(stranger, async () => stranger.url().startsWith(home));
   const lives = async () => (await matrix('account/whoami', { token: session.access_token })).status === 200;
-  const endedIn = await product.until('Synapse ends the session', 20_000, async () => !(await lives()), at);
+  assert.equal(await lives(), true);
+  const at = await suspend();
+  const [refusedIn, endedIn] = await Promise.all([
+    refused(stranger, async () => stranger.url().startsWith(home)),
+    product.until('Synapse ends the session', 20_000, async () => !(await lives()), at),
+  ]);
   tell('Matrix Synapse', { refused_ms: refusedIn, ended_ms: endedIn });
   const renewed = await matrix('refresh', { method: 'POST', body: { refresh_token: session.refresh_token } });
   assert.ok(renewed.status >= 400, 'the refresh token outlived the session');
