@@ -4,13 +4,13 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { Client } from './oidc.mjs';
+import { Client, form } from './oidc.mjs';
 
 const need = (name) => process.env[name] ?? (() => { throw new Error(`${name} is not set`); })();
 const base = need('BASE_URL');
 const livekit = { url: need('LIVEKIT_URL'), key: need('LIVEKIT_API_KEY'), secret: need('LIVEKIT_API_SECRET') };
-/** How often the provider is asked whether each session lives, in seconds. */
-const CHECK_S = Number(process.env.CHECK_S ?? 10);
+/** How often the provider is asked whether each session lives, in seconds: should its word of a logout once not arrive. */
+const CHECK_S = Number(process.env.CHECK_S ?? 30);
 /** How long a room's token opens the door, in seconds; who is inside stays inside. A short one keeps out who was sent out. */
 const TOKEN_S = 20;
 /** How long a session lasts at most, in milliseconds. */
@@ -111,8 +111,8 @@ const routes = {
     if (!session?.begun) return { location: '/' };
     // What has begun is used once, whatever comes of it.
     sessions.delete(cookie);
-    const { token, person } = await client.finish(session.begun, url.searchParams);
-    keep(response, { in: { token, identity: person.employee_number, name: person.name, department: person.department } });
+    const { token, sub, sid, person } = await client.finish(session.begun, url.searchParams);
+    keep(response, { in: { token, sub, sid, identity: person.employee_number, name: person.name, department: person.department } });
     return { location: '/' };
   },
   'POST /token': async (request) => {
@@ -120,6 +120,17 @@ const routes = {
     if (!session?.in || !(await client.person(session.in.token))) return { status: 401, type: 'application/json', body: '{"error":"no session"}' };
     const token = livekitToken(session.in.identity, session.in.name, { roomJoin: true, room: ROOM }, TOKEN_S);
     return { type: 'application/json', body: JSON.stringify({ token }) };
+  },
+  // The provider says that a login has ended (Back-Channel Logout 1.0).
+  'POST /logout': async (request) => {
+    const ended = await client.loggedOut((await form(request))?.get('logout_token'));
+    for (const [cookie, session] of sessions) {
+      if (!session.in || !ended(session.in)) continue;
+      sessions.delete(cookie);
+      // Kept where LiveKit can't be reached: the provider tells it again, and `check` asks.
+      await sendOut(session.in.identity).catch((error) => { sessions.set(cookie, session); throw error; });
+    }
+    return { body: '' };
   },
   'GET /livekit-client.js': async () => ({ type: 'text/javascript', body: clientScript }),
   'GET /meeting.js': async () => ({ type: 'text/javascript', body: script }),
@@ -134,7 +145,7 @@ createServer(async (request, response) => {
     answer = route ? await route(request, response, url) : { status: 404, body: 'not here' };
   } catch (error) {
     console.error(error.message);
-    answer = { status: 403, body: '로그인하지 못했습니다. 처음부터 다시 시도하세요.' };
+    answer = { status: url.pathname === '/logout' ? 400 : 403, body: '로그인하지 못했습니다. 처음부터 다시 시도하세요.' };
   }
   response.writeHead(answer.status ?? (answer.location ? 303 : 200), {
     ...(answer.location ? { location: answer.location } : {}),

@@ -3,6 +3,7 @@
 import { createHash, createPublicKey, randomBytes, timingSafeEqual, verify } from 'node:crypto';
 
 const CLOCK_SKEW_S = 60;
+const LOGOUT = 'http://schemas.openid.net/event/backchannel-logout';
 const MAX_ANSWER = 64 * 1024;
 
 const random = () => randomBytes(32).toString('base64url');
@@ -26,6 +27,16 @@ async function json(url, options = {}) {
     throw new LoginFailed(`${url} answered ${response.status} and no JSON`);
   }
   return { status: response.status, ok: response.ok, body };
+}
+
+/** The form that a request brings, or `undefined` where it is too long. */
+export async function form(request) {
+  let text = '';
+  for await (const part of request) {
+    text += part;
+    if (text.length > MAX_ANSWER) return undefined;
+  }
+  return new URLSearchParams(text);
 }
 
 export class Client {
@@ -84,6 +95,14 @@ export class Client {
     if (status === 401) return undefined;
     insist(ok, `userinfo answered ${status}`);
     return body;
+  }
+
+  /** Which login a logout token ends (Back-Channel Logout 1.0 §2.6); resolves with a test for what `finish` told. */
+  async loggedOut(jwt) {
+    const { sid, sub, exp, events, nonce } = await this.#verified(jwt);
+    insist(events?.[LOGOUT] && nonce === undefined && (sid ?? sub), 'no logout token');
+    insist(exp > Date.now() / 1000 - CLOCK_SKEW_S, 'exp');
+    return (login) => (sid ? login.sid === sid : login.sub === sub);
   }
 
   /** The claims of a JWT that the provider signed for us (OpenID Connect Core §3.1.3.7). */

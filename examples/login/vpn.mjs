@@ -5,12 +5,12 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import { Client } from './oidc.mjs';
+import { Client, form } from './oidc.mjs';
 
 const need = (name) => process.env[name] ?? (() => { throw new Error(`${name} is not set`); })();
 const base = need('BASE_URL');
-/** How often the provider is asked whether each tunnel's session lives, in seconds. */
-const CHECK_S = Number(process.env.CHECK_S ?? 10);
+/** How often the provider is asked whether each tunnel's session lives, in seconds: should its word of a logout once not arrive. */
+const CHECK_S = Number(process.env.CHECK_S ?? 30);
 /** How long a person has for the login, in seconds; OpenVPN allows at most its hand-window, 60 by default. */
 const LOGIN_S = 60;
 /** At most so many connections wait for their login at once. */
@@ -77,16 +77,20 @@ createInterface({ input: management }).on('line', (line) => {
   if (what === 'DISCONNECT') tunnels.delete(cid);
 });
 
+function cut(cid) {
+  const { who } = tunnels.get(cid);
+  tunnels.delete(cid);
+  // HALT: the client does not come back by itself.
+  tell(`client-kill ${cid} HALT`);
+  console.log(`cut the tunnel of ${who}`);
+}
+
 /** Asks after every tunnel; one whose session has ended at the provider is cut. */
 async function check() {
   for (const [name, { until }] of waiting) if (until < Date.now()) waiting.delete(name);
   for (const [cid, { token, who }] of tunnels) {
     try {
-      if (await client.person(token)) continue;
-      tunnels.delete(cid);
-      // HALT: the client does not come back by itself.
-      tell(`client-kill ${cid} HALT`);
-      console.log(`cut the tunnel of ${who}`);
+      if (!(await client.person(token)) && tunnels.has(cid)) cut(cid);
     } catch (error) {
       console.error(`the tunnel of ${who} could not be checked: ${error.message}`);
     }
@@ -127,8 +131,8 @@ async function answer(request, response, url) {
     if (!asked || asked.until < Date.now()) return gone;
     waiting.delete(found);
     try {
-      const { token, person } = await client.finish(asked.login.kept, url.searchParams);
-      tunnels.set(asked.cid, { token, who: person.employee_number });
+      const { token, sub, sid, person } = await client.finish(asked.login.kept, url.searchParams);
+      tunnels.set(asked.cid, { token, sub, sid, who: person.employee_number });
       tell(`client-auth ${asked.cid} ${asked.kid}\nEND`);
       console.log(`opened a tunnel for ${person.employee_number}`);
       return { body: page('VPN이 연결되었습니다', `<dl><dt>이름</dt><dd id="name">${escape(person.name)}</dd><dt>기기</dt><dd>${escape(asked.machine)}</dd></dl><p>이 창은 닫아도 됩니다.</p>`) };
@@ -136,6 +140,12 @@ async function answer(request, response, url) {
       tell(`client-deny ${asked.cid} ${asked.kid} "login failed" "The login failed."`);
       throw error;
     }
+  }
+  // The provider says that a login has ended (Back-Channel Logout 1.0).
+  if (url.pathname === '/logout' && request.method === 'POST') {
+    const ended = await client.loggedOut((await form(request))?.get('logout_token'));
+    for (const [cid, tunnel] of tunnels) if (ended(tunnel)) cut(cid);
+    return { body: '' };
   }
   if (url.pathname === '/vpn.css') return { type: 'text/css', body: style };
   return { status: 404, body: page('없는 주소', '') };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { modules, serve } from './httpd.mjs';
-import { Product, approve, demo, documented, freePort, issuer, refused, register, resume, suspend, tell, write } from './product.mjs';
+import { Product, approve, demo, documented, freePort, issuer, loginClient, refused, register, resume, suspend, tell, write } from './product.mjs';
 
 const product = new Product('apache');
 let site;
@@ -12,6 +12,7 @@ before(async () => {
   const port = await freePort();
   site = `http://localhost:${port}`;
   const { client_secret: secret } = await register('work-portal', ['업무 포털', 'Work portal'], '--redirect-uri', `${site}/badge/callback`);
+  await loginClient('work-portal', '--backchannel-uri', `${site}/badge/callback?logout=backchannel`);
   const values = { 'https://badge.example': issuer, 'https://portal.example': site, CLIENT_SECRET: secret, PASSPHRASE: 'a fresh passphrase of this run' };
   const badge = documented('work-portal.conf', product.folder, values);
   write(product.folder, 'site/index.shtml', page);

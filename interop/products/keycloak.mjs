@@ -4,7 +4,7 @@ import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { modules, serve } from './httpd.mjs';
-import { Product, approve, demo, documented, freePort, issuer, refused, register, resume, suspend, tell, write } from './product.mjs';
+import { Product, approve, demo, documented, freePort, issuer, loginClient, refused, register, resume, suspend, tell, write } from './product.mjs';
 
 const product = new Product('keycloak');
 let forms;
@@ -17,6 +17,7 @@ before(async () => {
   const { client_secret: secret } = await register('government-sso', ['행정 통합 로그인', 'Government single sign-on'],
     '--redirect-uri', `${sso}/realms/government/broker/badge/endpoint`,
     '--claims', 'name,family_name,given_name,inst_code,department,employee_number');
+  await loginClient('government-sso', '--backchannel-uri', `${sso}/realms/government/protocol/openid-connect/logout/backchannel-logout`);
 
   // The service provider's own key, as its administrator makes it.
   await product.run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-sha256', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', 'sp.key', '-out', 'sp.cert'], { stdio: 'ignore' });
@@ -27,9 +28,9 @@ before(async () => {
   documented('government-realm.json', join(home, 'data/import'), {
     'https://badge.example': issuer, 'https://forms.example': forms, CLIENT_SECRET: secret, SP_CERTIFICATE: certificate,
   });
-  const keycloak = product.start(join(home, 'bin/kc.sh'),
-    ['start-dev', '--import-realm', `--http-port=${ssoPort}`, `--http-management-port=${managed}`, '--http-host=127.0.0.1', `--hostname=${sso}`, '--cache=local', `--truststore-paths=${product.folder}/sp.cert`],
-    { env: { ...process.env, JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx768m' } });
+  const keycloak = product.start('bash', [join(home, 'bin/kc.sh'), 'start', '--optimized', '--import-realm', '--http-enabled=true', '--http-host=127.0.0.1',
+    `--http-port=${ssoPort}`, `--cache=local`, `--http-management-port=${managed}`, `--hostname=${sso}`, `--truststore-paths=${product.folder}/sp.cert`, ...(process.env.KC_DEBUG ? [`--log-level=${process.env.KC_DEBUG}`] : [])],
+    { log: 'keycloak.log', env: { ...process.env, JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx768m' } });
   const descriptor = `${sso}/realms/government/protocol/saml/descriptor`;
   await product.answers(descriptor, keycloak, 300_000);
   write(product.folder, 'idp.xml', await (await fetch(descriptor)).text());
@@ -68,4 +69,23 @@ test('an official enters a SAML service with the badge', async () => {
   assert.equal(await inside.innerText('#name'), demo.login.name);
   assert.equal((await inside.innerText('#user')).toUpperCase(), demo.login.employee_number);
   await product.picture(inside);
+});
+
+test('a suspended badge is refused at once, and the session ends at the service and at Keycloak', async () => {
+  const stranger = await product.person();
+  await stranger.goto(`${forms}/desk/`);
+  const request = inside.context().request;
+  const lets = async () => (await request.get(`${forms}/desk/`, { maxRedirects: 0, ignoreHTTPSErrors: true })).status() === 200;
+  assert.equal(await lets(), true);
+  const at = await suspend();
+  const [refusedIn, endedIn] = await Promise.all([
+    refused(stranger, async () => stranger.url().startsWith(forms)),
+    product.until('the service ends the session', 30_000, async () => !(await lets()), at),
+  ]);
+  tell('Keycloak, mod_auth_mellon', { refused_ms: refusedIn, ended_ms: endedIn });
+  await resume();
+  assert.equal(await lets(), false, 'a resumed badge revived the session');
+  // Keycloak has forgotten the person, too: who comes again is asked for the badge.
+  await inside.goto(`${forms}/desk/`);
+  assert.ok(inside.url().startsWith(issuer), inside.url());
 });

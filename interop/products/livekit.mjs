@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Product, approve, demo, documented, freePort, issuer, refused, register, resume, suspend, tell } from './product.mjs';
+import { Product, approve, demo, documented, freePort, issuer, loginClient, refused, register, resume, suspend, tell } from './product.mjs';
 
 const product = new Product('livekit');
 product.arguments = ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
@@ -14,6 +14,7 @@ before(async () => {
   const [port, tcp, web] = [await freePort(), await freePort(), await freePort()];
   meeting = `http://localhost:${web}`;
   const { client_secret: secret } = await register('meeting', ['화상 회의', 'Video meeting'], '--redirect-uri', `${meeting}/callback`);
+  await loginClient('meeting', '--backchannel-uri', `${meeting}/logout`);
   const key = randomBytes(24).toString('hex');
   const config = documented('livekit.yaml', product.folder, { LIVEKIT_SECRET: key, 'port: 7880': `port: ${port}`, 'tcp_port: 7881': `tcp_port: ${tcp}` });
   const server = product.start(process.env.LIVEKIT, ['--config', config, '--bind', '127.0.0.1', '--node-ip', '127.0.0.1'], {
@@ -49,6 +50,8 @@ test('an official joins the meeting with the badge', async () => {
 test('a suspended badge is refused at once, and the person is sent out of the meeting', async () => {
   const stranger = await product.person();
   await stranger.goto(meeting);
+  const forged = await fetch(`${meeting}/logout`, { method: 'POST', body: new URLSearchParams({ logout_token: 'e30.e30.e30' }) });
+  assert.equal(forged.status, 400);
   assert.equal(await state(inside), '회의 중');
   const at = await suspend();
   const [refusedIn, endedIn] = await Promise.all([

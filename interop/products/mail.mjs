@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import * as client from 'openid-client';
 import { Browser, phoneLogin } from '../demo.mjs';
 import { modules, serve } from './httpd.mjs';
-import { Product, approve, demo, documented, freePort, issuer, refused, register, resume, suspend, tell, write } from './product.mjs';
+import { Product, approve, demo, documented, freePort, issuer, loginClient, refused, register, resume, suspend, tell, write } from './product.mjs';
 
 const product = new Product('mail');
 const user = demo.login.employee_number;
@@ -24,8 +24,11 @@ before(async () => {
   webmail = `http://localhost:${webPort}`;
   imap = `imap://127.0.0.1:${imapPort}`;
   ({ client_secret: secret } = await register('mail', ['전자우편', 'Mail'], '--redirect-uri', `${webmail}/badge/callback`, '--redirect-uri', program));
+  await loginClient('mail', '--backchannel-uri', `${webmail}/badge/callback?logout=backchannel`);
+  const { client_secret: store } = await register('mail-store', ['우편함', 'Mail store'], '--claims', 'employee_number');
+  await loginClient('mail-store', '--introspects', 'mail');
 
-  documented('dovecot-oauth2.conf.ext', product.folder, { 'https://badge.example': issuer });
+  documented('dovecot-oauth2.conf.ext', product.folder, { 'https://mail-store:STORE_SECRET@badge.example': issuer.replace('//', `//mail-store:${store}@`) });
   const mailboxes = documented('dovecot-badge.conf', product.folder, { '/etc/dovecot': product.folder, 'uid=vmail gid=vmail': 'uid=www-data gid=www-data', '/var/vmail': `${product.folder}/vmail` });
   // Dovecot and Roundcube write names in small letters.
   write(product.folder, `vmail/${user.toLowerCase()}/Maildir/new/1`, [
@@ -90,11 +93,11 @@ after(() => {
   return product.end();
 });
 
-/** An access token of a program on the official's own machine. */
-async function token() {
-  const config = await client.discovery(new URL(issuer), 'mail', undefined, client.ClientSecretBasic(secret), { execute: [client.allowInsecureRequests] });
+/** An access token as a program of a relying party gets it. */
+async function token(id, itsSecret, redirect) {
+  const config = await client.discovery(new URL(issuer), id, undefined, client.ClientSecretBasic(itsSecret), { execute: [client.allowInsecureRequests] });
   const [verifier, state] = [client.randomPKCECodeVerifier(), client.randomState()];
-  const url = client.buildAuthorizationUrl(config, { redirect_uri: program, scope: 'openid badge', state, code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' });
+  const url = client.buildAuthorizationUrl(config, { redirect_uri: redirect, scope: 'openid badge', state, code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' });
   const browser = new Browser();
   const page = await browser.loginPage(url);
   await phoneLogin(page.link, page.number);
@@ -140,10 +143,12 @@ test('an official reads mail in the browser with the badge', async () => {
 });
 
 test('a mail program is let in by OAUTHBEARER and XOAUTH2, to this person’s mailbox alone', async () => {
-  bearer = await token();
+  bearer = await token('mail', secret, program);
   for (const mechanism of ['OAUTHBEARER', 'XOAUTH2']) assert.match(await curl(bearer, mechanism), /STATUS INBOX \(MESSAGES 1\)/, mechanism);
   assert.match(await curl(bearer, 'OAUTHBEARER', 'EX00000001'), /^refused/, 'another person’s mailbox opened');
   assert.match(await curl('not-a-token', 'OAUTHBEARER'), /^refused/);
+  const { client_id: other, client_secret: otherSecret, redirect_uri: redirect } = demo.relying_party;
+  assert.match(await curl(await token(other, otherSecret, redirect), 'OAUTHBEARER'), /^refused/, 'a token that another relying party got opened the mailbox');
   connection = await stay(bearer);
 });
 

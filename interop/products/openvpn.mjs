@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
-import { Product, approve, demo, documented, freePort, issuer, pause, refused, register, resume, suspend, tell, write } from './product.mjs';
+import { Product, approve, demo, documented, freePort, issuer, loginClient, pause, refused, register, resume, suspend, tell, write } from './product.mjs';
 
 const product = new Product('openvpn');
 const [office, home] = [`mapae-office-${process.pid}`, `mapae-home-${process.pid}`];
@@ -45,6 +45,7 @@ before(async () => {
   const web = await freePort();
   site = `http://localhost:${web}`;
   const { client_secret: secret } = await register('vpn', ['원격 접속', 'Remote access'], '--redirect-uri', `${site}/callback`);
+  await loginClient('vpn', '--backchannel-uri', `${site}/logout`);
   const config = documented('server.conf', product.folder, { '/etc/openvpn': product.folder, '/run/openvpn': product.folder });
   const openvpn = product.start('ip', ['netns', 'exec', office, '/usr/sbin/openvpn', '--config', config], { log: 'server.log' });
   await product.waits(openvpn, 'OpenVPN is up', 30_000, (said) => /Initialization Sequence Completed/.test(said));

@@ -41,6 +41,9 @@ export function register(id, names, ...args) {
   return mapae('relying-party', 'add', '--id', id, '--name-ko', names[0], '--name-en', names[1], ...args);
 }
 
+/** Sets how a relying party uses the login, as the documents tell it. */
+export const loginClient = (id, ...args) => run(process.env.MAPAE, ['login-client', 'set', id, ...args], { env: operator });
+
 /** Suspends the phone's badge; resolves with the moment when that was done. */
 export async function suspend() {
   await mapae('badge', 'suspend', ...holder, '--by', 'yesi.boan', '--reason', 'loss');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Product, approve, demo, documented, freePort, issuer, refused, register, resume, suspend, tell, write } from './product.mjs';
+import { Product, approve, demo, documented, freePort, issuer, loginClient, refused, register, resume, suspend, tell, write } from './product.mjs';
 
 const product = new Product('synapse');
 /** Where the messenger's client would be: it only has to see the address that Synapse sends the browser to. */
@@ -13,6 +13,7 @@ before(async () => {
   const port = await freePort();
   home = `http://localhost:${port}`;
   const { client_secret: secret } = await register('messenger', ['메신저', 'Messenger'], '--redirect-uri', `${home}/_synapse/client/oidc/callback`);
+  await loginClient('messenger', '--backchannel-uri', `${home}/_synapse/client/oidc/backchannel_logout`);
   const badge = documented('badge.yaml', product.folder, { 'https://badge.example': issuer, CLIENT_SECRET: secret });
   // Only because this run's provider has no TLS: Synapse takes an https issuer alone, unless it is told not to look.
   const plain = write(product.folder, 'plain.py', `import sys, yaml
