@@ -1,11 +1,13 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
 mod examples;
+mod green;
 mod hr;
 mod ledger;
 mod ledger_bft;
 mod login;
 mod mdoc;
+mod products;
 mod protocols;
 mod status;
 mod tls;
@@ -24,6 +26,9 @@ struct Judge {
     run: fn(&Path) -> Outcome,
     /// Whether it runs without being named. One that first needs many minutes of building is left to its own command.
     ready: fn() -> bool,
+    /// What it judges, where running it costs so much that it runs unnamed only when one of these paths changed since it
+    /// passed, or a week ago; nothing known means that it runs. Empty: it runs always.
+    judges: &'static [&'static str],
 }
 
 const fn always() -> bool {
@@ -36,96 +41,119 @@ const JUDGES: &[Judge] = &[
         what: "npm openid-client and oauth4webapi, PyPI Authlib and the crate openidconnect log in over TLS, refresh, log out, and are refused what they must be",
         run: login::run,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "issuing",
         what: "npm @openid4vc/openid4vci and @sd-jwt/sd-jwt-vc receive and verify a badge",
         run: issuing,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "pages",
         what: "headless Chromium walks the pages; axe-core finds no violation",
         run: pages,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "wallet",
         what: "headless Chromium sets the wallet app up, logs in, loses and finds it again; axe-core finds no violation",
         run: wallet,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "console",
         what: "headless Chromium walks through each duty's day; axe-core finds no violation",
         run: console,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "api",
         what: "PyPI schemathesis finds no 5xx and no schema violation",
         run: api,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "audit",
         what: "Go's golang.org/x/mod reads the audit log's checkpoint and tiles",
         run: audit,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "uniffi",
         what: "CPython enrols, receives and logs in through the UniFFI bindings; Kotlin and Swift bindings are written",
         run: uniffi::run,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "mdoc",
         what: "npm @auth0/mdl and PyPI pymdoccbor read our mobile documents, and we read theirs",
         run: mdoc::run,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "protocols",
         what: "npm @openid4vc/* and dcql as wallets, as verifier and as issuer's client, right and each step wrong; Chromium's virtual wallet answers a page",
         run: protocols::run,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "examples",
         what: "the relying parties in curl, Rust, Node and Java get a verified result, by poll and by webhook",
         run: examples::run,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "status",
         what: "npm @owf/token-status-list reads our status lists as JWT and as CWT and agrees on every entry",
         run: status::run,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "hr",
         what: "PyPI scim2-tester finds only SUCCESS; PyPI scim2-client pushes 1,000 people through kills; npm smpp, killed too, loses no message",
         run: hr::run,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "ledger",
         what: "the contracts compile bit for bit; npm anvil and geth agree with the embedded chain in gas, revert data and events",
         run: ledger::run,
         ready: always,
+        judges: &[],
     },
     Judge {
         name: "ledger-bft",
         what: "four validators of a BFT network (cosmos/evm): the same story; one killed, two killed, both back",
         run: ledger_bft::run,
         ready: ledger_bft::is_built,
+        judges: &[],
+    },
+    Judge {
+        name: "products",
+        what: "Apache, Keycloak with SAML, Synapse, JupyterHub, LiveKit and OpenVPN let the badge in by configuration alone, and stop when it is suspended",
+        run: products::run,
+        ready: always,
+        judges: products::JUDGED,
     },
     Judge {
         name: "postgres",
         what: "the walk and the invariants on PostgreSQL 15",
         run: postgres,
         ready: always,
+        judges: &[],
     },
 ];
 
@@ -154,6 +182,12 @@ pub(crate) fn run(names: &[String], all: bool) -> Outcome {
                 );
             }
             continue;
+        }
+        if !all && !named && !judge.judges.is_empty() {
+            if let Some(passed) = green::still_counts(judge.name, judge.judges) {
+                println!("interop {}: not run: it passed {passed}, and what it judges is the same", judge.name);
+                continue;
+            }
         }
         println!("interop {}: {}", judge.name, judge.what);
         match (judge.run)(&mapae) {
