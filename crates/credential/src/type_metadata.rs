@@ -6,7 +6,7 @@ mod received;
 use keys::encoding::b64_encode;
 use serde_json::{Map, Value, json};
 
-pub use received::{ClaimRule, MetadataError, Selective, TypeMetadata, check};
+pub use received::{ClaimRule, MAX_PLACES, MAX_RULES, MetadataError, Selective, TypeMetadata, check};
 
 use crate::types::{Bilingual, Claim, CredentialType, Disclosure};
 

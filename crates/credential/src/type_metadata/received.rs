@@ -10,6 +10,11 @@ use serde_json::{Map, Value};
 use crate::path::{ClaimPath, Step};
 use crate::sd_jwt::SdJwt;
 
+/// The most claims of a document that is read.
+pub const MAX_RULES: usize = 256;
+/// The most places that one path may select.
+pub const MAX_PLACES: usize = 1024;
+
 /// Why a document is not used, or a credential not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
@@ -22,7 +27,7 @@ pub enum MetadataError {
     #[error("the type's document builds upon another")]
     Extends,
     /// The credential is not to be taken.
-    #[error("the type's document has malformed claims")]
+    #[error("the type's document has malformed claims, or more than can be judged")]
     Claims,
     /// The credential is not to be taken.
     #[error("the credential lacks a claim that its type demands, or has it in another shape")]
@@ -86,6 +91,9 @@ impl TypeMetadata {
             None => Vec::new(),
             Some(claims) => Vec::deserialize(claims).map_err(|_| MetadataError::Claims)?,
         };
+        if rules.len() > MAX_RULES {
+            return Err(MetadataError::Claims);
+        }
         Ok(Self { document, rules })
     }
 }
@@ -97,7 +105,7 @@ impl TypeMetadata {
 pub fn check(rules: &[ClaimRule], token: &SdJwt) -> Result<(), MetadataError> {
     let disclosed: Vec<&[Step]> = token.disclosed_paths().collect();
     for rule in rules {
-        let places = places(&rule.path, token.dangerous_claims()).ok_or(MetadataError::Missing)?;
+        let places = places(&rule.path, token.dangerous_claims())?;
         if rule.mandatory && places.is_empty() {
             return Err(MetadataError::Missing);
         }
@@ -113,8 +121,9 @@ pub fn check(rules: &[ClaimRule], token: &SdJwt) -> Result<(), MetadataError> {
     Ok(())
 }
 
-/// Where the claims stand that the path selects; `None` where it asks a name or element of what has none.
-fn places(path: &ClaimPath, root: &Value) -> Option<Vec<Vec<Step>>> {
+/// Where the claims stand that the path selects; an error where it asks a name or element of what has none.
+fn places(path: &ClaimPath, root: &Value) -> Result<Vec<Vec<Step>>, MetadataError> {
+    let missing = MetadataError::Missing;
     let mut selected = vec![(Vec::new(), root)];
     for step in path.steps() {
         let mut next = Vec::with_capacity(selected.len());
@@ -122,20 +131,28 @@ fn places(path: &ClaimPath, root: &Value) -> Option<Vec<Vec<Step>>> {
             let below = |step: Step| place.iter().cloned().chain([step]).collect::<Vec<_>>();
             match step {
                 Step::Key(name) => {
-                    next.extend(value.as_object()?.get(name).map(|value| (below(step.clone()), value)));
+                    next.extend(
+                        value.as_object().ok_or(missing)?.get(name).map(|value| (below(step.clone()), value)),
+                    );
                 }
                 Step::Index(at) => {
-                    next.extend(value.as_array()?.get(*at).map(|value| (below(step.clone()), value)));
+                    next.extend(
+                        value.as_array().ok_or(missing)?.get(*at).map(|value| (below(step.clone()), value)),
+                    );
                 }
                 Step::Every => {
-                    let items = value.as_array()?.iter().enumerate();
-                    next.extend(items.map(|(at, value)| (below(Step::Index(at)), value)));
+                    let items = value.as_array().ok_or(missing)?.iter().enumerate();
+                    let room = MAX_PLACES + 1 - next.len().min(MAX_PLACES);
+                    next.extend(items.take(room).map(|(at, value)| (below(Step::Index(at)), value)));
                 }
+            }
+            if next.len() > MAX_PLACES {
+                return Err(MetadataError::Claims);
             }
         }
         selected = next;
     }
-    Some(selected.into_iter().map(|(place, _)| place).collect())
+    Ok(selected.into_iter().map(|(place, _)| place).collect())
 }
 
 /// Whether the document has one of the hashes (Subresource Integrity §3). The one algorithm that is known here is
@@ -256,6 +273,21 @@ mod tests {
         }
         let more = json!({"vct": VCT, "later": 1, "claims": [{"path": ["name"], "later": {}}]});
         assert_eq!(read(&more).unwrap().rules.len(), 1, "what is not understood is ignored");
+    }
+
+    #[test]
+    fn number_of_claims_and_of_their_places_is_bounded() {
+        let rule = json!({"path": ["name"]});
+        assert_eq!(rules(json!(vec![&rule; MAX_RULES])).len(), MAX_RULES);
+        let many = json!({"vct": VCT, "claims": vec![&rule; MAX_RULES + 1]});
+        assert_eq!(read(&many), Err(MetadataError::Claims));
+        let listed = |count: usize| {
+            let payload = json!({"vct": VCT, "list": vec![vec![1; 64]; count]});
+            SdJwt::parse(&raw_token(&SecretKey::generate(), &[vec![0]], &payload, &[])).unwrap()
+        };
+        let every = rules(json!([{"path": ["list", null, null], "sd": "never"}]));
+        assert_eq!(check(&every, &listed(MAX_PLACES / 64)), Ok(()));
+        assert_eq!(check(&every, &listed(MAX_PLACES / 64 + 1)), Err(MetadataError::Claims));
     }
 
     #[test]
