@@ -143,7 +143,7 @@ const JUDGES: &[Judge] = &[
     },
     Judge {
         name: "products",
-        what: "Apache, Keycloak with SAML, Synapse, JupyterHub, LiveKit and OpenVPN let the badge in by configuration alone, and stop when it is suspended",
+        what: "Apache, Keycloak with SAML, Synapse, JupyterHub, LiveKit, Roundcube, Dovecot and OpenVPN let the badge in by configuration alone, and stop when it is suspended",
         run: products::run,
         ready: always,
         judges: products::JUDGED,

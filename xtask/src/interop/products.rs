@@ -24,6 +24,7 @@ const PRODUCTS: &[Product] = &[
     Product { name: "synapse", what: "messenger: Matrix Synapse", programs: synapse },
     Product { name: "jupyterhub", what: "remote work: JupyterHub, oauthenticator", programs: jupyterhub },
     Product { name: "livekit", what: "video meeting: LiveKit", programs: livekit },
+    Product { name: "mail", what: "mail: Roundcube, Dovecot", programs: mail },
     Product { name: "openvpn", what: "remote work: OpenVPN", programs: openvpn },
 ];
 
@@ -45,7 +46,8 @@ const LIVEKIT: &str = "v1.9.12";
 
 /// What the packages are called where a file of theirs is missing.
 const DEBIAN: &str = "install the products (Debian, as .ci/run does): apt-get install --no-install-recommends apache2-bin \
-                      libapache2-mod-auth-openidc libapache2-mod-auth-mellon openvpn iproute2";
+                      libapache2-mod-auth-openidc libapache2-mod-auth-mellon libapache2-mod-php8.2 php8.2-cli \
+                      roundcube-core roundcube-sqlite3 roundcube-plugins dovecot-imapd openvpn iproute2";
 
 pub(super) fn run(mapae: &Path) -> Outcome {
     let wanted = std::env::var("MAPAE_PRODUCTS").unwrap_or_default();
@@ -137,6 +139,9 @@ fn keycloak() -> Outcome<Vec<(&'static str, PathBuf)>> {
         process::run(
             Command::new("cp").arg("-r").arg(unpacked.join(format!("keycloak-{KEYCLOAK}"))).arg(&part),
         )?;
+        process::output(
+            Command::new("bash").arg(part.join("bin/kc.sh")).args(["build", "--db=dev-file"]).current_dir(&part),
+        )?;
         std::fs::rename(&part, &home).map_err(|error| format!("{}: {error}", home.display()))?;
         let _ = std::fs::remove_dir_all(&unpacked);
     }
@@ -175,9 +180,28 @@ fn livekit() -> Outcome<Vec<(&'static str, PathBuf)>> {
     Ok(vec![("LIVEKIT", server), ("LIVEKIT_CLIENT", client)])
 }
 
+fn mail() -> Outcome<Vec<(&'static str, PathBuf)>> {
+    for file in [
+        "/usr/sbin/apache2",
+        "/usr/lib/apache2/modules/mod_auth_openidc.so",
+        "/usr/lib/apache2/modules/libphp8.2.so",
+        "/usr/share/roundcube/plugins/http_authentication/http_authentication.php",
+        "/usr/share/roundcube/SQL/sqlite.initial.sql",
+        "/usr/sbin/dovecot",
+    ] {
+        tools::program(&[file], DEBIAN)?;
+    }
+    for program in ["curl", "php"] {
+        tools::program(&[program], DEBIAN)?;
+    }
+    Ok(Vec::new())
+}
+
 fn openvpn() -> Outcome<Vec<(&'static str, PathBuf)>> {
     tools::program(&["/usr/sbin/openvpn"], DEBIAN)?;
-    tools::program(&["ip", "/usr/sbin/ip", "/sbin/ip"], DEBIAN)?;
+    tools::program(&["curl"], "install curl")?;
+    tools::program(&["python3"], "install Python 3.11 or newer (Debian: apt-get install python3)")?;
+    tools::program(&["ip"], DEBIAN)?;
     tools::program(&["openssl"], "install OpenSSL (Debian: apt-get install openssl)")?;
     Ok(Vec::new())
 }
