@@ -211,7 +211,8 @@ pub(crate) fn screenshots() -> Outcome {
         let from = tools::target().join("desk-screens").join(name);
         std::fs::copy(&from, folder.join(name)).map_err(|error| format!("{}: {error}", from.display()))?;
     }
-    Ok(())
+    products::run(&mapae)?;
+    products::pictures(&folder)
 }
 
 /// Those of the console's pictures that the documents show.

@@ -104,8 +104,20 @@ pub(super) fn run(mapae: &Path) -> Outcome {
     if wanted.is_empty() { green::passed("products", JUDGED) } else { Ok(()) }
 }
 
-/// Where the pictures for the documents are put.
-pub(super) fn screens() -> PathBuf {
+/// Copies the pictures of the last run to where the documents show them.
+pub(super) fn pictures(folder: &Path) -> Outcome {
+    let screens = screens();
+    let pictures =
+        std::fs::read_dir(&screens).map_err(|error| format!("{}: {error}", screens.display()))?.flatten();
+    for picture in pictures {
+        std::fs::copy(picture.path(), folder.join(picture.file_name()))
+            .map_err(|error| format!("{}: {error}", picture.path().display()))?;
+    }
+    Ok(())
+}
+
+/// Where a run puts its pictures.
+fn screens() -> PathBuf {
     tools::target().join("product-screens")
 }
 
