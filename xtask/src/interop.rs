@@ -183,11 +183,13 @@ pub(crate) fn run(names: &[String], all: bool) -> Outcome {
             }
             continue;
         }
-        if !all && !named && !judge.judges.is_empty() {
-            if let Some(passed) = green::still_counts(judge.name, judge.judges) {
-                println!("interop {}: not run: it passed {passed}, and what it judges is the same", judge.name);
-                continue;
-            }
+        if !all
+            && !named
+            && !judge.judges.is_empty()
+            && let Some(passed) = green::still_counts(judge.name, judge.judges)
+        {
+            println!("interop {}: not run: it passed {passed}, and what it judges is the same", judge.name);
+            continue;
         }
         println!("interop {}: {}", judge.name, judge.what);
         match (judge.run)(&mapae) {

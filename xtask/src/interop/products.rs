@@ -152,7 +152,10 @@ fn keycloak() -> Outcome<Vec<(&'static str, PathBuf)>> {
             Command::new("cp").arg("-r").arg(unpacked.join(format!("keycloak-{KEYCLOAK}"))).arg(&part),
         )?;
         process::output(
-            Command::new("bash").arg(part.join("bin/kc.sh")).args(["build", "--db=dev-file"]).current_dir(&part),
+            Command::new("bash")
+                .arg(part.join("bin/kc.sh"))
+                .args(["build", "--db=dev-file"])
+                .current_dir(&part),
         )?;
         std::fs::rename(&part, &home).map_err(|error| format!("{}: {error}", home.display()))?;
         let _ = std::fs::remove_dir_all(&unpacked);
