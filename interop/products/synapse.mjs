@@ -6,7 +6,7 @@ import { Product, approve, demo, documented, freePort, issuer, loginClient, refu
 
 const product = new Product('synapse');
 /** Where the messenger's client would be: it only has to see the address that Synapse sends the browser to. */
-const client = 'http://localhost:9/messenger/';
+const client = 'https://app.chat.example/';
 let home;
 
 before(async () => {

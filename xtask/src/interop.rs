@@ -143,7 +143,7 @@ const JUDGES: &[Judge] = &[
     },
     Judge {
         name: "products",
-        what: "Apache, Keycloak with SAML, Synapse, JupyterHub, LiveKit and OpenVPN let the badge in by configuration alone, and stop when it is suspended",
+        what: "Apache, Keycloak with SAML, Synapse, JupyterHub, LiveKit, Roundcube, Dovecot and OpenVPN let the badge in by configuration alone, and stop when it is suspended",
         run: products::run,
         ready: always,
         judges: products::JUDGED,
@@ -183,11 +183,13 @@ pub(crate) fn run(names: &[String], all: bool) -> Outcome {
             }
             continue;
         }
-        if !all && !named && !judge.judges.is_empty() {
-            if let Some(passed) = green::still_counts(judge.name, judge.judges) {
-                println!("interop {}: not run: it passed {passed}, and what it judges is the same", judge.name);
-                continue;
-            }
+        if !all
+            && !named
+            && !judge.judges.is_empty()
+            && let Some(passed) = green::still_counts(judge.name, judge.judges)
+        {
+            println!("interop {}: not run: it passed {passed}, and what it judges is the same", judge.name);
+            continue;
         }
         println!("interop {}: {}", judge.name, judge.what);
         match (judge.run)(&mapae) {
@@ -211,7 +213,8 @@ pub(crate) fn screenshots() -> Outcome {
         let from = tools::target().join("desk-screens").join(name);
         std::fs::copy(&from, folder.join(name)).map_err(|error| format!("{}: {error}", from.display()))?;
     }
-    Ok(())
+    products::run(&mapae)?;
+    products::pictures(&folder)
 }
 
 /// Those of the console's pictures that the documents show.

@@ -49,8 +49,9 @@ pub(super) fn passed(judge: &str, paths: &[&str]) -> Outcome {
     let file = file(judge);
     let _ = std::fs::remove_file(&file);
     let Some(state) = state(paths) else { return Ok(()) };
-    let commit =
-        process::output(Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(tools::root()))?;
+    let commit = process::output(
+        Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(tools::root()),
+    )?;
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }

@@ -24,6 +24,7 @@ const PRODUCTS: &[Product] = &[
     Product { name: "synapse", what: "messenger: Matrix Synapse", programs: synapse },
     Product { name: "jupyterhub", what: "remote work: JupyterHub, oauthenticator", programs: jupyterhub },
     Product { name: "livekit", what: "video meeting: LiveKit", programs: livekit },
+    Product { name: "mail", what: "mail: Roundcube, Dovecot", programs: mail },
     Product { name: "openvpn", what: "remote work: OpenVPN", programs: openvpn },
 ];
 
@@ -45,7 +46,8 @@ const LIVEKIT: &str = "v1.9.12";
 
 /// What the packages are called where a file of theirs is missing.
 const DEBIAN: &str = "install the products (Debian, as .ci/run does): apt-get install --no-install-recommends apache2-bin \
-                      libapache2-mod-auth-openidc libapache2-mod-auth-mellon openvpn iproute2";
+                      libapache2-mod-auth-openidc libapache2-mod-auth-mellon libapache2-mod-php8.2 php8.2-cli \
+                      roundcube-core roundcube-sqlite3 roundcube-plugins dovecot-imapd openvpn iproute2";
 
 pub(super) fn run(mapae: &Path) -> Outcome {
     let wanted = std::env::var("MAPAE_PRODUCTS").unwrap_or_default();
@@ -102,8 +104,20 @@ pub(super) fn run(mapae: &Path) -> Outcome {
     if wanted.is_empty() { green::passed("products", JUDGED) } else { Ok(()) }
 }
 
-/// Where the pictures for the documents are put.
-pub(super) fn screens() -> PathBuf {
+/// Copies the pictures of the last run to where the documents show them.
+pub(super) fn pictures(folder: &Path) -> Outcome {
+    let screens = screens();
+    let pictures =
+        std::fs::read_dir(&screens).map_err(|error| format!("{}: {error}", screens.display()))?.flatten();
+    for picture in pictures {
+        std::fs::copy(picture.path(), folder.join(picture.file_name()))
+            .map_err(|error| format!("{}: {error}", picture.path().display()))?;
+    }
+    Ok(())
+}
+
+/// Where a run puts its pictures.
+fn screens() -> PathBuf {
     tools::target().join("product-screens")
 }
 
@@ -136,6 +150,12 @@ fn keycloak() -> Outcome<Vec<(&'static str, PathBuf)>> {
         let _ = std::fs::remove_dir_all(&part);
         process::run(
             Command::new("cp").arg("-r").arg(unpacked.join(format!("keycloak-{KEYCLOAK}"))).arg(&part),
+        )?;
+        process::output(
+            Command::new("bash")
+                .arg(part.join("bin/kc.sh"))
+                .args(["build", "--db=dev-file"])
+                .current_dir(&part),
         )?;
         std::fs::rename(&part, &home).map_err(|error| format!("{}: {error}", home.display()))?;
         let _ = std::fs::remove_dir_all(&unpacked);
@@ -175,9 +195,28 @@ fn livekit() -> Outcome<Vec<(&'static str, PathBuf)>> {
     Ok(vec![("LIVEKIT", server), ("LIVEKIT_CLIENT", client)])
 }
 
+fn mail() -> Outcome<Vec<(&'static str, PathBuf)>> {
+    for file in [
+        "/usr/sbin/apache2",
+        "/usr/lib/apache2/modules/mod_auth_openidc.so",
+        "/usr/lib/apache2/modules/libphp8.2.so",
+        "/usr/share/roundcube/plugins/http_authentication/http_authentication.php",
+        "/usr/share/roundcube/SQL/sqlite.initial.sql",
+        "/usr/sbin/dovecot",
+    ] {
+        tools::program(&[file], DEBIAN)?;
+    }
+    for program in ["curl", "php"] {
+        tools::program(&[program], DEBIAN)?;
+    }
+    Ok(Vec::new())
+}
+
 fn openvpn() -> Outcome<Vec<(&'static str, PathBuf)>> {
     tools::program(&["/usr/sbin/openvpn"], DEBIAN)?;
-    tools::program(&["ip", "/usr/sbin/ip", "/sbin/ip"], DEBIAN)?;
+    tools::program(&["curl"], "install curl")?;
+    tools::program(&["python3"], "install Python 3.11 or newer (Debian: apt-get install python3)")?;
+    tools::program(&["ip"], DEBIAN)?;
     tools::program(&["openssl"], "install OpenSSL (Debian: apt-get install openssl)")?;
     Ok(Vec::new())
 }

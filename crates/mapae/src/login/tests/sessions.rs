@@ -46,6 +46,9 @@ async fn a_refresh_gives_new_tokens_of_the_same_login() {
         serde_json::from_slice(&keys::encoding::b64url_decode(payload).unwrap()).unwrap()
     };
     let (before, after) = (claims(&first), claims(&second));
+    // Keycloak finds its session by this member of the token response alone.
+    assert!(before["sid"].is_string() && first["session_state"] == before["sid"]);
+    assert_eq!(second["session_state"], before["sid"]);
     for same in ["iss", "sub", "aud", "auth_time", "acr", "sid"] {
         assert_eq!(before[same], after[same], "{same}");
     }

@@ -89,6 +89,9 @@ pub(super) struct Tokens {
     scope: String,
     /// Who logged in, signed.
     id_token: String,
+    /// The ID token's `sid` once more. Keycloak, as a broker, finds the session that a logout token names by this alone
+    /// (its issue 12142); everybody else ignores what it does not know (RFC 6749 §5.1).
+    session_state: String,
 }
 
 /// Gives tokens for a code, a refresh token or a device code.
@@ -201,6 +204,7 @@ impl Opened<'_> {
             refresh_token,
             scope: self.scope,
             id_token,
+            session_state: self.session.to_owned(),
         })
     }
 }
