@@ -206,8 +206,8 @@ test('a suspended badge: relying parties are told within a second, and nothing f
   assert.deepEqual(payload.events, { 'http://schemas.openid.net/event/backchannel-logout': {} });
   assert.equal(payload.sid, tokens.claims().sid);
   assert.equal(payload.nonce, undefined);
-  assert.ok(took <= 1_000, `told after ${took} ms`);
-  console.log(`told ${took} ms after the suspension was ordered`);
+  assert.ok(took <= 1_000, `told ${took} ms after the command returned`);
+  console.log(`told ${took} ms after the command that suspended the badge had returned`);
   await assert.rejects(client.refreshTokenGrant(config, tokens.refresh_token), refused('invalid_grant'));
   const request = await checks();
   const page = await new Browser().loginPage(client.buildAuthorizationUrl(config, request.parameters));

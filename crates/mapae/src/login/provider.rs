@@ -56,10 +56,10 @@ impl Document {
     }
 }
 
-fn remembered<'a, T: serde::Serialize>(
-    place: &'a OnceLock<Document>,
+fn remembered<T: serde::Serialize>(
+    place: &OnceLock<Document>,
     make: impl FnOnce() -> Option<T>,
-) -> Option<&'a Document> {
+) -> Option<&Document> {
     if let Some(document) = place.get() {
         return Some(document);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::StatusCode;
 use keys::SecretKey;
@@ -10,6 +10,7 @@ use openid::form::Form;
 use openid::oidc::assertion::{ASSERTION_TYPE, ClientAssertion};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
 
 use super::support::{Reply, World, registration};
 use crate::login::registration::{ClientKeys, ClientSettings};
