@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut card = Card::new(CardKeys::default(), 1_024);
     let evidence = Evidence { unlocked: true, age_s: 0 };
     let phone =
-        Phone { evidence, now_s: NOW, signer: &*KEY, pass: Some((&[], NOW + 1)), authorities: &AUTHORITIES };
+        Phone { evidence, now_s: NOW, sign: &|message| keys::Signer::sign(&*KEY, message), pass: Some((&[], NOW + 1)), authorities: &AUTHORITIES };
     let mut rest = bytes;
     while let [length, more @ ..] = rest {
         let (command, more) = more.split_at(usize::from(*length).min(more.len()));

@@ -7,6 +7,7 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use keys::encoding::{b64url_decode, b64url_encode};
 use keys::{PublicKey, SignError, Signature, Signer};
@@ -52,16 +53,41 @@ pub struct EntryCode {
     at_s: i64,
 }
 
+/// A code before its signature, for gate keys that sign elsewhere (WebCrypto).
+#[derive(Debug, Clone)]
+pub struct Draft<'a> {
+    head: Vec<u8>,
+    pass: &'a [u8],
+}
+
+impl<'a> Draft<'a> {
+    /// A code for this moment.
+    pub fn new(pass: &'a [u8], evidence: Evidence, now_s: i64) -> Self {
+        let at = u32::try_from(now_s).unwrap_or(0).to_be_bytes();
+        let nonce = keys::random::bytes::<8>();
+        Self { head: [evidence.to_bytes().as_slice(), &at, &nonce].concat(), pass }
+    }
+
+    /// What the gate key signs.
+    pub fn signing_input(&self) -> Vec<u8> {
+        [LABEL, &self.head, &keys::sha256(self.pass)].concat()
+    }
+
+    /// The text of the code.
+    pub fn finish(self, signature: &Signature) -> String {
+        let bytes = [self.head.as_slice(), signature.as_bytes(), self.pass].concat();
+        format!("{PREFIX}{}", b64url_encode(&bytes))
+    }
+}
+
 /// Makes a code for this moment.
 ///
 /// # Errors
 /// The gate key could not sign.
 pub fn make(pass: &[u8], evidence: Evidence, now_s: i64, signer: &dyn Signer) -> Result<String, SignError> {
-    let at = u32::try_from(now_s).unwrap_or(0).to_be_bytes();
-    let nonce = keys::random::bytes::<8>();
-    let head = [evidence.to_bytes().as_slice(), &at, &nonce].concat();
-    let signature = signer.sign(&[LABEL, &head, &keys::sha256(pass)].concat())?;
-    Ok(format!("{PREFIX}{}", b64url_encode(&[head.as_slice(), signature.as_bytes(), pass].concat())))
+    let draft = Draft::new(pass, evidence, now_s);
+    let signature = signer.sign(&draft.signing_input())?;
+    Ok(draft.finish(&signature))
 }
 
 impl EntryCode {

@@ -84,7 +84,7 @@ impl World {
         let phone = Phone {
             evidence: self.evidence,
             now_s,
-            signer: &self.gate_key,
+            sign: &|message| keys::Signer::sign(&self.gate_key, message),
             pass: (now_s < self.until).then_some((self.pass.as_slice(), self.until)),
             authorities: &self.authorities,
         };

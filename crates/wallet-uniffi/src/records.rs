@@ -380,6 +380,13 @@ pub enum Act {
         /// Stable code of the reason.
         reason: String,
     },
+    /// The badge was held to a gate.
+    Gate {
+        /// Whether it opened.
+        opened: bool,
+        /// Code of the reason.
+        reason: String,
+    },
     /// The PIN was changed.
     PinChanged,
     /// The account was enrolled on this phone.
@@ -411,12 +418,37 @@ impl From<&usage::UsageRecord> for UsageRecord {
                 Act::Presented { claims: claims.clone(), reused_copy: *reused_copy, login: *login }
             }
             usage::Act::Declined { reason } => Act::Declined { reason: reason.clone() },
+            usage::Act::Gate { opened, reason } => Act::Gate { opened: *opened, reason: reason.clone() },
             usage::Act::PinChanged => Act::PinChanged,
             usage::Act::Enrolled => Act::Enrolled,
             _ => Act::Other,
         };
         UsageRecord { at_ms: record.at_ms, party: record.party.clone(), verified: record.verified, act }
     }
+}
+
+/// What a gate decided, for the holder to see.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct GateDecision {
+    /// Whether it opened.
+    pub opened: bool,
+    /// Stable code of the reason.
+    pub reason: String,
+    /// What to say, in Korean.
+    pub text_ko: String,
+    /// What to say, in English.
+    pub text_en: String,
+    /// Which door.
+    pub place: String,
+}
+
+/// The card's answer to a reader.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct GateAnswer {
+    /// Response APDU, to be sent at once.
+    pub response: Vec<u8>,
+    /// With the last answer of a tap: show it, and call `remember_tap`.
+    pub decision: Option<GateDecision>,
 }
 
 pub(crate) fn count(number: usize) -> u32 {

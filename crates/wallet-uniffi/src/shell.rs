@@ -97,13 +97,13 @@ impl KeyStore for NativeKeys {
                 let handle = format!("{DEVICE}:{}", b64url_encode(public_key.as_sec1()));
                 Ok(NewKey { handle: KeyHandle(Secret::new(handle)), public_key })
             }
-            (KeyUse::Credential, Some(keys)) => {
+            (KeyUse::Credential | KeyUse::Gate, Some(keys)) => {
                 let made = keys.create_key()?;
                 let public_key = point(&made.public_key)?;
                 let handle = format!("{OF_SHELL}:{}:{}", b64url_encode(public_key.as_sec1()), made.name);
                 Ok(NewKey { handle: KeyHandle(Secret::new(handle)), public_key })
             }
-            (KeyUse::Credential, None) => SoftwareKeys.generate(purpose).await,
+            (KeyUse::Credential | KeyUse::Gate, None) => SoftwareKeys.generate(purpose).await,
         }
     }
 

@@ -3,6 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 
+use gate::card::Decided;
+use gate::decision::Reason;
+use gate::wire::Evidence;
 use keys::Zeroizing;
 use wallet::account::InvitationLink;
 use wallet::issue::{IssueError, Options};
@@ -15,7 +18,7 @@ use crate::consent::{Answered, Choice, Consent};
 use crate::drive::drive;
 use crate::error::WalletError;
 use crate::records::{
-    Card, Checked, OfferSummary, OnboardingStep, OtpSent, PinChangeStage, Received, ResumeOutcome, Security,
+    Card, Checked, GateAnswer, GateDecision, OfferSummary, OnboardingStep, OtpSent, PinChangeStage, Received, ResumeOutcome, Security,
     Status, UsageRecord,
 };
 use crate::shell::{NativeShell, Ports};
@@ -46,6 +49,8 @@ impl PresentationRequest {
 pub struct Wallet {
     ports: Ports,
     inner: Mutex<Inner>,
+    /// What a gate decided and `remember_tap` has not written down yet.
+    decided: Mutex<Option<Decided>>,
     /// The thread whose call is under way, so that a port that calls back gets an error instead of waiting for itself.
     caller: Mutex<Option<ThreadId>>,
 }
@@ -61,7 +66,7 @@ impl Drop for Call<'_> {
 
 impl Wallet {
     fn over(ports: Ports, inner: Inner) -> Arc<Wallet> {
-        Arc::new(Wallet { ports, inner: Mutex::new(inner), caller: Mutex::new(None) })
+        Arc::new(Wallet { ports, inner: Mutex::new(inner), decided: Mutex::new(None), caller: Mutex::new(None) })
     }
 
     /// One call at a time. A call that panicked leaves the vault and this state as they were before or after one of its
@@ -134,6 +139,61 @@ impl Wallet {
             device_key: self.ports.device.security_level(),
             credential_keys: self.ports.credential_level(),
         }
+    }
+
+    // ---- Gates ----
+
+    /// Asks for a new gate pass where it is time. Call it whenever there is a network; it is silent.
+    pub fn renew_gate_pass(&self) -> Result<(), WalletError> {
+        self.call(|inner| Ok(drive(inner.renew_gate_pass())??))
+    }
+
+    /// When the gate pass ends (seconds since 1970), if there is one.
+    pub fn gate_pass_until(&self) -> Result<Option<i64>, WalletError> {
+        self.call(|inner| Ok(inner.gate_pass_until()))
+    }
+
+    /// Answers one command APDU of a gate's reader. `unlocked`: the screen lock as the platform says at this moment, and
+    /// for how many seconds it has been open. A locked phone answers 6985.
+    pub fn process_apdu(
+        &self,
+        command: Vec<u8>,
+        unlocked: bool,
+        unlocked_for_s: u32,
+    ) -> Result<GateAnswer, WalletError> {
+        let evidence = Evidence { unlocked, age_s: unlocked_for_s };
+        let answer = self.call(|inner| Ok(inner.process_apdu(&command, evidence)))?;
+        let decision = answer.decided.as_ref().map(|decided| {
+            let reason = Reason::of_number(decided.verdict.reason);
+            GateDecision {
+                opened: decided.verdict.open,
+                reason: reason.map_or("unknown", Reason::code).to_owned(),
+                text_ko: reason.map_or("", Reason::ko).to_owned(),
+                text_en: reason.map_or("", Reason::en).to_owned(),
+                place: decided.verdict.place.clone(),
+            }
+        });
+        if answer.decided.is_some() {
+            *self.decided.lock().unwrap_or_else(PoisonError::into_inner) = answer.decided;
+        }
+        Ok(GateAnswer { response: answer.bytes, decision })
+    }
+
+    /// Writes the last tap into the history. Call it after its answer was sent.
+    pub fn remember_tap(&self) -> Result<(), WalletError> {
+        let decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match decided {
+            Some(decided) => self.call(|inner| Ok(drive(inner.remember_tap(&decided))??)),
+            None => Ok(()),
+        }
+    }
+
+    /// The reader's field is gone.
+    pub fn reset_card(&self) -> Result<(), WalletError> {
+        self.call(|inner| {
+            inner.reset_card();
+            Ok(())
+        })
     }
 
     // ---- Enrolment ----

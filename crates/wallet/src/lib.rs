@@ -8,6 +8,7 @@
 //! * [`account`]: enrolment at the wallet provider, PIN instructions, PIN change, approval of a login.
 //! * [`issue`]: the holder's side of OpenID4VCI 1.0, towards any issuer that keeps to the standard.
 //! * [`present`]: the holder's side of OpenID4VP 1.0, towards any verifier that keeps to the standard.
+//! * [`gate`]: the tap at a gate and the code for its reader.
 //! * [`show`]: what the holder is shown of a credential.
 //! * [`check`]: looking at one's own credential as a verifier would.
 //! * [`pin`]: six digits, the weak ones refused, and the key that is derived from them.
@@ -25,6 +26,7 @@ pub mod check;
 mod document;
 #[cfg(test)]
 mod fixture;
+pub mod gate;
 pub mod issue;
 pub mod pin;
 pub mod ports;

@@ -20,6 +20,8 @@ pub enum KeyUse {
     Device,
     /// The holder key of one copy of one credential.
     Credential,
+    /// The one key that taps at gates: usable without the person while the screen is unlocked, and for nothing else.
+    Gate,
 }
 
 /// The shell's own name for a key, opaque to the wallet and kept in the vault.

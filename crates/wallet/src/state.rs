@@ -5,6 +5,7 @@ use keys::{Jwk, JwkSet};
 use serde::{Deserialize, Serialize};
 
 use crate::account::messages::{AccountState, AccountStatus, Accreditation, PasskeyEvidence};
+use crate::gate::AtGates;
 use crate::issue::{Holding, Issuing};
 use crate::pin::{Owner, Salt};
 use crate::ports::KeyHandle;
@@ -55,6 +56,9 @@ pub struct State {
     /// Hashes of the last requests that were answered: none is answered twice.
     #[serde(default)]
     pub answered: Vec<String>,
+    /// The gate key and its pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<AtGates>,
     /// The history.
     #[serde(default)]
     pub usage: Vec<UsageRecord>,
@@ -84,6 +88,7 @@ impl Default for State {
             provider_roots: Vec::new(),
             trust_list_seen: 0,
             answered: Vec::new(),
+            gate: None,
             usage: Vec::new(),
         }
     }

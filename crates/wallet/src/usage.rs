@@ -38,6 +38,13 @@ pub enum Act {
         /// Stable code of the reason.
         reason: String,
     },
+    /// The badge was held to a gate, or its code shown to one.
+    Gate {
+        /// Whether it opened.
+        opened: bool,
+        /// Code of the reason.
+        reason: String,
+    },
     /// The PIN was changed.
     PinChanged,
     /// The account was enrolled on this phone.
@@ -87,6 +94,8 @@ impl Act {
             Act::Presented { .. } => "presented",
             Act::ShownOffline { .. } => "shown_offline",
             Act::Declined { .. } => "declined",
+            Act::Gate { opened: true, .. } => "gate_opened",
+            Act::Gate { .. } => "gate_refused",
             Act::PinChanged => "pin_changed",
             Act::Enrolled => "enrolled",
             Act::Recovered => "recovered",
@@ -98,7 +107,7 @@ impl Act {
         match self {
             Act::Received { vct, copies, .. } => format!("{vct} ({copies})"),
             Act::Presented { claims, .. } => claims.join(" "),
-            Act::Declined { reason } => reason.clone(),
+            Act::Declined { reason } | Act::Gate { reason, .. } => reason.clone(),
             _ => String::new(),
         }
     }

@@ -3,6 +3,7 @@
 use credential::trust::TrustList;
 use keys::PublicKey;
 
+use crate::gate;
 use crate::ports::{
     Clock as _, DeviceKey, KeyError, KeyHandle, KeyStore, KeyUse, Shell, Storage as _, StorageError,
 };
@@ -53,6 +54,8 @@ pub struct Wallet<S> {
     state: State,
     /// The trust list that was read last, and for which issuer.
     list: Option<(String, TrustList)>,
+    /// The tap that is under way.
+    pub(crate) card: ::gate::card::Card,
 }
 
 impl<S> core::fmt::Debug for Wallet<S> {
@@ -67,7 +70,8 @@ impl<S: Shell> Wallet<S> {
         if shell.storage().load().await?.is_some() {
             return Err(OpenError::Exists);
         }
-        let mut wallet = Wallet { shell, key, hint, state: State::default(), list: None };
+        let card = gate::card(&State::default());
+        let mut wallet = Wallet { shell, key, hint, state: State::default(), list: None, card };
         wallet.update(|_| ()).await?;
         Ok(wallet)
     }
@@ -81,7 +85,8 @@ impl<S: Shell> Wallet<S> {
         if state.format > FORMAT {
             return Err(OpenError::Newer);
         }
-        Ok(Wallet { shell, key, hint, state, list: None })
+        let card = gate::card(&state);
+        Ok(Wallet { shell, key, hint, state, list: None, card })
     }
 
     /// What the wallet remembers.
@@ -146,6 +151,7 @@ impl<S: Shell> Wallet<S> {
             .device
             .iter()
             .map(|device| device.handle.clone())
+            .chain(self.state.gate.iter().map(|gate| gate.key.handle.clone()))
             .chain(
                 self.state.holdings.iter().flat_map(|held| held.copies.iter().map(|copy| copy.key.clone())),
             )
@@ -154,6 +160,7 @@ impl<S: Shell> Wallet<S> {
             *state = State { usage: core::mem::take(&mut state.usage), ..State::default() };
         })
         .await?;
+        self.card = gate::card(&self.state);
         for handle in &handles {
             // The vault no longer names the key; a key store that fails here leaves a key that nothing can use.
             let _ = self.shell.keys().delete(handle).await;

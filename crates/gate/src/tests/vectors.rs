@@ -37,7 +37,7 @@ fn the_documents_vectors_are_what_both_sides_say() {
     let phone = Phone {
         evidence: OPEN,
         now_s: NOW,
-        signer: &gate_key,
+        sign: &|message| keys::Signer::sign(&gate_key, message),
         pass: Some((&pass, read.expires)),
         authorities: &authorities,
     };
@@ -103,7 +103,7 @@ fn write() {
     let phone = Phone {
         evidence: OPEN,
         now_s: NOW,
-        signer: &gate_key,
+        sign: &|message| keys::Signer::sign(&gate_key, message),
         pass: Some((&pass, NOW + 3_600)),
         authorities: &authorities,
     };

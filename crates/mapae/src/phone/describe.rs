@@ -229,6 +229,13 @@ pub(super) fn history(language: Language, records: &[UsageRecord]) -> Said {
                 format(language, key, &[("claims", claims.join(", "))])
             }
             Act::Declined { .. } => text(language, "phone.history.declined").to_owned(),
+            Act::Gate { opened, reason } => {
+                let said = gate::decision::Reason::of_code(reason).map_or("", |reason| {
+                    language.pick(reason.ko(), reason.en())
+                });
+                let key = if *opened { "phone.history.gate_opened" } else { "phone.history.gate_refused" };
+                format!("{}: {said}", text(language, key))
+            }
             Act::PinChanged => text(language, "phone.history.pin_changed").to_owned(),
             Act::Enrolled => text(language, "phone.history.enrolled").to_owned(),
             _ => String::new(),

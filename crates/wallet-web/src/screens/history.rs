@@ -66,6 +66,7 @@ fn what(app: App, act: &Act) -> (&'static str, String) {
         Act::Presented { login: true, .. } => ("key", app.t("history.login")),
         Act::Presented { .. } => ("shield", app.t("history.shown")),
         Act::Declined { .. } => ("cross", app.t("history.declined")),
+        Act::Gate { .. } => ("badge", app.t("history.gate")),
         Act::PinChanged => ("lock", app.t("history.pin")),
         Act::Enrolled => ("phone", app.t("history.enrolled")),
         Act::Recovered => ("phone", app.t("history.recovered")),

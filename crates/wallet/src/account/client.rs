@@ -236,7 +236,7 @@ impl<S: Shell> Wallet<S> {
     }
 
     /// POSTs a device-signed message of the account.
-    pub(super) async fn account_post<M: Message, R: DeserializeOwned>(
+    pub(crate) async fn account_post<M: Message, R: DeserializeOwned>(
         &self,
         path: &str,
         message: M,

@@ -59,6 +59,10 @@ impl<S: Shell> Wallet<S> {
     pub async fn sync(&mut self) -> Result<AccountStatus, AccountError> {
         let status = self.ask_status().await?;
         let pending = self.state().pending.is_some();
+        let usable = matches!(status.state, AccountState::Active | AccountState::Pending);
+        if !usable {
+            self.forget_gate_pass().await?;
+        }
         self.update(|state| {
             let Some(account) = &mut state.account else { return };
             account.state = status.state;

@@ -21,16 +21,19 @@
 //! | `POST /key-attestations` | [`Envelope`] of [`KeyAttestationRequest`] | [`KeyAttested`] |
 //! | `POST /wallet-attestations` | [`Envelope`] of [`WalletAttestationRequest`] | [`WalletAttested`] |
 //! | `GET /keys` | – | [`ResultKeys`] |
+//! | `POST /gate-pass` | [`Envelope`] of [`GatePassRequest`] | [`GatePassGiven`] |
 //! | `POST /pin` | [`Envelope`] of [`NewPin`] | [`AccountStatus`] |
 //!
 //! Refusals are `application/problem+json` with a stable `code`; see [`Refusal`].
 
 pub mod code;
+mod gate;
 mod passkey;
 mod proof;
 mod push;
 mod standing;
 
+pub use gate::{GATE_KEY_PROOF_TYP, GateKeyProof, GatePassGiven, GatePassRequest};
 pub use passkey::{
     CreatedPasskey, CreatedPasskeyResponse, PasskeyAssertion, PasskeyAssertionResponse,
     PasskeyChallengeRequest, PasskeyEvidence, PasskeyOptions, PasskeyPurpose, PasskeyRegistered,
