@@ -83,6 +83,11 @@ pub struct Mind {
 }
 
 impl Mind {
+    /// A mind that knows what the book says, and has seen nobody yet.
+    pub fn new(book: Book) -> Self {
+        Self { book, ..Self::default() }
+    }
+
     /// Whether the fast way is taken at this door now.
     pub fn may_fast(&self, door: &GateRef, now: Moment) -> bool {
         let zone = self.book.door(door).and_then(|door| self.book.zone(&door.zone));

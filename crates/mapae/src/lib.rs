@@ -10,6 +10,7 @@ pub mod application;
 pub mod audit;
 pub mod desk;
 pub mod employment;
+pub mod gates;
 pub mod in_person;
 pub mod issuance;
 pub mod ledger;

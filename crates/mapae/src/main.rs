@@ -59,6 +59,9 @@ enum Command {
     /// The ledger of agencies: set up, register, accredit, hand over, check.
     #[command(subcommand)]
     Ledger(Box<mapae::ledger::cli::Command>),
+    /// Gates: set up zones, doors and grants; enrol and run a controller.
+    #[command(subcommand)]
+    Gate(Box<mapae::gates::cli::Command>),
     /// A phone in the terminal.
     Wallet(mapae::phone::cli::Arguments),
     Demo(mapae::demo::cli::Command),
@@ -83,6 +86,8 @@ async fn main() -> ExitCode {
     let done = match command {
         // A phone knows nothing of a server's configuration.
         Command::Wallet(arguments) => return mapae::phone::cli::run(arguments).await,
+        // So does a controller beside its door.
+        Command::Gate(command) if command.is_at_the_door() => mapae::gates::cli::at_the_door(*command).await,
         command => run(config.as_deref(), command).await,
     };
     match done {
@@ -129,6 +134,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::LoginClient(command) => mapae::login::cli::run(command, config).await,
         Command::Audit(command) => mapae::audit::cli::run(command, config).await,
         Command::Ledger(command) => mapae::ledger::cli::run(*command, config).await,
+        Command::Gate(command) => mapae::gates::cli::run(*command, config).await,
         Command::Wallet(_) => Ok(()),
         Command::Demo(command) => mapae::demo::cli::run(command, config).await,
         Command::Bench(command) => mapae::bench::cli::run(command).await,

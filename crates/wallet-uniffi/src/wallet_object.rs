@@ -18,8 +18,8 @@ use crate::consent::{Answered, Choice, Consent};
 use crate::drive::drive;
 use crate::error::WalletError;
 use crate::records::{
-    Card, Checked, GateAnswer, GateDecision, OfferSummary, OnboardingStep, OtpSent, PinChangeStage, Received, ResumeOutcome, Security,
-    Status, UsageRecord,
+    Card, Checked, GateAnswer, GateDecision, OfferSummary, OnboardingStep, OtpSent, PinChangeStage, Received,
+    ResumeOutcome, Security, Status, UsageRecord,
 };
 use crate::shell::{NativeShell, Ports};
 
@@ -66,7 +66,12 @@ impl Drop for Call<'_> {
 
 impl Wallet {
     fn over(ports: Ports, inner: Inner) -> Arc<Wallet> {
-        Arc::new(Wallet { ports, inner: Mutex::new(inner), decided: Mutex::new(None), caller: Mutex::new(None) })
+        Arc::new(Wallet {
+            ports,
+            inner: Mutex::new(inner),
+            decided: Mutex::new(None),
+            caller: Mutex::new(None),
+        })
     }
 
     /// One call at a time. A call that panicked leaves the vault and this state as they were before or after one of its

@@ -9,6 +9,7 @@ mod device_only;
 mod effect;
 mod error;
 mod forgotten_pin;
+mod gate;
 mod instruct;
 pub mod load;
 mod offer;

@@ -11,13 +11,13 @@ use axum::http::HeaderMap;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wallet::account::messages::{
-    AccountStatus, Activate, Activated, Answer, Approved, ChallengeGiven, Envelope, Identity, KeyAttested,
-    Offered, OnboardingStatus, Otp, OtpSent, PasskeyOptions, PasskeyRegistered, PasskeyRegistration,
-    Registered, ResultKeys, ShareGiven, WalletAttested,
+    AccountStatus, Activate, Activated, Answer, Approved, ChallengeGiven, Envelope, GatePassGiven, Identity,
+    KeyAttested, Offered, OnboardingStatus, Otp, OtpSent, PasskeyOptions, PasskeyRegistered,
+    PasskeyRegistration, Registered, ResultKeys, ShareGiven, WalletAttested,
 };
 
 use super::device::{credentials, from_header};
-use super::{device_only, instruct, onboarding, passkey, registration};
+use super::{device_only, gate, instruct, onboarding, passkey, registration};
 use crate::operations::{Platform, Problem};
 
 type Answered<T> = Result<Json<T>, Problem>;
@@ -41,6 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(offers))
         .routes(routes!(key_attestations))
         .routes(routes!(wallet_attestations))
+        .routes(routes!(gate_pass))
         .routes(routes!(new_pin))
         .routes(routes!(result_keys))
         .merge(proof::routes())
@@ -194,6 +195,15 @@ async fn wallet_attestations(
     Json(body): Json<Envelope>,
 ) -> Answered<WalletAttested> {
     Ok(Json(device_only::attest_wallet(&platform, &body.signed).await?))
+}
+
+/// A gate pass for the gate key of this phone, for at most a day.
+#[utoipa::path(post, path = "/wallet/v1/gate-pass", tag = "wallet", request_body = Envelope, responses((status = 200, body = GatePassGiven)))]
+async fn gate_pass(
+    State(platform): State<Arc<Platform>>,
+    Json(body): Json<Envelope>,
+) -> Answered<GatePassGiven> {
+    Ok(Json(gate::gate_pass(&platform, &body.signed).await?))
 }
 
 /// Set a new PIN after two persons unlocked the account.

@@ -119,6 +119,28 @@ limits! {
         EMPLOYMENT_SWEEP = 2 * SECOND, Milliseconds, "How often an agency that was excluded is looked for.";
         EMPLOYMENT_SWEEP_ROWS = 100, Count, "People of an excluded agency whose badges end in one commit.";
     }
+    "gates" {
+        GATE_PASS_LIFE = 24 * HOUR, Milliseconds, "A gate pass is good so long; the phone renews it when half is over.";
+        GATE_ENROL_CODE_LIFE = HOUR, Milliseconds, "A controller may be enrolled with its code.";
+        GATE_CERTIFICATE_LIFE = 30 * DAY, Milliseconds, "The certificate that a controller shows to phones.";
+        GATE_TOKEN_LIFE = 90 * DAY, Milliseconds, "The token of a controller, bound to its key.";
+        GATE_FEED_LOOK = 100, Milliseconds, "How often the feed is looked at for what another process appended.";
+        GATE_FEED_BEACON = 15 * SECOND, Milliseconds, "A controller is told at least so often, if only that nothing changed.";
+        GATE_FEED_CONNECTION = HOUR, Milliseconds, "A controller's connection; then it comes again, and is known anew.";
+        GATE_FEED_KEPT = 1_024, Count, "Records of the feed in the memory of each process.";
+        GATE_FEED_RESUME = 1_000, Count, "A controller that missed more records than this is told everything.";
+        GATE_FEED_STORED = 7 * DAY, Milliseconds, "Records of the feed are stored so long; who missed more is told everything.";
+        GATE_STOPPED_KEPT = 15 * DAY, Milliseconds, "A stopped badge is told to controllers so long after its last pass: longer than any grace order.";
+        GATE_PERSON_GRANTS = 200, Count, "Grants of one person that go to controllers.";
+        GATE_PASSAGE_LINES = 200, Count, "Lines of one upload of passages.";
+        GATE_PASSAGE_KEPT = 90 * DAY, Milliseconds, "Passages are kept so long.";
+        GATE_SWEEP = 10 * MINUTE, Milliseconds, "How often old passages and records of the feed are removed.";
+        GATE_PAGE = 512 * KIB, Bytes, "A page of the feed, as a controller reads it.";
+        GATE_RECONNECT = 2 * SECOND, Milliseconds, "A controller that lost its connection comes again after this time.";
+        GATE_CACHE_DELTAS = 10_000, Count, "Pages a controller keeps beside its snapshot; then it asks for everything.";
+        GATE_LOG = 64 * MIB, Bytes, "The passage log on a controller's disk; when it is full of what could not be uploaded, no door opens by badge.";
+        GATE_TAP_TIME = SECOND, Milliseconds, "One answer of a card.";
+    }
     "scim" {
         SCIM_TOKEN = 128, Bytes, "A bearer token as it comes back.";
         SCIM_TEXT = 100, Count, "Letters of one attribute.";

@@ -72,7 +72,8 @@ local!(
     loss,
     desk,
     ledger,
-    in_person
+    in_person,
+    gates
 );
 
 /// Why the platform could not start, and what to mend.

@@ -36,6 +36,7 @@ macro_rules! merge {
             .merge(crate::desk::$routes())
             .merge(crate::ledger::$routes())
             .merge(crate::in_person::$routes())
+            .merge(crate::gates::$routes())
             .merge(crate::wallet_app::$routes())
             .merge(crate::pages::routes().into())
     };
@@ -216,6 +217,7 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     crate::loss::start(platform, tasks);
     crate::desk::start(platform, tasks);
     crate::ledger::start(platform, tasks);
+    crate::gates::start(platform, tasks);
 }
 
 #[cfg(test)]

@@ -47,10 +47,14 @@ pub enum KeyName {
     WalletAttestation,
     /// Signs for push services (VAPID). Browsers subscribe with it: a new one makes them subscribe anew.
     Push,
+    /// Signs gate passes and the certificates of gate controllers: the root of trust at gates.
+    GateAuthority,
+    /// Signs the pages that gate controllers are told.
+    GateFeed,
 }
 
 impl KeyName {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::PlatformRoot,
         Self::Issuer,
         Self::StatusList,
@@ -61,6 +65,8 @@ impl KeyName {
         Self::InstructionResult,
         Self::WalletAttestation,
         Self::Push,
+        Self::GateAuthority,
+        Self::GateFeed,
     ];
 
     /// The name in the table.
@@ -76,6 +82,8 @@ impl KeyName {
             Self::InstructionResult => "instruction-result",
             Self::WalletAttestation => "wallet-attestation",
             Self::Push => "push",
+            Self::GateAuthority => "gate-authority",
+            Self::GateFeed => "gate-feed",
         }
     }
 
@@ -87,7 +95,13 @@ impl KeyName {
             Self::TrustList => Some((Kind::TrustList, "Mapae Trust List")),
             Self::Verifier => Some((Kind::Verifier, "Mapae Verifier")),
             Self::WalletAttestation => Some((Kind::WalletAttestation, "Mapae Wallet Provider")),
-            Self::PlatformRoot | Self::OpEs256 | Self::OpRs256 | Self::InstructionResult | Self::Push => None,
+            Self::PlatformRoot
+            | Self::OpEs256
+            | Self::OpRs256
+            | Self::InstructionResult
+            | Self::Push
+            | Self::GateAuthority
+            | Self::GateFeed => None,
         }
     }
 }

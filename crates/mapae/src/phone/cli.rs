@@ -147,6 +147,10 @@ enum Command {
         #[command(flatten)]
         pin: PinArgument,
     },
+    /// Be a card before a gate's reader until it goes away: over a virtual smart card reader, or a controller's line.
+    Card(super::card::CardArguments),
+    /// A code for a gate's reader of codes: good for ten seconds, once.
+    EntryCode,
     /// Where and when the wallet was used. Kept on this phone only.
     History,
     /// How the account stands and what comes next.
@@ -401,6 +405,8 @@ impl Terminal {
                 )
                 .await
             }
+            Command::Card(card) => super::card::serve(&mut self.phone, &card, language).await,
+            Command::EntryCode => super::card::entry_code(&mut self.phone, language).await,
             Command::Show => {
                 let shown = self.phone.show(true).await?;
                 if shown.is_empty() {

@@ -230,9 +230,8 @@ pub(super) fn history(language: Language, records: &[UsageRecord]) -> Said {
             }
             Act::Declined { .. } => text(language, "phone.history.declined").to_owned(),
             Act::Gate { opened, reason } => {
-                let said = gate::decision::Reason::of_code(reason).map_or("", |reason| {
-                    language.pick(reason.ko(), reason.en())
-                });
+                let said = gate::decision::Reason::of_code(reason)
+                    .map_or("", |reason| language.pick(reason.ko(), reason.en()));
                 let key = if *opened { "phone.history.gate_opened" } else { "phone.history.gate_refused" };
                 format!("{}: {said}", text(language, key))
             }

@@ -56,6 +56,9 @@ pub enum PhoneError {
     /// Something has to be typed and there is no terminal; names the option.
     #[error("{0} is missing")]
     Input(&'static str),
+    /// A gate's reader went away, or the entry code can't be made.
+    #[error("at the gate: {0}")]
+    Reader(String),
     /// A file that can't be read or is no certificate.
     #[error("not a certificate")]
     Certificate,
@@ -109,6 +112,7 @@ impl PhoneError {
             PhoneError::PinDiffers => "pin_differs",
             PhoneError::InstallLink => "install_link",
             PhoneError::Input(_) => "input_missing",
+            PhoneError::Reader(_) => "gate_reader",
             PhoneError::Certificate => "not_a_certificate",
             PhoneError::Declined => "declined",
             PhoneError::NotALogin => "not_a_login",
@@ -189,6 +193,7 @@ impl PhoneError {
             let what = match self {
                 PhoneError::Input(option) => (*option).to_owned(),
                 PhoneError::Folder(error) => error.to_string(),
+                PhoneError::Reader(why) => why.clone(),
                 PhoneError::Present(PresentError::ReservedClaim(claim)) => claim.clone(),
                 PhoneError::Present(PresentError::NumberNeeded { digits }) => digits.to_string(),
                 PhoneError::Issue(IssueError::Later { seconds }) => seconds.to_string(),

@@ -10,6 +10,7 @@
 //! `Send`.
 
 mod ask;
+mod card;
 pub mod cli;
 mod describe;
 mod driver;

@@ -86,8 +86,7 @@ fn before_the_gate() -> Before {
         not_before: now,
         not_after: now + 1_000_000,
     };
-    let identity =
-        Identity { certificate: certificate.sign(&authority).unwrap(), signer: Arc::new(reader) };
+    let identity = Identity { certificate: certificate.sign(&authority).unwrap(), signer: Arc::new(reader) };
     let public = authority.public_key().clone();
     let provider = Provider { authority, now: NOW, stopped: Rc::clone(&stopped) };
     let world = World::new(move |request| Ok(provider.answer(request)));

@@ -6,6 +6,7 @@ mod authenticator;
 mod change_of_pin;
 mod enrolment;
 mod forgotten_pin;
+mod gates;
 mod instructions;
 mod issuers;
 mod passkeys;

@@ -71,6 +71,8 @@ pub struct Subscribed {
 pub enum PushKind {
     /// The badge was used for a login.
     Login,
+    /// The badge opened a gate.
+    Gate,
     /// Five wrong PINs.
     Locked,
     /// The badge was suspended.
@@ -85,13 +87,14 @@ pub enum PushKind {
 
 impl PushKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Login, Self::Locked, Self::Suspended, Self::Resumed, Self::Ended, Self::Activity];
+    pub const ALL: [Self; 7] =
+        [Self::Login, Self::Gate, Self::Locked, Self::Suspended, Self::Resumed, Self::Ended, Self::Activity];
 
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Login => "login",
+            Self::Gate => "gate",
             Self::Locked => "locked",
             Self::Suspended => "suspended",
             Self::Resumed => "resumed",

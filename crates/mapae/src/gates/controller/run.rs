@@ -1,0 +1,106 @@
+//! `mapae gate run`: one process for one or many doors.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate::pass::GateRef;
+use tokio::net::TcpListener;
+
+use super::{Controller, client, disk::Folder, wire};
+use crate::operations::{SystemClock, signal};
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a controller is started with.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Folder of the controller.
+    #[arg(long)]
+    pub folder: std::path::PathBuf,
+    /// Where readers, contacts and displays connect (docs/gates.md). Not for other machines but the door's own.
+    #[arg(long, default_value = "127.0.0.1:8650")]
+    pub listen: SocketAddr,
+    /// A smart card reader and its door: NAME=DOOR; several times. Needs a build with the feature `pcsc`.
+    #[arg(long = "pcsc", value_name = "READER=DOOR")]
+    pub readers: Vec<String>,
+    /// Never connect to the server: decide on what lies on disk.
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// Runs until it is told to stop. The first line on standard output says where readers connect.
+///
+/// # Errors
+/// The controller is not enrolled, its files are damaged, or the address is taken.
+pub async fn run(arguments: Arguments) -> Result<(), AnyError> {
+    let controller = Controller::open(Folder::open(&arguments.folder)?, Arc::new(SystemClock))?;
+    let listener = TcpListener::bind(arguments.listen).await?;
+    let mut doors = Vec::new();
+    for pair in &arguments.readers {
+        let (reader, door) = pair.split_once('=').ok_or("--pcsc READER=DOOR")?;
+        let door = GateRef::try_from(door.to_owned())?;
+        doors.push((reader.to_owned(), door));
+    }
+    start_readers(&controller, doors)?;
+    println!(
+        "{}",
+        serde_json::json!({ "listen": listener.local_addr()?.to_string(), "standing": controller.standing() })
+    );
+    let served = tokio::spawn(wire::serve(Arc::clone(&controller), listener));
+    if !arguments.offline {
+        tokio::spawn(Arc::clone(&controller).keep_in_touch(client::http()?));
+    }
+    let ticking = Arc::clone(&controller);
+    tokio::spawn(async move {
+        let mut second = tokio::time::interval(Duration::from_millis(500));
+        loop {
+            second.tick().await;
+            for (door, alarm) in ticking.tick() {
+                tracing::warn!(?door, alarm = alarm.code(), "a door");
+            }
+        }
+    });
+    let order = arguments.folder.join("grace.new");
+    let watching = Arc::clone(&controller);
+    tokio::spawn(async move { watch_order(&watching, &order).await });
+    tokio::select! {
+        served = served => served??,
+        stopped = signal::wait() => stopped?,
+    }
+    Ok(())
+}
+
+/// A grace order is loaded by file: whoever may write into the folder brings it, two officers signed it.
+async fn watch_order(controller: &Controller, path: &std::path::Path) {
+    let mut look = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        look.tick().await;
+        let Ok(file) = tokio::fs::read_to_string(path).await else { continue };
+        match controller.take_order(&file) {
+            Ok(order) => tracing::warn!(order = order.id, drill = order.drill, "a grace order is in force"),
+            Err(error) => tracing::error!(code = error.code(), "a grace order was refused"),
+        }
+        if let Err(error) = tokio::fs::remove_file(path).await {
+            tracing::error!(%error, "the file of the grace order can't be taken away");
+            return;
+        }
+    }
+}
+
+#[cfg(feature = "pcsc")]
+fn start_readers(controller: &Arc<Controller>, doors: Vec<(String, GateRef)>) -> Result<(), AnyError> {
+    for (reader, door) in doors {
+        super::pcsc::start(Arc::clone(controller), reader, door)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "pcsc"))]
+fn start_readers(_: &Arc<Controller>, doors: Vec<(String, GateRef)>) -> Result<(), AnyError> {
+    if doors.is_empty() {
+        Ok(())
+    } else {
+        Err("this build has no smart card readers: build with --features pcsc".into())
+    }
+}
