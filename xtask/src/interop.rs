@@ -1,6 +1,7 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
 mod examples;
+mod gate;
 mod green;
 mod hr;
 mod ledger;
@@ -147,6 +148,13 @@ const JUDGES: &[Judge] = &[
         run: products::run,
         ready: always,
         judges: products::JUDGED,
+    },
+    Judge {
+        name: "gate",
+        what: "pcscd and vsmartcard-vpcd between the terminal phone as card and a controller: opens, locked refused, loss refused within a second, offline by its tiers",
+        run: gate::run,
+        ready: always,
+        judges: &[],
     },
     Judge {
         name: "postgres",

@@ -13,6 +13,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("openid", &["keys", "credential"]),
     ("registry", &["keys"]),
     ("gate", &["keys"]),
+    ("gate-reader", &[]),
     ("wallet", &["keys", "credential", "openid", "gate"]),
     ("wallet-uniffi", &["keys", "credential", "openid", "gate", "wallet"]),
     ("uniffi-bindgen", &[]),

@@ -87,7 +87,9 @@ async fn main() -> ExitCode {
         // A phone knows nothing of a server's configuration.
         Command::Wallet(arguments) => return mapae::phone::cli::run(arguments).await,
         // So does a controller beside its door.
-        Command::Gate(command) if command.is_at_the_door() => mapae::gates::cli::at_the_door(*command).await,
+        Command::Gate(command) if command.is_at_the_door() => {
+            return mapae::gates::cli::at_the_door(*command).await;
+        }
         command => run(config.as_deref(), command).await,
     };
     match done {

@@ -63,7 +63,7 @@ fn judge(mapae: &Path, pcscd: &Path, faketime: &Path, folder: &Path) -> Outcome 
 
     // The phone keeps its pass and does not ask for a new one: it may have lost its network.
     let lost = stage.card(&[])?;
-    stage.operator(&["badge", "suspend"], &["--by", "security", "--reason", "loss"])?;
+    stage.operator(&["badge", "suspend"], &["--by", "yesi.boan", "--reason", "loss"])?;
     let began = process::instant();
     while status(&listen)?.get("stopped") != Some(&Value::from(1)) {
         if began.elapsed().as_millis() > 1_000 {
@@ -74,7 +74,7 @@ fn judge(mapae: &Path, pcscd: &Path, faketime: &Path, folder: &Path) -> Outcome 
     println!("interop gate: the controller knew {} ms after the order was done", began.elapsed().as_millis());
     expect("a reported loss refuses", &stage.taps(&listen, 1)?, 0, "stopped", None)?;
     drop(lost);
-    stage.operator(&["badge", "resume"], &["--by", "security", "--reason", "found"])?;
+    stage.operator(&["badge", "resume"], &["--by", "yesi.boan", "--reason", "found"])?;
     while status(&listen)?.get("stopped") != Some(&Value::from(0)) {
         process::pause(20);
     }
@@ -100,7 +100,7 @@ fn judge(mapae: &Path, pcscd: &Path, faketime: &Path, folder: &Path) -> Outcome 
     expect("a grace order opens again", &stage.taps(&listen, 1)?, 0, "granted_grace", None)?;
     drop(offline);
 
-    stage.operator(&["badge", "suspend"], &["--by", "security", "--reason", "loss"])?;
+    stage.operator(&["badge", "suspend"], &["--by", "yesi.boan", "--reason", "loss"])?;
     let (online, listen) = stage.controller(Command::new(mapae), false)?;
     while status(&listen)?.get("stopped") != Some(&Value::from(1)) {
         process::pause(20);
@@ -217,6 +217,8 @@ impl Stage<'_> {
             if let Ok((card, line)) = Background::with_first_line(&mut command)
                 && line.contains("in the field")
             {
+                // pcscd looks at its readers a few times a second: until then it may mean the card before.
+                process::pause(1_500);
                 return Ok(card);
             }
             process::pause(100);
@@ -233,7 +235,8 @@ impl Stage<'_> {
 
     fn grace_order(&self) -> Outcome {
         let now = process::output(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]))?;
-        let until = process::output(Command::new("date").args(["-u", "-d", "+10 days", "+%Y-%m-%dT%H:%M:%SZ"]))?;
+        let until =
+            process::output(Command::new("date").args(["-u", "-d", "+10 days", "+%Y-%m-%dT%H:%M:%SZ"]))?;
         let mut lines = String::new();
         for n in ["1", "2"] {
             let mut sign = Command::new(self.mapae);

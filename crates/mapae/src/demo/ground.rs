@@ -123,6 +123,11 @@ impl Ground {
         self.folder.join("phone")
     }
 
+    /// What the gate's controller keeps.
+    pub(super) fn controller(&self) -> PathBuf {
+        self.folder.join("gate")
+    }
+
     /// Stops the server and removes what was made for this run only.
     pub(super) async fn clear(self) {
         self.server.stop().await;

@@ -9,6 +9,7 @@
 
 pub(crate) mod browser;
 pub mod cli;
+mod gate;
 mod ground;
 pub(crate) mod people;
 mod story;

@@ -88,6 +88,7 @@ impl Story {
             "accounts": accounts,
             "badge": walked.badge,
             "login": walked.login,
+            "holder": walked.holder,
             "relying_party": ground.relying_party,
             "phone": { "arguments": ["--vault", ground.vault().display().to_string()], "environment": { "MAPAE_PIN": walked.pin } },
             "api_headers": walked.api_headers,

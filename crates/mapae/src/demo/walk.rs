@@ -1,13 +1,14 @@
-//! The walk: apply, three approvals by three people, SMS, enrolment, issue, login.
+//! The walk: apply, three approvals by three people, SMS, enrolment, issue, login, gate.
 
 use serde_json::{Value, json};
 
 use super::AnyError;
 use super::browser::{self, Browser};
+use super::gate;
 use super::ground::Ground;
 use super::people::{Person, message};
 use super::story::Story;
-use crate::personnel::demo_data;
+use crate::personnel::{demo_data, employee_by_number};
 use crate::phone::Phone;
 use crate::staff::demo::{PASSWORD, accounts_at};
 use crate::staff::{self, Door, Login, Password};
@@ -31,6 +32,8 @@ pub(super) struct Walked {
     pub(super) badge: Value,
     /// What the relying party knows.
     pub(super) login: Value,
+    /// Whose badge it is, for orders of the operator.
+    pub(super) holder: Value,
     /// The PIN, so that judges can use the phone.
     pub(super) pin: &'static str,
     /// Headers for programs that speak to each listener.
@@ -132,10 +135,14 @@ pub(super) async fn walk(ground: &Ground, story: &mut Story) -> Result<Walked, A
 
     story.chapter("로그인", "Login");
     let login = log_in(ground, story, &mut phone).await?;
+    let holder = employee_by_number(platform, person.agency, &person.number).await?;
+    let holder = holder.ok_or("the applicant is not in the records")?;
+    gate::pass(ground, story, &mut phone, &holder).await?;
     let console_token = last.as_ref().map(Person::token).unwrap_or_default();
     Ok(Walked {
         badge,
         login,
+        holder: json!({ "agency": person.agency, "number": person.number }),
         pin: PIN,
         api_headers: json!({
             "public": { "authorization": format!("Bearer {}", applicant.token()) },

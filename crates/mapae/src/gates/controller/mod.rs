@@ -1,7 +1,7 @@
 //! The controller: the program beside the doors. It decides alone, from signed pages on its own disk.
 //!
 //! ```text
-//! server ──pages──▶ cache ─▶ Mind ◀── taps, codes ── readers (network lines, PC/SC)
+//! server ──pages──▶ cache ─▶ Mind ◀── taps, codes ── readers (network lines)
 //!        ◀─lines─── log  ◀───┘ └────▶ door, display
 //! ```
 //!
@@ -11,8 +11,6 @@ pub mod cache;
 pub mod client;
 pub mod disk;
 pub mod log;
-#[cfg(feature = "pcsc")]
-pub mod pcsc;
 pub mod run;
 pub mod wire;
 

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate::pass::GateRef;
 use tokio::net::TcpListener;
 
 use super::{Controller, client, disk::Folder, wire};
@@ -21,9 +20,6 @@ pub struct Arguments {
     /// Where readers, contacts and displays connect (docs/gates.md). Not for other machines but the door's own.
     #[arg(long, default_value = "127.0.0.1:8650")]
     pub listen: SocketAddr,
-    /// A smart card reader and its door: NAME=DOOR; several times. Needs a build with the feature `pcsc`.
-    #[arg(long = "pcsc", value_name = "READER=DOOR")]
-    pub readers: Vec<String>,
     /// Never connect to the server: decide on what lies on disk.
     #[arg(long)]
     pub offline: bool,
@@ -36,13 +32,6 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<(), AnyError> {
     let controller = Controller::open(Folder::open(&arguments.folder)?, Arc::new(SystemClock))?;
     let listener = TcpListener::bind(arguments.listen).await?;
-    let mut doors = Vec::new();
-    for pair in &arguments.readers {
-        let (reader, door) = pair.split_once('=').ok_or("--pcsc READER=DOOR")?;
-        let door = GateRef::try_from(door.to_owned())?;
-        doors.push((reader.to_owned(), door));
-    }
-    start_readers(&controller, doors)?;
     println!(
         "{}",
         serde_json::json!({ "listen": listener.local_addr()?.to_string(), "standing": controller.standing() })
@@ -85,22 +74,5 @@ async fn watch_order(controller: &Controller, path: &std::path::Path) {
             tracing::error!(%error, "the file of the grace order can't be taken away");
             return;
         }
-    }
-}
-
-#[cfg(feature = "pcsc")]
-fn start_readers(controller: &Arc<Controller>, doors: Vec<(String, GateRef)>) -> Result<(), AnyError> {
-    for (reader, door) in doors {
-        super::pcsc::start(Arc::clone(controller), reader, door)?;
-    }
-    Ok(())
-}
-
-#[cfg(not(feature = "pcsc"))]
-fn start_readers(_: &Arc<Controller>, doors: Vec<(String, GateRef)>) -> Result<(), AnyError> {
-    if doors.is_empty() {
-        Ok(())
-    } else {
-        Err("this build has no smart card readers: build with --features pcsc".into())
     }
 }
