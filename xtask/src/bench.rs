@@ -62,6 +62,17 @@ pub(crate) fn ledger(json: bool) -> Outcome {
     Ok(())
 }
 
+/// Gates at full size.
+pub(crate) fn gate(json: bool) -> Outcome {
+    let mapae = tools::build_mapae(true)?;
+    let mut command = Command::new(mapae);
+    command.args(["bench", "gate"]);
+    if json {
+        command.arg("--json");
+    }
+    process::run(&mut command)
+}
+
 pub(crate) fn run(json: bool, seconds: u64) -> Outcome {
     let mapae = tools::build_mapae(true)?;
     let mut command = Command::new(mapae);

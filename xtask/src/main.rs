@@ -96,6 +96,8 @@ enum Measured {
     Scale,
     /// The embedded chain of the ledger.
     Ledger,
+    /// Gates: decision, exchange, and a thousand controllers.
+    Gate,
 }
 
 fn main() -> std::process::ExitCode {
@@ -110,6 +112,7 @@ fn main() -> std::process::ExitCode {
             bench::scale(json, people, store.as_deref())
         }
         Command::Bench { what: Measured::Ledger, json, .. } => bench::ledger(json),
+        Command::Bench { what: Measured::Gate, json, .. } => bench::gate(json),
         Command::Fuzz { targets, minutes } => fuzz::run(minutes, &targets),
         Command::Wasm => tools::build_wallet_app(),
         Command::Contracts { write } => contracts::run(write),

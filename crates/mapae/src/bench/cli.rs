@@ -14,7 +14,7 @@ use super::latency::Latencies;
 use super::process::ServerProcess;
 use super::relying_party::RelyingParty;
 use super::report::{self, Figure, NAMES};
-use super::{import, micro, scale};
+use super::{gate, import, micro, scale};
 
 /// Starts that are timed.
 const STARTS: usize = 7;
@@ -54,6 +54,7 @@ pub struct Command {
 #[derive(Debug, clap::Subcommand)]
 enum Other {
     Scale(scale::Command),
+    Gate(gate::Command),
 }
 
 /// Runs it.
@@ -61,8 +62,10 @@ enum Other {
 /// # Errors
 /// Whatever fails: a run with a failed flow has no figures.
 pub async fn run(command: Command) -> Result<(), AnyError> {
-    if let Some(Other::Scale(command)) = command.other {
-        return scale::run(command).await;
+    match command.other {
+        Some(Other::Scale(command)) => return scale::run(command).await,
+        Some(Other::Gate(command)) => return gate::run(command).await,
+        None => {}
     }
     let beside = command.data.clone().unwrap_or_else(std::env::temp_dir);
     let time = Duration::from_secs(command.seconds);

@@ -14,6 +14,7 @@
 pub mod cli;
 mod drive;
 mod flows;
+mod gate;
 mod ground;
 mod import;
 mod latency;

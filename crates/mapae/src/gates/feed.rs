@@ -103,6 +103,12 @@ pub(super) async fn append(tx: &mut Tx, record: &Record, to: For<'_>) -> Result<
     Ok(())
 }
 
+/// Holds the feed until the commit: of a grant and a first pass that race, the second sees the first.
+pub(super) async fn hold(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.execute("UPDATE gate_feed_head SET seq = seq WHERE id = 1", params![]).await?;
+    Ok(())
+}
+
 /// Begins a new feed: every controller takes everything anew, also what it knew better. For an operator, after a restore.
 pub(super) async fn renew(tx: &mut Tx) -> Result<(), StoreError> {
     tx.execute("UPDATE gate_feed_head SET feed = $1 WHERE id = 1", params![keys::random::token()]).await?;

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
-pub use badge::{end, resume, suspend};
+pub use badge::{end, load_badge, resume, suspend};
 pub use enrolment::{Added, add_controller, end_controller};
 
 use crate::operations::Platform;

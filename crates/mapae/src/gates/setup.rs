@@ -148,6 +148,7 @@ pub async fn grant(tx: &mut Tx, to: &Whom, mut grant: Grant) -> Result<String, S
         let row = tx.fetch_optional("SELECT id FROM gate_schedule WHERE id = $1", params![schedule]).await?;
         row.ok_or(SetupError::Unknown("schedule"))?;
     }
+    feed::hold(tx).await?;
     grant.id = id::new();
     let employee = match to {
         Whom::Person(employee) => Some(employee.as_str()),
@@ -200,6 +201,7 @@ pub async fn end_grant(tx: &mut Tx, grant_id: &str) -> Result<bool, StoreError> 
 
 /// A badge got its gate reference: the grants of its holder go to the controllers of their zones.
 pub(super) async fn name_person(tx: &mut Tx, employee_id: &str, gate_ref: GateRef) -> Result<(), StoreError> {
+    feed::hold(tx).await?;
     let most = limits::GATE_PERSON_GRANTS.get();
     let rows = tx
         .fetch_all(

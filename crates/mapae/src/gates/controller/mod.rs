@@ -414,6 +414,11 @@ impl Controller {
         }
     }
 
+    /// How many badges it knows to be stopped.
+    pub fn stopped(&self) -> usize {
+        self.inner().mind.book.stopped()
+    }
+
     /// The doors.
     pub fn doors(&self) -> Vec<Door> {
         self.inner().mind.book.doors().cloned().collect()

@@ -192,3 +192,23 @@ async fn a_card_that_goes_away_opens_nothing() {
     assert!(controller.tap(door, &mut gone).await.opened);
     town.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_is_taken_once() {
+    let town = Town::new(1).await;
+    let (folder, _) = town.controller("front").await;
+    let (papers, key) = folder.papers().unwrap().unwrap();
+    let url = format!("{}/gates/v1/papers", town.base());
+    let asked =
+        openid::dpop::Request { method: "POST", url: &url, access_token: Some(&papers.token), nonce: None };
+    let proof = asked.prove(&key, "once", SystemClock.now_ms() / 1_000).unwrap();
+    let http = client::http().unwrap();
+    let send = || {
+        let request = http.post(&url).header("authorization", format!("DPoP {}", papers.token));
+        request.header("dpop", &proof).send()
+    };
+    let racing = futures::future::join_all((0..64).map(|_| send())).await;
+    let taken = racing.iter().filter(|sent| sent.as_ref().is_ok_and(|got| got.status() == 200)).count();
+    assert_eq!(taken, 1);
+    town.close().await;
+}

@@ -126,3 +126,19 @@ async fn a_new_feed_makes_every_controller_take_everything_anew() {
     assert_eq!(controller.standing()["stopped"], 1);
     town.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_and_a_first_pass_that_race_find_each_other() {
+    let town = Arc::new(Town::new(8).await);
+    let (folder, _) = town.controller("front").await;
+    let controller = town.running(&folder).await;
+    for n in 0..8 {
+        let person = crate::personnel::demo_data::person(n);
+        let line = format!("grant --zone hall --person {} {}", person.agency, person.number);
+        let granting = Arc::clone(&town);
+        let grant = tokio::spawn(async move { granting.order(&line).await });
+        town.phone(usize::try_from(n).unwrap()).await;
+        grant.await.unwrap();
+    }
+    until(|| controller.standing()["grants"] == 8).await;
+}
