@@ -282,6 +282,7 @@ async function checking(look) {
 }
 
 test('the badge is shown to a person: their page reads one code, asks, and verifies what the holder agrees to', async () => {
+  const before = phone.complaints.length;
   await phone.unlock('내 공무원증');
   await phone.press('QR 보이기');
   await phone.at('공무원증 보이기');
@@ -305,7 +306,7 @@ test('the badge is shown to a person: their page reads one code, asks, and verif
   assert.deepEqual(guard.complaints, []);
   await guard.close();
   await phone.press('처음으로');
-  assert.deepEqual(phone.complaints, []);
+  assert.deepEqual(phone.complaints.slice(before), []);
 });
 
 test('a holder who says no shows nothing, and a code works once', async () => {
