@@ -9,6 +9,8 @@ use wallet::present::{AskedInPerson, InPersonConsent, Meeting, ending};
 
 use super::Screen;
 use super::consent::told;
+use reactive_graph::graph::untrack;
+
 use crate::app::App;
 use crate::browser;
 use crate::dom::prelude::*;
@@ -93,7 +95,15 @@ pub fn view(app: App) -> El {
                 .child(primary(app, app.t("meeting.home"), move || app.show(Screen::Home)))
         }
     };
-    frame(app, Way::Back, app.t("meeting.title"), Some(app.t("meeting.lead")), body, actions)
+    let page = untrack(|| provider(app)).unwrap_or_default();
+    let page = format!("{}/check", page.trim_start_matches("https://").trim_end_matches('/'));
+    let lead = app.tf("meeting.lead", &[("address", &page)]);
+    frame(app, Way::Back, app.t("meeting.title"), Some(lead), body, actions)
+}
+
+/// The server that this wallet belongs to.
+fn provider(app: App) -> Option<String> {
+    app.state.get().as_ref()?.account.as_ref().map(|account| account.provider.clone())
 }
 
 /// What the reader wants: nothing has left the phone yet.
@@ -120,9 +130,7 @@ fn asking(app: App, consent: &InPersonConsent) -> El {
 
 /// Shows a code and waits for who reads it.
 async fn meet(app: App, stage: RwSignal<Stage, LocalStorage>, held: &Held) -> Result<(), Trouble> {
-    let state = app.state.get_untracked();
-    let provider = state.as_ref().and_then(|state| state.account.as_ref()).map(|it| it.provider.clone());
-    let provider = provider.ok_or(Trouble::Own("vault_closed"))?;
+    let provider = untrack(|| provider(app)).ok_or(Trouble::Own("vault_closed"))?;
     let channel = keys::encoding::b64url_encode(&keys::random::bytes::<16>());
     // https becomes wss, http (on this machine) ws.
     let address =
