@@ -16,7 +16,7 @@ before(async () => {
   const values = { 'https://badge.example': issuer, 'https://portal.example': site, CLIENT_SECRET: secret, PASSPHRASE: 'a fresh passphrase of this run' };
   const badge = documented('work-portal.conf', product.folder, values);
   write(product.folder, 'site/index.shtml', page);
-  await serve(product, port, [...modules.common, 'auth_openidc', 'include'], `
+  const httpd = await serve(product, port, [...modules.common, 'auth_openidc', 'include'], `
     DocumentRoot ${product.folder}/site
     DirectoryIndex index.shtml
     AddType text/html .shtml
@@ -25,6 +25,8 @@ before(async () => {
       Options +Includes
     </Directory>
     Include ${badge}`);
+  // Once it answers it has read the provider's metadata.
+  await product.answers(site, httpd);
 });
 
 after(() => product.end());

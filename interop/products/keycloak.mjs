@@ -29,7 +29,7 @@ before(async () => {
     'https://badge.example': issuer, 'https://forms.example': forms, CLIENT_SECRET: secret, SP_CERTIFICATE: certificate,
   });
   const keycloak = product.start('bash', [join(home, 'bin/kc.sh'), 'start', '--optimized', '--import-realm', '--http-enabled=true', '--http-host=127.0.0.1',
-    `--http-port=${ssoPort}`, `--cache=local`, `--http-management-port=${managed}`, `--hostname=${sso}`, `--truststore-paths=${product.folder}/sp.cert`, ...(process.env.KC_DEBUG ? [`--log-level=${process.env.KC_DEBUG}`] : [])],
+    `--http-port=${ssoPort}`, `--cache=local`, `--http-management-port=${managed}`, `--hostname=${sso}`, `--truststore-paths=${product.folder}/sp.cert`],
     { log: 'keycloak.log', env: { ...process.env, JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx768m' } });
   const descriptor = `${sso}/realms/government/protocol/saml/descriptor`;
   await product.answers(descriptor, keycloak, 300_000);

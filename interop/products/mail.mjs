@@ -77,7 +77,7 @@ include '${product.folder}/webmail.inc.php';
   // As Debian's package does it at installation; Roundcube's own way races with itself when a browser's first requests come together.
   await product.run('php', ['-r', '(new PDO("sqlite:temp/roundcube.db"))->exec(file_get_contents("/usr/share/roundcube/SQL/sqlite.initial.sql"));']);
   await product.run('chown', ['-R', 'www-data:www-data', 'temp', 'logs']);
-  await serve(product, webPort, [...modules.common, 'auth_openidc', 'php', 'env', 'rewrite', 'headers', 'access_compat'], `
+  const httpd = await serve(product, webPort, [...modules.common, 'auth_openidc', 'php', 'env', 'rewrite', 'headers', 'access_compat'], `
     DocumentRoot /var/lib/roundcube/public_html
     DirectoryIndex index.php
     SetEnv ROUNDCUBE_CONFIG_DIR ${product.folder}/roundcube
@@ -86,6 +86,7 @@ include '${product.folder}/webmail.inc.php';
     </FilesMatch>
     Include /etc/roundcube/apache.conf
     Include ${conf}`);
+  await product.answers(webmail, httpd);
 });
 
 after(() => {

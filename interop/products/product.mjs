@@ -190,6 +190,7 @@ export class Product {
       await gone;
       clearTimeout(late);
     }
+    // KEEP=1 leaves the product's folder with its logs, to look for a cause.
     if (!process.env.KEEP) rmSync(this.folder, { recursive: true, force: true });
   }
 }
