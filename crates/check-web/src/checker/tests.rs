@@ -87,7 +87,7 @@ impl World {
         let reader = Reader::new(&shown.qr(), BADGE).unwrap();
         let (mut phone, _) = Session::accept(&shown, &key, &reader.first()).unwrap();
         let document = IssuerSigned::parse(&self.issued).unwrap();
-        let paths: Vec<_> = ["name", "is_serving"].map(|name| path(name)).to_vec();
+        let paths: Vec<_> = ["name", "is_serving"].map(path).to_vec();
         let bound = document.select(&paths).unwrap().device_authentication(phone.transcript());
         let signature = self.holder.sign(bound.as_bytes()).unwrap();
         let message = phone.seal(&bound.finish(&signature), true).unwrap();
