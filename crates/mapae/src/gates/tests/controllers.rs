@@ -101,7 +101,7 @@ async fn without_the_server_it_decides_on_what_lies_on_disk() {
     let forged = pages.replace("eyJ", "eyK");
     std::fs::write(folder.file("snapshot.pages"), forged).unwrap();
     let mistrusting = Controller::open(folder.clone(), Arc::new(SystemClock)).unwrap();
-    assert_eq!(mistrusting.tap(door, &mut good).await.opened, false);
+    assert!(!mistrusting.tap(door, &mut good).await.opened);
     std::fs::write(folder.file("snapshot.pages"), pages).unwrap();
 
     // A day later nothing opens; a grace order opens again, but not to the one who was stopped.
