@@ -50,16 +50,26 @@ pub(super) fn run(mapae: &Path) -> Outcome {
     judge(&mut cargo)
 }
 
-/// The phone shows each copy of its badge once: before a script it gets as many as it may hold.
+/// How many unused copies, of both formats together, a script may need.
+const COPIES: u64 = 30;
+
+/// The phone shows each copy of its badge once: a script that might run out of them gets more before. Not oftener than needed,
+/// since an issuer counts what it gives.
 fn fill_up(mapae: &Path, demo: &Demo) -> Outcome {
     let description = demo.description()?;
-    let phone = |pointer: &str| description.pointer(pointer).cloned().unwrap_or_default();
-    let words = phone("/phone/arguments");
-    let words = words.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
-    let mut command = Command::new(mapae);
-    command.arg("wallet").args(words).args(["--json", "receive"]);
-    for (name, value) in phone("/phone/environment").as_object().into_iter().flatten() {
-        command.env(name, value.as_str().unwrap_or_default());
-    }
-    process::output(&mut command).map(|_| ())
+    let wallet = |what: &str| {
+        let phone = |pointer: &str| description.pointer(pointer).cloned().unwrap_or_default();
+        let words = phone("/phone/arguments");
+        let words = words.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+        let mut command = Command::new(mapae);
+        command.arg("wallet").args(words).args(["--json", what]);
+        for (name, value) in phone("/phone/environment").as_object().into_iter().flatten() {
+            command.env(name, value.as_str().unwrap_or_default());
+        }
+        process::output(&mut command)
+    };
+    let status: serde_json::Value =
+        serde_json::from_str(&wallet("status")?).map_err(|error| format!("the phone's status: {error}"))?;
+    let unused = status.get("unused_copies").and_then(serde_json::Value::as_u64).unwrap_or_default();
+    if unused < COPIES { wallet("receive").map(|_| ()) } else { Ok(()) }
 }
