@@ -25,8 +25,8 @@ before(async () => {
       Options +Includes
     </Directory>
     Include ${badge}`);
-  // Once it answers it has read the provider's metadata.
-  await product.answers(site, httpd);
+  // Once it answers, be it that a program has to log in first, it has read the provider's metadata.
+  await product.answers(site, httpd, 60_000, 500);
 });
 
 after(() => product.end());

@@ -1,7 +1,7 @@
 // Apache for one product: only the modules it needs, on a port of this run, in the foreground.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { write } from './product.mjs';
+import { authority, write } from './product.mjs';
 
 const folder = '/usr/lib/apache2/modules';
 
@@ -34,12 +34,14 @@ export async function serve(product, port, names, lines, tls) {
     <Directory />
       AllowOverride None
     </Directory>
+    ${names.includes('auth_openidc') && authority ? `OIDCCABundlePath ${authority}` : ''}
     <VirtualHost 127.0.0.1:${port}>
     ServerName ${tls ? 'https' : 'http'}://localhost:${port}
     ${tls ? `SSLEngine on\n    SSLCertificateFile ${tls.certificate}\n    SSLCertificateKeyFile ${tls.key}` : ''}
     ${lines}
     </VirtualHost>`);
-  const child = product.start('/usr/sbin/apache2', ['-f', config, '-D', 'FOREGROUND']);
+  // In a process group of its own: at its end Apache stops all of its group, and would stop the judge.
+  const child = product.start('/usr/sbin/apache2', ['-f', config, '-D', 'FOREGROUND'], { detached: true });
   await product.listens(port, child);
   return child;
 }

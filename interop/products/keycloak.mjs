@@ -4,7 +4,7 @@ import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { modules, serve } from './httpd.mjs';
-import { Product, approve, demo, documented, freePort, issuer, loginClient, refused, register, resume, suspend, tell, write } from './product.mjs';
+import { Product, approve, authority, demo, documented, freePort, issuer, loginClient, refused, register, resume, suspend, tell, write } from './product.mjs';
 
 const product = new Product('keycloak');
 let forms;
@@ -29,7 +29,7 @@ before(async () => {
     'https://badge.example': issuer, 'https://forms.example': forms, CLIENT_SECRET: secret, SP_CERTIFICATE: certificate,
   });
   const keycloak = product.start('bash', [join(home, 'bin/kc.sh'), 'start', '--optimized', '--import-realm', '--http-enabled=true', '--http-host=127.0.0.1',
-    `--http-port=${ssoPort}`, `--cache=local`, `--http-management-port=${managed}`, `--hostname=${sso}`, `--truststore-paths=${product.folder}/sp.cert`],
+    `--http-port=${ssoPort}`, `--cache=local`, `--http-management-port=${managed}`, `--hostname=${sso}`, `--truststore-paths=${[join(product.folder, 'sp.cert'), authority].filter(Boolean).join(',')}`],
     { log: 'keycloak.log', env: { ...process.env, JAVA_OPTS_KC_HEAP: '-Xms128m -Xmx768m' } });
   const descriptor = `${sso}/realms/government/protocol/saml/descriptor`;
   await product.answers(descriptor, keycloak, 300_000);

@@ -1,14 +1,14 @@
 // Mail: Roundcube in the browser and Dovecot behind it. IMAP lets in by OAuth alone, and asks the provider each time.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import * as client from 'openid-client';
 import { Browser, phoneLogin } from '../demo.mjs';
 import { modules, serve } from './httpd.mjs';
-import { Product, approve, demo, documented, freePort, issuer, loginClient, refused, register, resume, suspend, tell, write } from './product.mjs';
+import { Product, approve, authority, demo, documented, freePort, issuer, loginClient, refused, register, resume, suspend, tell, write } from './product.mjs';
 
 const product = new Product('mail');
 const user = demo.login.employee_number;
@@ -28,7 +28,8 @@ before(async () => {
   const { client_secret: store } = await register('mail-store', ['우편함', 'Mail store'], '--claims', 'employee_number');
   await loginClient('mail-store', '--introspects', 'mail');
 
-  documented('dovecot-oauth2.conf.ext', product.folder, { 'https://mail-store:STORE_SECRET@badge.example': issuer.replace('//', `//mail-store:${store}@`) });
+  const oauth = documented('dovecot-oauth2.conf.ext', product.folder, { 'https://mail-store:STORE_SECRET@badge.example': issuer.replace('//', `//mail-store:${store}@`) });
+  if (authority) appendFileSync(oauth, `tls_ca_cert_file = ${authority}\n`);
   const mailboxes = documented('dovecot-badge.conf', product.folder, { '/etc/dovecot': product.folder, 'uid=vmail gid=vmail': 'uid=www-data gid=www-data', '/var/vmail': `${product.folder}/vmail` });
   // Dovecot and Roundcube write names in small letters.
   write(product.folder, `vmail/${user.toLowerCase()}/Maildir/new/1`, [
@@ -86,7 +87,7 @@ include '${product.folder}/webmail.inc.php';
     </FilesMatch>
     Include /etc/roundcube/apache.conf
     Include ${conf}`);
-  await product.answers(webmail, httpd);
+  await product.answers(webmail, httpd, 60_000, 500);
 });
 
 after(() => {

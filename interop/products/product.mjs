@@ -11,6 +11,8 @@ import { demo, phone } from '../demo.mjs';
 
 export { demo, phone };
 export const issuer = demo.urls.public;
+/** The certificates that this run's programs trust; products that do not read the environment are told of the file. */
+export const authority = process.env.SSL_CERT_FILE;
 
 const run = promisify(execFile);
 const operator = { ...process.env, ...demo.operator.environment };
@@ -119,11 +121,11 @@ export class Product {
     }).catch((error) => { throw new Error(`${error.message}\n${this.said(child)}`); });
   }
 
-  /** Waits until an address answers. */
-  answers(url, child, patience = 60_000) {
+  /** Waits until an address answers with a status below `below`. */
+  answers(url, child, patience = 60_000, below = 400) {
     return this.waits(child, `${url} answers`, patience, async () => {
       const response = await fetch(url, { redirect: 'manual' }).catch(() => undefined);
-      return response !== undefined && response.status < 400;
+      return response !== undefined && response.status < below;
     });
   }
 

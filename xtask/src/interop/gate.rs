@@ -81,9 +81,10 @@ fn judge(mapae: &Path, pcscd: &Path, faketime: &Path, folder: &Path) -> Outcome 
     controller.kill();
 
     // The platform is away for a day. The controller was killed, and goes on from its disk.
+    let preloaded = preloaded(faketime)?;
     let later = || {
-        let mut command = Command::new(faketime);
-        command.arg("-f").arg("+25h").arg(mapae);
+        let mut command = Command::new(mapae);
+        command.env("LD_PRELOAD", &preloaded).env("FAKETIME", "+25h");
         command
     };
     let (offline, listen) = stage.controller(Command::new(mapae), true)?;
@@ -110,6 +111,13 @@ fn judge(mapae: &Path, pcscd: &Path, faketime: &Path, folder: &Path) -> Outcome 
     expect("but not to the suspended", &stage.taps(&listen, 1)?, 0, "stopped", None)?;
     drop(card);
     Ok(())
+}
+
+/// The library by which faketime changes the time. faketime itself starts a child, which would outlive it.
+fn preloaded(faketime: &Path) -> Outcome<String> {
+    let printed = process::output(Command::new(faketime).args(["-f", "+25h", "env"]))?;
+    let line = printed.lines().find_map(|line| line.strip_prefix("LD_PRELOAD="));
+    line.map(str::to_owned).ok_or_else(|| "faketime names no library".to_owned())
 }
 
 fn text<'v>(value: &'v Value, pointer: &str) -> Outcome<&'v str> {
