@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::AccountError;
 use crate::account::messages::{GATE_KEY_PROOF_TYP, GateKeyProof, GatePassGiven, GatePassRequest};
 use crate::ports::{Clock as _, DeviceKey as _, KeyError, KeyStore as _, KeyUse, Shell};
+use crate::secret::Secret;
 use crate::state::{Device, State};
 use crate::usage::Act;
 use crate::wallet::{OpenError, Signing, Wallet};
@@ -31,22 +32,43 @@ use crate::wallet::{OpenError, Signing, Wallet};
 /// The longest answer at once: what Android's and a terminal's stacks carry.
 const MAX_RESPONSE: u16 = 1_024;
 
-/// What the vault holds for gates.
+/// What the vault holds for gates. What no shell without a radio reads stays text, so that its program does not carry the
+/// reading of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AtGates {
     /// The gate key.
     pub key: Device,
+    /// [`Held`] as JSON; empty where there is nothing.
+    #[serde(default)]
+    held: Secret,
+}
+
+/// Pass and keys.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Held {
     /// The pass.
     #[serde(default)]
-    pub pass: Option<KeptPass>,
+    pass: Option<KeptPass>,
     /// Keys of the fast way.
     #[serde(default)]
-    pub fast: CardKeys,
+    fast: CardKeys,
+}
+
+impl AtGates {
+    /// Nothing, where there is none or it is of a version that is not known.
+    fn held(&self) -> Held {
+        serde_json::from_str(&self.held).unwrap_or_default()
+    }
+
+    fn hold(&mut self, held: &Held) {
+        // A structure of texts and numbers can be written.
+        self.held = Secret::new(serde_json::to_string(held).unwrap_or_default());
+    }
 }
 
 /// A pass as it was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptPass {
+struct KeptPass {
     /// As it was signed, base64url.
     pub pass: String,
     /// From when it counts here, seconds since 1970.
@@ -84,7 +106,7 @@ impl CodeError {
 
 /// The card of a wallet as its vault has it.
 pub(crate) fn card(state: &State) -> Card {
-    let keys = state.gate.as_ref().map(|gate| gate.fast.clone()).unwrap_or_default();
+    let keys = state.gate.as_ref().map(|gate| gate.held().fast).unwrap_or_default();
     Card::new(keys, MAX_RESPONSE)
 }
 
@@ -117,7 +139,7 @@ impl<S: Shell> Wallet<S> {
     /// No account, no network, or the wallet provider refuses; a pass that is still good stays.
     pub async fn renew_gate_pass(&mut self) -> Result<(), AccountError> {
         let now_s = self.shell().clock().now_s();
-        let kept = self.state().gate.as_ref().and_then(|gate| gate.pass.as_ref());
+        let kept = self.state().gate.as_ref().and_then(|gate| gate.held().pass);
         if kept.is_some_and(|pass| !pass.is_ageing(now_s)) {
             return Ok(());
         }
@@ -138,7 +160,7 @@ impl<S: Shell> Wallet<S> {
             None => {
                 let made = self.shell().keys().generate(KeyUse::Gate).await?;
                 let key = Device { handle: made.handle, public_key: made.public_key.to_jwk() };
-                let gate = AtGates { key: key.clone(), pass: None, fast: CardKeys::default() };
+                let gate = AtGates { key: key.clone(), held: Secret::default() };
                 self.update(|state| state.gate = Some(gate)).await?;
                 key
             }
@@ -159,7 +181,8 @@ impl<S: Shell> Wallet<S> {
             .ok_or(AccountError::Protocol("a gate pass of another shape"))?;
         self.update(|state| {
             if let Some(gate) = &mut state.gate {
-                gate.pass = Some(kept);
+                let held = Held { pass: Some(kept), ..gate.held() };
+                gate.hold(&held);
             }
         })
         .await?;
@@ -168,23 +191,22 @@ impl<S: Shell> Wallet<S> {
 
     /// Forgets pass and keys of the fast way: the account is stopped or closed.
     pub(crate) async fn forget_gate_pass(&mut self) -> Result<(), OpenError> {
-        if self.state().gate.as_ref().is_none_or(|gate| gate.pass.is_none() && gate.fast.is_empty()) {
+        if self.state().gate.as_ref().is_none_or(|gate| gate.held.is_empty()) {
             return Ok(());
         }
         self.update(|state| {
             if let Some(gate) = &mut state.gate {
-                gate.pass = None;
-                gate.fast.clear();
+                gate.held = Secret::default();
             }
         })
         .await?;
-        self.card = card(self.state());
+        self.card = None;
         Ok(())
     }
 
     /// When the gate pass ends (seconds since 1970), if there is one that is not over.
     pub fn gate_pass_until(&self) -> Option<i64> {
-        let pass = self.state().gate.as_ref()?.pass.as_ref()?;
+        let pass = self.state().gate.as_ref()?.held().pass?;
         (self.shell().clock().now_s() < pass.expires).then_some(pass.expires)
     }
 
@@ -193,15 +215,15 @@ impl<S: Shell> Wallet<S> {
     /// What was decided comes with the last answer: send that, then call [`Wallet::remember_tap`].
     pub fn process_apdu(&mut self, command: &[u8], evidence: Evidence) -> Answer {
         let now_s = self.shell().clock().now_s();
-        let mut card = core::mem::replace(&mut self.card, Card::new(CardKeys::default(), MAX_RESPONSE));
+        let mut card = self.card.take().unwrap_or_else(|| card(self.state()));
         let answer = self.with_phone(evidence, now_s, |phone| card.process(command, phone));
-        self.card = card;
+        self.card = Some(card);
         answer
     }
 
     fn with_phone<T>(&self, evidence: Evidence, now_s: i64, work: impl FnOnce(&Phone<'_>) -> T) -> T {
         let gate = self.state().gate.as_ref();
-        let pass = gate.and_then(|gate| gate.pass.as_ref()).filter(|pass| now_s < pass.expires);
+        let pass = gate.and_then(|gate| gate.held().pass).filter(|pass| now_s < pass.expires);
         let opened = pass.and_then(|pass| Some((pass.opened()?, pass.expires)));
         let key = gate.and_then(|gate| {
             let public_key = PublicKey::from_jwk(&gate.key.public_key).ok()?;
@@ -220,7 +242,9 @@ impl<S: Shell> Wallet<S> {
 
     /// The field is gone: a tap that was begun is over.
     pub fn reset_card(&mut self) {
-        self.card.reset();
+        if let Some(card) = &mut self.card {
+            card.reset();
+        }
     }
 
     /// Writes down what a gate decided: the history, and the key of the fast way.
@@ -232,10 +256,11 @@ impl<S: Shell> Wallet<S> {
         let reason = Reason::of_number(verdict.reason).map_or("unknown", Reason::code).to_owned();
         let record =
             self.usage_record(verdict.place.clone(), true, Act::Gate { opened: verdict.open, reason });
-        let fast = self.card.keys().clone();
+        let fast = self.card.as_ref().map(|card| card.keys().clone()).unwrap_or_default();
         self.update(|state| {
             if let Some(gate) = &mut state.gate {
-                gate.fast = fast;
+                let held = Held { fast, ..gate.held() };
+                gate.hold(&held);
             }
         })
         .await?;
@@ -252,7 +277,7 @@ impl<S: Shell> Wallet<S> {
         }
         let now_s = self.shell().clock().now_s();
         let gate = self.state().gate.as_ref().ok_or(CodeError::NoPass)?;
-        let kept = gate.pass.as_ref().filter(|pass| now_s < pass.expires).ok_or(CodeError::NoPass)?;
+        let kept = gate.held().pass.filter(|pass| now_s < pass.expires).ok_or(CodeError::NoPass)?;
         let (pass, _) = kept.opened().ok_or(CodeError::NoPass)?;
         let draft = Draft::new(&pass, evidence, now_s);
         let signature = self.shell().keys().sign(&gate.key.handle, &draft.signing_input()).await?;

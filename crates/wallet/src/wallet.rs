@@ -3,7 +3,6 @@
 use credential::trust::TrustList;
 use keys::PublicKey;
 
-use crate::gate;
 use crate::ports::{
     Clock as _, DeviceKey, KeyError, KeyHandle, KeyStore, KeyUse, Shell, Storage as _, StorageError,
 };
@@ -54,8 +53,8 @@ pub struct Wallet<S> {
     state: State,
     /// The trust list that was read last, and for which issuer.
     list: Option<(String, TrustList)>,
-    /// The tap that is under way.
-    pub(crate) card: ::gate::card::Card,
+    /// The card of the tap that is under way; made when a reader first asks.
+    pub(crate) card: Option<::gate::card::Card>,
 }
 
 impl<S> core::fmt::Debug for Wallet<S> {
@@ -70,8 +69,7 @@ impl<S: Shell> Wallet<S> {
         if shell.storage().load().await?.is_some() {
             return Err(OpenError::Exists);
         }
-        let card = gate::card(&State::default());
-        let mut wallet = Wallet { shell, key, hint, state: State::default(), list: None, card };
+        let mut wallet = Wallet { shell, key, hint, state: State::default(), list: None, card: None };
         wallet.update(|_| ()).await?;
         Ok(wallet)
     }
@@ -85,8 +83,7 @@ impl<S: Shell> Wallet<S> {
         if state.format > FORMAT {
             return Err(OpenError::Newer);
         }
-        let card = gate::card(&state);
-        Ok(Wallet { shell, key, hint, state, list: None, card })
+        Ok(Wallet { shell, key, hint, state, list: None, card: None })
     }
 
     /// What the wallet remembers.
@@ -160,7 +157,7 @@ impl<S: Shell> Wallet<S> {
             *state = State { usage: core::mem::take(&mut state.usage), ..State::default() };
         })
         .await?;
-        self.card = gate::card(&self.state);
+        self.card = None;
         for handle in &handles {
             // The vault no longer names the key; a key store that fails here leaves a key that nothing can use.
             let _ = self.shell.keys().delete(handle).await;

@@ -77,7 +77,7 @@ fn run() -> Result<(), AnyError> {
             wasm.path, wasm.integrity
         ),
     ];
-    let script = bundle.hashed("app", "js", script.join("\n").into_bytes());
+    let script = bundle.hashed("app", "js", without_comments(&script.join("\n")).into_bytes());
     let style = [read(&pages.join("mapae.css"))?, read(&web.join("wallet.css"))?].join("\n");
     let style = bundle.hashed("app", "css", style.into_bytes());
     for name in ["emblem.svg", "mark.svg", "icons.svg"] {
@@ -143,8 +143,25 @@ fn check_page(
         format!("const SCAN_INTEGRITY = '{}';", scan_wasm.integrity),
         read(&crates.join("check-web/web/check.js"))?,
     ];
-    let script = bundle.plain("check.js", script.join("\n").into_bytes());
+    let script = bundle.plain("check.js", without_comments(&script.join("\n")).into_bytes());
     Ok([script, bound, wasm].iter().map(|file| bundle.compressed(&file.path)).sum())
+}
+
+/// JavaScript without the lines that are comment and nothing else; what stands within a line stays.
+fn without_comments(script: &str) -> String {
+    let mut out = String::with_capacity(script.len());
+    let mut within = false;
+    for line in script.lines() {
+        let text = line.trim();
+        let begins = text.starts_with("/*");
+        if within || begins {
+            within = !text.ends_with("*/");
+        } else if !text.is_empty() && !text.starts_with("//") {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
 }
 
 fn read(path: &Path) -> Result<String, AnyError> {
@@ -388,6 +405,12 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comments_go_and_code_stays() {
+        let script = "// one\n/** two\n * three\n */\nlet a = 'b // c'; // d\n\n  /* e */\n  f(`/* g */`);\n";
+        assert_eq!(without_comments(script), "let a = 'b // c'; // d\n  f(`/* g */`);\n");
+    }
 
     #[test]
     fn names_and_notes_are_dropped_and_nothing_else() {

@@ -150,7 +150,7 @@ fn an_unlocked_phone_with_a_pass_walks_in_and_remembers_it() {
     let phone = reopened(&before.world);
     let last = phone.state().usage.last().unwrap();
     assert_eq!((last.party.as_str(), last.act.kind()), ("예시청사", "gate_opened"));
-    assert_eq!(phone.state().gate.as_ref().unwrap().fast.len(), 1);
+    assert_eq!(phone.state().gate.as_ref().unwrap().held().fast.len(), 1);
 }
 
 #[test]
