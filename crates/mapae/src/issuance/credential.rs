@@ -193,7 +193,7 @@ fn judge_proofs(
 /// Reads what the batch is for and chooses slot, week and copy numbers; `None` while its approval is awaited.
 async fn prepare(platform: &Platform, desk: &Desk, asked: &Asked<'_>) -> Result<Option<Batch>, Refused> {
     let configuration = asked.configuration;
-    let offer = OfferRow::find(&platform.store, asked.offer_id).await?.ok_or_else(used)?;
+    let (offer, standing) = offer_and_standing(platform, asked.offer_id).await?;
     match offer.state {
         OfferState::Redeemed => {}
         OfferState::Issued if offer.is_issued(&platform.store, configuration).await? => {
@@ -219,10 +219,10 @@ async fn prepare(platform: &Platform, desk: &Desk, asked: &Asked<'_>) -> Result<
     } else {
         let mut replaces = offer.replaces.clone();
         if offer.client_id.is_some() {
-            match standing(platform, &offer).await? {
-                Standing::Approved => {}
-                Standing::Pending => return Ok(None),
-                Standing::Over => return Err(denied().into()),
+            match standing {
+                Some(Standing::Approved) => {}
+                Some(Standing::Pending) => return Ok(None),
+                Some(Standing::Over) | None => return Err(denied().into()),
             }
             // It may have waited long: what it replaces is what is live now.
             let live = Badge::live_of_employee(&platform.store, &offer.employee_id).await?;
@@ -250,6 +250,29 @@ async fn prepare(platform: &Platform, desk: &Desk, asked: &Asked<'_>) -> Result<
     let configuration = configuration.to_owned();
     let (keys, deferred) = (Arc::clone(&asked.keys), asked.deferred.clone());
     Ok(Some(Batch { offer, configuration, format, badge, week, first, keys, deferred }))
+}
+
+/// The offer, and how the application behind it stands where one is still to lead to a badge. Issuing ends both in one
+/// commit, and they are read one after the other: an application found over counts if the offer did not move meanwhile.
+async fn offer_and_standing(
+    platform: &Platform,
+    id: &str,
+) -> Result<(OfferRow, Option<Standing>), Refused> {
+    let mut offer = OfferRow::find(&platform.store, id).await?.ok_or_else(used)?;
+    loop {
+        if offer.client_id.is_none() || offer.state != OfferState::Redeemed {
+            return Ok((offer, None));
+        }
+        let standing = standing(platform, &offer).await?;
+        if !matches!(standing, Standing::Over) {
+            return Ok((offer, Some(standing)));
+        }
+        let again = OfferRow::find(&platform.store, id).await?.ok_or_else(used)?;
+        if again.state == offer.state {
+            return Ok((offer, Some(standing)));
+        }
+        offer = again;
+    }
 }
 
 /// How the application behind an authorized offer stands.
