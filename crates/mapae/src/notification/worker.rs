@@ -140,7 +140,6 @@ impl Worker {
     }
 
     /// One group of each channel; returns how many were tried.
-    #[cfg(test)]
     pub async fn round(&self) -> Result<usize, StoreError> {
         Ok(self.texts().await? + self.group(Channel::Push).await?)
     }

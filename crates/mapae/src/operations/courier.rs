@@ -19,19 +19,19 @@ use super::{Platform, limits};
 #[derive(Debug)]
 pub(crate) struct Route {
     /// Its name, for logs.
-    pub table: &'static str,
+    pub(crate) table: &'static str,
     #[doc(hidden)]
-    pub look: &'static str,
+    pub(crate) look: &'static str,
     #[doc(hidden)]
-    pub claim: &'static str,
+    pub(crate) claim: &'static str,
     #[doc(hidden)]
-    pub put_back: &'static str,
+    pub(crate) put_back: &'static str,
     /// How long one worker holds a row (ms); longer than the call.
-    pub lease_ms: i64,
+    pub(crate) lease_ms: i64,
     /// The longest pause between two tries (ms); the first is a second, then twice as long each time.
-    pub longest_pause_ms: i64,
+    pub(crate) longest_pause_ms: i64,
     /// How often due rows are looked for when nobody wakes the worker.
-    pub poll: std::time::Duration,
+    pub(crate) poll: std::time::Duration,
 }
 
 /// A route over the table of this name.
@@ -63,22 +63,22 @@ pub(crate) use route;
 /// A row in the hands of one worker until its lease ends.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pub id: String,
-    pub party: String,
+    pub(crate) id: String,
+    pub(crate) party: String,
     /// This one counted.
-    pub attempts: i64,
+    pub(crate) attempts: i64,
     claim: String,
 }
 
 impl Route {
     /// Twice as long after each try: 1 s, 2 s, 4 s … up to the longest.
-    pub fn pause_ms(&self, attempts: i64) -> i64 {
+    pub(crate) fn pause_ms(&self, attempts: i64) -> i64 {
         let doublings = u32::try_from(attempts.clamp(1, 20) - 1).unwrap_or_default();
         1_000_i64.saturating_mul(1 << doublings).min(self.longest_pause_ms)
     }
 
     /// Puts a row back that was not taken, unless another worker holds it by now.
-    pub async fn put_back(&self, tx: &mut Tx, held: &Held, now_ms: i64) -> Result<(), StoreError> {
+    pub(crate) async fn put_back(&self, tx: &mut Tx, held: &Held, now_ms: i64) -> Result<(), StoreError> {
         let next_at = now_ms.saturating_add(self.pause_ms(held.attempts));
         tx.execute(self.put_back, params![next_at, held.id.as_str(), held.claim.as_str()]).await?;
         Ok(())
@@ -86,7 +86,11 @@ impl Route {
 
     /// Claims what is due and carries it once; returns how many rows were tried.
     #[cfg(test)]
-    pub async fn round<F, C>(&'static self, platform: &Arc<Platform>, carry: C) -> Result<usize, StoreError>
+    pub(crate) async fn round<F, C>(
+        &'static self,
+        platform: &Arc<Platform>,
+        carry: C,
+    ) -> Result<usize, StoreError>
     where
         C: Fn(Arc<Platform>, Held) -> F,
         F: Future<Output = Result<(), StoreError>> + Send + 'static,
@@ -99,7 +103,7 @@ impl Route {
 
     /// Carries rows until the server stops, woken by `wake` and by the clock; any number of workers may, in one process or
     /// many.
-    pub async fn run<F, C>(
+    pub(crate) async fn run<F, C>(
         &'static self,
         platform: Arc<Platform>,
         mut stop: super::tasks::Stop,
