@@ -228,8 +228,7 @@ pub(super) fn name_of(
     const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
     const UTF8: u8 = 0x0c;
     const PRINTABLE: u8 = 0x13;
-    let fits =
-        |text: &str| (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let fits = |text: &str| (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     if !fits(cn) || !organization.is_none_or(fits) {
         return Err(IssueError::Name);
     }
