@@ -14,6 +14,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("registry", &["keys"]),
     ("gate", &["keys"]),
     ("gate-reader", &[]),
+    ("gate-osdp", &[]),
     ("wallet", &["keys", "credential", "openid", "gate"]),
     ("wallet-uniffi", &["keys", "credential", "openid", "gate", "wallet"]),
     ("uniffi-bindgen", &[]),
