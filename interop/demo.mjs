@@ -1,6 +1,7 @@
 // What the judges share: the running demo's description, a browser without a screen, and the phone in the terminal.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 
@@ -31,6 +32,18 @@ export async function phoneLogin(link, number, { mayFail = false } = {}) {
     if (mayFail) return undefined;
     throw error;
   }
+}
+
+/** What a browser hands to a wallet from a page of `origin`, and what the wallet, played by the terminal phone, gives back. */
+export async function phoneAnswersPage(requests, origin, ...more) {
+  const child = spawn(process.env.MAPAE, ['wallet', ...demo.phone.arguments, '--json', 'page', '--origin', origin, '--yes', ...more], {
+    env: { ...process.env, ...demo.phone.environment }, stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let out = '';
+  child.stdout.on('data', (piece) => { out += piece; });
+  child.stdin.end(JSON.stringify(requests));
+  await once(child, 'close');
+  return JSON.parse(out);
 }
 
 /** A browser without a screen: cookies, redirects by hand, and the login page read as a person would. */

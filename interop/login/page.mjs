@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
-import { chromiumArguments, demo, phoneLogin } from '../demo.mjs';
+import { chromiumArguments, demo, phoneAnswersPage, phoneLogin } from '../demo.mjs';
 import { REDIRECT, register } from './registration.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -81,6 +81,50 @@ test('a login on a screen of 320 px ends at the relying party', async () => {
   const back = sentBack(page);
   await phoneLogin(scan, number);
   assert.ok((await back).searchParams.get('code'));
+});
+
+test('the browser’s own wallet chooser brings the badge, at a level that draws no code here', async () => {
+  await register('chooser', { add: ['--level', 'high'] });
+  const chooser = await chromium.launch({
+    executablePath: process.env.CHROMIUM, args: [...chromiumArguments, '--enable-features=WebIdentityDigitalCredentials'],
+  });
+  try {
+    const page = await (await chooser.newContext({ viewport: { width: 360, height: 740 }, locale: 'ko-KR' })).newPage();
+    const devtools = await page.context().newCDPSession(page);
+    const origin = new URL(demo.urls.public).origin;
+    const wallet = (action, more = {}) => devtools.send('DigitalCredentials.setVirtualWalletBehavior', { action, ...more });
+    // Chromium's virtual wallet hands back what it is given: our own phone makes it from the request that the page is about to use.
+    let from = origin;
+    await page.route('**/login/handed', async (route) => {
+      const response = await route.fetch();
+      const { requests } = await response.json();
+      assert.deepEqual(requests.map((request) => request.protocol), ['openid4vp-v1-signed']);
+      const said = await phoneAnswersPage(requests, from);
+      if (said.credential) await wallet('respond', { protocol: said.credential.protocol, response: said.credential.data });
+      else {
+        assert.equal(said.error.code, 'request_origin');
+        await wallet('decline');
+      }
+      return route.fulfill({ response });
+    });
+    await page.goto(start('chooser'));
+    assert.equal(await page.locator('[data-qr]').count(), 0);
+    await page.locator('[data-browser]').waitFor({ timeout: 5000 });
+    await look(page, 'login page with the browser’s own way');
+    await page.setViewportSize({ width: 360, height: 740 });
+    if (process.env.MAPAE_SCREENS) await page.screenshot({ path: `${process.env.MAPAE_SCREENS}/login-browser.png`, fullPage: true });
+
+    // A page elsewhere that took the request along gets nothing, and this page says so and offers the button again.
+    from = 'https://evil.example';
+    await page.locator('[data-browser]').click();
+    await page.getByText('브라우저에서 공무원증을 받지 못했습니다').waitFor({ timeout: 10000 });
+    from = origin;
+    const back = sentBack(page);
+    await page.locator('[data-browser]').click();
+    assert.ok((await back).searchParams.get('code'));
+  } finally {
+    await chooser.close();
+  }
 });
 
 test('the code of a device is typed, and the page says that the device goes on', async () => {

@@ -11,7 +11,7 @@ import { Openid4vpClient, Openid4vpVerifier } from '@openid4vc/openid4vp';
 import { SDJwtVcInstance } from '@sd-jwt/sd-jwt-vc';
 import { DcqlPresentationResult, DcqlQuery } from 'dcql';
 import * as jose from 'jose';
-import { chromiumArguments, demo, phone } from '../demo.mjs';
+import { chromiumArguments, demo, phone, phoneAnswersPage } from '../demo.mjs';
 import {
   Authority, BADGE_DOCUMENT, b64u, bind, callbacks, disclose, encryptionKey, handover, issue, newSigner, operator, pageHandover, presentDocument, receive, verification,
 } from './stock.mjs';
@@ -456,17 +456,6 @@ describe('a stock wallet before our verifier', () => {
 describe('pages, through the Digital Credentials API', () => {
   const origin = new URL(demo.relying_party.redirect_uri).origin;
 
-  /** What a page hands to the browser, and the browser to the phone. */
-  async function pageAnswer(requests, from, ...more) {
-    const { spawn } = await import('node:child_process');
-    const child = spawn(process.env.MAPAE, ['wallet', ...demo.phone.arguments, '--json', 'page', '--origin', from, '--yes', ...more], { env: { ...process.env, ...demo.phone.environment } });
-    let out = '';
-    child.stdout.on('data', (piece) => { out += piece; });
-    child.stdin.end(JSON.stringify(requests));
-    await new Promise((done) => { child.on('close', done); });
-    return JSON.parse(out);
-  }
-
   const bring = async (uri, data) => {
     const response = await fetch(uri, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(data) });
     const body = await response.json();
@@ -478,10 +467,10 @@ describe('pages, through the Digital Credentials API', () => {
       const made = await verification({ ...body, origin });
       const { requests, answer_uri: uri } = made.digital_credentials;
       if (pick === 0) {
-        const replayed = await pageAnswer(requests[0], 'https://evil.example');
+        const replayed = await phoneAnswersPage(requests[0], 'https://evil.example');
         assert.equal(replayed.error.code, 'request_origin');
       }
-      const said = await pageAnswer(requests[pick], origin);
+      const said = await phoneAnswersPage(requests[pick], origin);
       assert.equal(said.credential?.protocol, requests[pick].protocol, JSON.stringify(said));
       const taken = await bring(uri, said.credential.data);
       assert.equal(taken.status, 200, JSON.stringify(taken.body));
@@ -493,7 +482,7 @@ describe('pages, through the Digital Credentials API', () => {
     const made = await verification({ claims: ['name'], origin });
     const { requests, answer_uri: uri } = made.digital_credentials;
     // The unsigned request on an evil page: the phone answers that page, and what it says is worth nothing here.
-    const said = await pageAnswer(requests[1], 'https://evil.example');
+    const said = await phoneAnswersPage(requests[1], 'https://evil.example');
     const got = await bring(uri, said.credential.data);
     assert.deepEqual([got.status, got.reason], [400, 'audience']);
     const declined = await bring(uri, { error: 'access_denied' });
@@ -525,7 +514,7 @@ describe('pages, through the Digital Credentials API', () => {
         if (route.request().method() !== 'POST') return route.continue();
         const response = await route.fetch();
         const { requests } = await response.json();
-        const { credential } = await pageAnswer(requests[0], pageOrigin);
+        const { credential } = await phoneAnswersPage(requests[0], pageOrigin);
         await devtools.send('DigitalCredentials.setVirtualWalletBehavior', { action: 'respond', protocol: credential.protocol, response: credential.data });
         return route.fulfill({ response });
       });

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the hot paths and the flows, in release; each beside the raw operation of the same run.
 
+mod login;
 pub(crate) mod wallet;
 
 use crate::process::{self, Outcome};
@@ -73,12 +74,22 @@ pub(crate) fn gate(json: bool) -> Outcome {
     process::run(&mut command)
 }
 
+/// The hot paths and the flows, and what a browser sees of a login.
 pub(crate) fn run(json: bool, seconds: u64) -> Outcome {
     let mapae = tools::build_mapae(true)?;
-    let mut command = Command::new(mapae);
+    let mut command = Command::new(&mapae);
     command.args(["bench", "--seconds", &seconds.to_string(), "--peer"]).arg(peer()?);
-    if json {
-        command.arg("--json");
+    if !json {
+        process::run(&mut command)?;
+        for (name, figure) in login::figure(&mapae)? {
+            println!("{name:<28}{figure}");
+        }
+        return Ok(());
     }
-    process::run(&mut command)
+    let printed = process::output(command.arg("--json"))?;
+    let mut figures: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&printed)
+        .map_err(|error| format!("the bench printed no JSON: {error}: {printed}"))?;
+    figures.extend(login::figure(&mapae)?);
+    println!("{}", serde_json::Value::Object(figures));
+    Ok(())
 }

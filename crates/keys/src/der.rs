@@ -1,7 +1,7 @@
 //! The few lines of DER (X.690) that are written by hand: elements and unsigned integers.
 
 /// One element: tag, length, content.
-pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut out = Vec::with_capacity(length + 6);
     out.push(tag);
@@ -22,7 +22,7 @@ pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// An INTEGER of big-endian bytes, in its shortest form.
-pub(crate) fn unsigned(bytes: &[u8]) -> Vec<u8> {
+pub fn unsigned(bytes: &[u8]) -> Vec<u8> {
     let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
     let (_, digits) = bytes.split_at_checked(start).unwrap_or_default();
     // A leading zero keeps a number with a high first bit positive, and is the whole of zero itself.

@@ -10,7 +10,7 @@
 
 pub mod aead;
 mod backend;
-mod der;
+pub mod der;
 mod digest;
 #[cfg(feature = "aws-lc")]
 pub mod ed25519;

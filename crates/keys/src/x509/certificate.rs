@@ -45,6 +45,7 @@ pub struct Certificate {
     pub(super) issuer: Vec<u8>,
     serial: Vec<u8>,
     common_name: Option<String>,
+    organization: Option<String>,
     dns_names: Vec<String>,
     uris: Vec<String>,
     not_before: i64,
@@ -54,6 +55,8 @@ pub struct Certificate {
     /// `None` where the extension is missing.
     pub(super) key_usage: Option<KeyUsage>,
     pub(super) extended_key_usage: Option<Vec<ObjectIdentifier>>,
+    /// Whether the extended key usage is marked critical.
+    usage_is_critical: bool,
     pub(super) subject_key_id: Option<Vec<u8>>,
     pub(super) authority_key_id: Option<Vec<u8>>,
 }
@@ -91,6 +94,8 @@ impl Certificate {
         };
         let common_name =
             tbs.subject().common_name().map_err(malformed)?.map(|name| name.value().into_owned());
+        let organization =
+            tbs.subject().organization().map_err(malformed)?.map(|name| name.value().into_owned());
 
         let mut certificate = Self {
             tbs: signed_part(der)?.to_vec(),
@@ -101,6 +106,7 @@ impl Certificate {
             issuer: tbs.issuer().to_der().map_err(malformed)?,
             serial: tbs.serial_number().as_bytes().iter().copied().skip_while(|byte| *byte == 0).collect(),
             common_name,
+            organization,
             dns_names: Vec::new(),
             uris: Vec::new(),
             not_before: seconds(tbs.validity().not_before),
@@ -108,6 +114,7 @@ impl Certificate {
             authority: None,
             key_usage: None,
             extended_key_usage: None,
+            usage_is_critical: false,
             subject_key_id: None,
             authority_key_id: None,
         };
@@ -133,6 +140,7 @@ impl Certificate {
             self.key_usage = Some(KeyUsage::from_der(value).map_err(malformed)?);
         } else if id == ExtendedKeyUsage::OID {
             self.extended_key_usage = Some(ExtendedKeyUsage::from_der(value).map_err(malformed)?.0);
+            self.usage_is_critical = extension.critical;
         } else if id == SubjectKeyIdentifier::OID {
             let read = SubjectKeyIdentifier::from_der(value).map_err(malformed)?;
             self.subject_key_id = Some(read.0.as_bytes().to_vec());
@@ -171,6 +179,41 @@ impl Certificate {
     /// The subject's common name.
     pub fn subject_common_name(&self) -> Option<&str> {
         self.common_name.as_deref()
+    }
+
+    /// The organisation the subject names first.
+    pub fn subject_organization(&self) -> Option<&str> {
+        self.organization.as_deref()
+    }
+
+    /// The subject as a DER `Name`.
+    pub fn subject(&self) -> &[u8] {
+        &self.subject
+    }
+
+    /// The issuer as a DER `Name`.
+    pub fn issuer(&self) -> &[u8] {
+        &self.issuer
+    }
+
+    /// The key identifier of its own key (RFC 5280 §4.2.1.2).
+    pub fn subject_key_id(&self) -> Option<&[u8]> {
+        self.subject_key_id.as_deref()
+    }
+
+    /// Whether it is for timestamps and nothing else, as RFC 3161 §2.3 wants it: one usage, critical.
+    pub fn is_for_timestamps_only(&self) -> bool {
+        self.usage_is_critical && self.extended_key_usage.as_deref() == Some(&[super::usage::TIME_STAMP])
+    }
+
+    /// Whether its issuer lets it answer for the state of certificates (RFC 6960 §4.2.2.2).
+    pub fn is_responder(&self) -> bool {
+        self.extended_key_usage.as_deref().is_some_and(|named| named.contains(&super::usage::RESPONDER))
+    }
+
+    /// Whether it may sign lists of revoked certificates.
+    pub fn signs_revocations(&self) -> bool {
+        self.authority.is_some() && self.allows(KeyUsages::CRLSign)
     }
 
     /// The DNS names of the subject (subjectAltName).

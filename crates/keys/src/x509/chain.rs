@@ -20,19 +20,29 @@ pub enum Purpose {
     TrustList,
     /// Signed a wallet or key attestation.
     WalletAttestation,
+    /// Signed a document: for documents, or for messages.
+    Document,
+    /// Signed a timestamp.
+    TimeStamp,
+    /// Answered for the state of certificates.
+    Responder,
     /// No purpose is checked: the caller waives it.
     Any,
 }
 
 impl Purpose {
-    fn usage(self) -> Option<ObjectIdentifier> {
+    /// The extended key usages of which one must be named; none where nothing is asked.
+    fn usages(self) -> &'static [ObjectIdentifier] {
         match self {
-            Self::Issuer => Some(usage::ISSUER),
-            Self::Verifier => Some(usage::VERIFIER),
-            Self::StatusList => Some(usage::STATUS_LIST),
-            Self::TrustList => Some(usage::TRUST_LIST),
-            Self::WalletAttestation => Some(usage::WALLET_ATTESTATION),
-            Self::Any => None,
+            Self::Issuer => &[usage::ISSUER],
+            Self::Verifier => &[usage::VERIFIER],
+            Self::StatusList => &[usage::STATUS_LIST],
+            Self::TrustList => &[usage::TRUST_LIST],
+            Self::WalletAttestation => &[usage::WALLET_ATTESTATION],
+            Self::Document => &[usage::DOCUMENT, usage::MESSAGE],
+            Self::TimeStamp => &[usage::TIME_STAMP],
+            Self::Responder => &[usage::RESPONDER],
+            Self::Any => &[],
         }
     }
 }
@@ -122,13 +132,17 @@ pub fn verify_chain(
             return Err(ChainError::Expired);
         }
         let named = certificate.extended_key_usage.as_deref();
-        if let (Some(wanted), Some(named)) = (purpose.usage(), named)
-            && !named.contains(&wanted)
+        let wanted = purpose.usages();
+        if let Some(named) = named
+            && !wanted.is_empty()
+            && !wanted.iter().any(|usage| named.contains(usage))
         {
             return Err(ChainError::WrongPurpose);
         }
     }
-    if !leaf.allows(KeyUsages::DigitalSignature) {
+    // What a person signs may be signed to stand by it, too (RFC 5280 §4.2.1.3 nonRepudiation).
+    let stands_by = purpose == Purpose::Document && leaf.allows(KeyUsages::NonRepudiation);
+    if !stands_by && !leaf.allows(KeyUsages::DigitalSignature) {
         return Err(ChainError::WrongPurpose);
     }
     Ok(chain.swap_remove(0))

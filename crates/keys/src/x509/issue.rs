@@ -212,23 +212,34 @@ fn time(seconds: i64) -> Result<Vec<u8>, IssueError> {
     date.and_then(|date| Time::from(date).to_der()).map_err(|_| IssueError::Validity)
 }
 
-/// A Name that is one common name.
+/// A Name that is one common name, of a country where one is told.
 pub(super) fn name(country: Option<&str>, cn: &str) -> Result<Vec<u8>, IssueError> {
-    if cn.is_empty() || cn.chars().count() > 64 || cn.chars().any(char::is_control) {
-        return Err(IssueError::Name);
-    }
+    name_of(country, None, cn)
+}
+
+/// A Name of country, organisation and common name.
+pub(super) fn name_of(
+    country: Option<&str>,
+    organization: Option<&str>,
+    cn: &str,
+) -> Result<Vec<u8>, IssueError> {
     const COUNTRY: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x06];
+    const ORGANIZATION: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x0a];
     const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
     const UTF8: u8 = 0x0c;
     const PRINTABLE: u8 = 0x13;
-    let attribute =
-        |of: &[u8], kind, text: &str| tlv(0x31, &[&tlv(0x30, &[of, &tlv(kind, &[text.as_bytes()])])]);
-    let common_name = attribute(&COMMON_NAME, UTF8, cn);
-    let Some(country) = country else { return Ok(tlv(0x30, &[&common_name])) };
-    if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
+    let fits = |text: &str| (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if !fits(cn) || !organization.is_none_or(fits) {
         return Err(IssueError::Name);
     }
-    Ok(tlv(0x30, &[&attribute(&COUNTRY, PRINTABLE, country), &common_name]))
+    if !country.is_none_or(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())) {
+        return Err(IssueError::Name);
+    }
+    let attribute =
+        |of: &[u8], kind, text: &str| tlv(0x31, &[&tlv(0x30, &[of, &tlv(kind, &[text.as_bytes()])])]);
+    let country = country.map(|code| attribute(&COUNTRY, PRINTABLE, code)).unwrap_or_default();
+    let organization = organization.map(|text| attribute(&ORGANIZATION, UTF8, text)).unwrap_or_default();
+    Ok(tlv(0x30, &[&country, &organization, &attribute(&COMMON_NAME, UTF8, cn)]))
 }
 
 /// One extension as DER, or none where its value has no encoding.
@@ -257,7 +268,7 @@ pub(super) fn subject_key(key: &PublicKey) -> Encoded {
     extension(false, &SubjectKeyIdentifier(key_id(key)?))
 }
 
-fn issuer_key(ca: &Certificate) -> Encoded {
+pub(super) fn issuer_key(ca: &Certificate) -> Encoded {
     let id = match &ca.subject_key_id {
         Some(id) => OctetString::new(id.as_slice()).ok()?,
         None => key_id(ca.public_key())?,

@@ -3,10 +3,12 @@
 
 mod certificate;
 mod chain;
+mod document;
 mod issue;
 
 pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE};
 pub use chain::{ChainError, MAX_CHAIN, Purpose, verify_chain};
+pub use document::{DocumentKind, DocumentProfile, authority_for_documents, issue_for_documents};
 pub use issue::{IssueError, Kind, Profile, issue, random_serial, root, root_in};
 
 use x509_cert::der::oid::ObjectIdentifier;
@@ -28,6 +30,15 @@ mod usage {
     pub(super) const TRUST_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.2231.3.0");
     /// Wallet attestation: id-kp-clientAuth (RFC 5280 §4.2.1.12); the attestation is what authenticates the client.
     pub(super) const WALLET_ATTESTATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+    /// Signs documents: id-kp-documentSigning (RFC 9336).
+    pub(super) const DOCUMENT: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.36");
+    /// Protects messages: id-kp-emailProtection (RFC 5280 §4.2.1.12). Readers of PDF that keep their trust in NSS ask
+    /// for it where they check a document's signature.
+    pub(super) const MESSAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4");
+    /// Signs timestamps: id-kp-timeStamping (RFC 3161 §2.3).
+    pub(super) const TIME_STAMP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
+    /// Answers for the state of certificates: id-kp-OCSPSigning (RFC 6960 §4.2.2.2).
+    pub(super) const RESPONDER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.9");
 }
 
 #[cfg(test)]

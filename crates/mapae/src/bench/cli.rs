@@ -14,7 +14,7 @@ use super::latency::Latencies;
 use super::process::ServerProcess;
 use super::relying_party::RelyingParty;
 use super::report::{self, Figure, NAMES};
-use super::{gate, import, micro, scale};
+use super::{gate, import, logout, micro, scale};
 
 /// Starts that are timed.
 const STARTS: usize = 7;
@@ -113,6 +113,10 @@ pub async fn run(command: Command) -> Result<(), AnyError> {
     let party = Arc::new(RelyingParty::discover(http.clone(), &origin, client_secret).await?);
     let (login, phones) = gauge.login(&party, &http, phones).await?;
     figures.push(login);
+    progress("logout_after_suspension");
+    let mut phones = phones;
+    let suspended = phones.split_off(phones.len().saturating_sub(logout::BADGES));
+    figures.push(logout::after_suspension(&config, &party, &http, suspended).await?);
     if !command.no_import {
         progress("import_100k");
         figures.push(import::beside_logins(folder.path(), &config, &party, &http, phones, time).await?);

@@ -7,6 +7,7 @@
 //! * `process`: the server, its CPU time, memory and commits as the system and its own metrics tell them.
 //! * `micro`: issuing and verifying without a network.
 //! * `flows`: whole flows, many at once.
+//! * `logout`: from a suspension to the relying party.
 //! * `import`: an import beside logins.
 //! * `scale`: the console, the status lists and issuing with 1.2 million officials.
 //! * `drive`, `latency`, `report`: running, counting, telling.
@@ -18,6 +19,7 @@ mod gate;
 mod ground;
 mod import;
 mod latency;
+mod logout;
 mod micro;
 mod process;
 mod relying_party;

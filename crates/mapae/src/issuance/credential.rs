@@ -254,10 +254,7 @@ async fn prepare(platform: &Platform, desk: &Desk, asked: &Asked<'_>) -> Result<
 
 /// The offer, and how the application behind it stands where one is still to lead to a badge. Issuing ends both in one
 /// commit, and they are read one after the other: an application found over counts if the offer did not move meanwhile.
-async fn offer_and_standing(
-    platform: &Platform,
-    id: &str,
-) -> Result<(OfferRow, Option<Standing>), Refused> {
+async fn offer_and_standing(platform: &Platform, id: &str) -> Result<(OfferRow, Option<Standing>), Refused> {
     let mut offer = OfferRow::find(&platform.store, id).await?.ok_or_else(used)?;
     loop {
         if offer.client_id.is_none() || offer.state != OfferState::Redeemed {

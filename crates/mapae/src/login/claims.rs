@@ -45,6 +45,11 @@ const NAMES: [&str; 9] = [
 const TWINS: [(&str, &str); 3] =
     [("name", "cn"), ("inst_code", "instCode"), ("employee_number", "preferred_username")];
 
+/// Our name for what others may call otherwise.
+fn ours(name: &str) -> &str {
+    TWINS.iter().find(|(_, theirs)| *theirs == name).map_or(name, |(ours, _)| *ours)
+}
+
 /// Every claim that can be given, as discovery lists them.
 pub(super) const SUPPORTED: [&str; 13] = [
     "sub",
@@ -85,9 +90,7 @@ impl ClaimSet {
     pub(super) fn of_names<'a>(names: impl Iterator<Item = &'a String>) -> ClaimSet {
         let mut set = ClaimSet::default();
         for name in names {
-            let ours =
-                TWINS.iter().find(|(_, theirs)| theirs == name).map_or(name.as_str(), |(ours, _)| ours);
-            set.insert(ours);
+            set.insert(ours(name));
         }
         set
     }
@@ -116,8 +119,7 @@ impl ClaimSet {
         };
         let named = |name: &str| {
             let plain = name.split('#').next().unwrap_or_default();
-            let ours = TWINS.iter().find(|(_, theirs)| *theirs == plain).map_or(plain, |(ours, _)| *ours);
-            holds(ours)
+            holds(ours(plain))
         };
         claims
             .iter()

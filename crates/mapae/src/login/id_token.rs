@@ -99,6 +99,8 @@ fn with_key(
 #[derive(Clone, Debug, serde::Deserialize)]
 pub(super) struct Hint {
     iss: String,
+    /// The person at this relying party.
+    pub(super) sub: String,
     /// The relying party.
     pub(super) aud: String,
     /// The session.

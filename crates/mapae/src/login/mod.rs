@@ -27,6 +27,7 @@ pub mod cli;
 pub(crate) mod client;
 mod client_keys;
 mod device;
+mod handed;
 mod holder;
 mod id_token;
 mod logout;
@@ -171,6 +172,8 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/oidc/logout", get(logout::by_get).post(logout::by_post))
         .route("/device", get(device::ask).post(device::enter))
         .routes(routes!(page::poll))
+        .routes(routes!(handed::ask))
+        .routes(routes!(handed::answer))
         .route("/oidc/authorize", get(authorize::by_get).post(authorize::by_post))
         .route("/login/continue", get(page::go_on))
         .route("/login/return", get(page::back))

@@ -155,7 +155,8 @@ fn hash(secret: &str) -> String {
     keys::encoding::b64url_encode(&keys::sha256(secret.as_bytes()))
 }
 
-fn is_of_browser(start: &Start, headers: &HeaderMap) -> bool {
+/// Whether the request comes from the browser that began this login.
+pub(super) fn is_of_browser(start: &Start, headers: &HeaderMap) -> bool {
     secret_of(headers).is_some_and(|secret| keys::mac::eq(hash(secret).as_bytes(), start.browser.as_bytes()))
 }
 
@@ -348,16 +349,21 @@ pub(super) struct Held {
 }
 
 /// What a browser's copy of a login stands at.
-struct Standing {
-    start: Start,
-    state: PageState,
+pub(super) struct Standing {
+    pub(super) start: Start,
+    pub(super) state: PageState,
 }
 
 async fn party(platform: &Platform, start: &Start) -> Result<RelyingParty, PageError> {
     relying_party::find(&platform.store, &start.grant.client_id).await?.ok_or(PageError::Party)
 }
 
-async fn standing(platform: &Platform, headers: &HeaderMap, login: &str) -> Result<Standing, PageError> {
+/// How a login stands for the browser that asks.
+pub(super) async fn standing(
+    platform: &Platform,
+    headers: &HeaderMap,
+    login: &str,
+) -> Result<Standing, PageError> {
     let start = Start::open(platform, login)?;
     if !is_of_browser(&start, headers) {
         return Ok(Standing { start, state: PageState::OtherBrowser });
@@ -453,7 +459,7 @@ pub(super) async fn go_on(
         Ok((party(&platform, &standing.start).await?, standing))
     };
     match standing.await {
-        Ok((_, Standing { start, state: PageState::Granted })) => hand_over(&platform, &start),
+        Ok((_, Standing { start, state: PageState::Granted })) => hand_over(&platform, &start).await,
         Ok((party, Standing { start, state })) => show(&platform, page, &party, &start, &held.login, state)
             .unwrap_or_else(|error| Problem::from(error).into_response()),
         Err(error) => refuse(page, error),
@@ -479,7 +485,7 @@ pub(super) async fn back(
         Ok(Some(Concluded { outcome: Outcome::Granted, .. })) if start.device.is_some() => {
             notice(page, |text| &text.device_done, None)
         }
-        Ok(Some(Concluded { outcome: Outcome::Granted, .. })) => hand_over(&platform, &start),
+        Ok(Some(Concluded { outcome: Outcome::Granted, .. })) => hand_over(&platform, &start).await,
         Ok(_) => fault(page, |text| &text.bad_request, "login_invalid"),
         Err(error) => Problem::from(error).into_response(),
     }
@@ -538,8 +544,25 @@ fn refuse(page: Page, error: PageError) -> Response {
     }
 }
 
-/// Sends the browser to the relying party with its code. Each visit makes the same code anew; it is redeemed once.
-fn hand_over(platform: &Platform, start: &Start) -> Response {
+/// Sends the browser to the relying party with its code. Each visit makes the same code anew; it is redeemed once. Where
+/// another person was expected, there is no code (OpenID Connect Core §3.1.2.2).
+async fn hand_over(platform: &Platform, start: &Start) -> Response {
+    if let Some(expected) = &start.subject {
+        match attempt::redeemable(&platform.store, &start.seed.id()).await {
+            Ok(Some(found)) if found.grant.subject == *expected => {}
+            Ok(_) => {
+                let why = "another person logged in than was expected";
+                let refused = openid::OAuthError::new(openid::Code::LoginRequired, why);
+                let issuer = platform.config.public.origin();
+                return see_other(&refused.redirect(
+                    &start.grant.redirect_uri,
+                    start.state.as_deref(),
+                    issuer,
+                ));
+            }
+            Err(error) => return Problem::from(error).into_response(),
+        }
+    }
     let until = platform.now_ms().saturating_add(limits::LOGIN_CODE.get());
     let code = match start.code().seal(platform, until) {
         Ok(code) => code,

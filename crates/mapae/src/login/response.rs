@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use super::attempt::{self, Grant, Outcome};
 use super::registration;
-use super::ticket::{self, Draw, Exchange, Return, Ticket};
+use super::ticket::{Draw, Exchange, Return, Ticket};
 use super::{CODE_CLAIMS, claims};
 use crate::account;
 use crate::lifecycle::{self, Badge, BadgeState};
@@ -170,7 +170,23 @@ async fn request(
     ticket: &str,
     wallet_nonce: Option<String>,
 ) -> Result<Response, LoginRefused> {
-    let draw = Draw::open(platform, ticket)?;
+    let Made { text, .. } = make(platform, Draw::open(platform, ticket)?, wallet_nonce).await?;
+    let head = [(CONTENT_TYPE, "application/oauth-authz-req+jwt"), (CACHE_CONTROL, "no-store")];
+    Ok((head, text).into_response())
+}
+
+/// A request object, and the ticket under which its answer is taken.
+pub(super) struct Made {
+    pub(super) text: String,
+    pub(super) ticket: String,
+}
+
+/// Begins an exchange with a wallet.
+pub(super) async fn make(
+    platform: &Platform,
+    draw: Draw,
+    wallet_nonce: Option<String>,
+) -> Result<Made, LoginRefused> {
     let party = party(platform, &draw).await?;
     if attempt::concluded(&platform.store, &draw.seed().id()).await?.is_some() {
         return Err(LoginRefused::Answered);
@@ -180,21 +196,29 @@ async fn request(
     let exchange = Exchange { draw, salt, at_s: now_ms.div_euclid(1_000), wallet_nonce };
     let ticket = exchange.seal(platform, now_ms.saturating_add(limits::VERIFICATION_ANSWER.get()))?;
     let secret = exchange.draw.seed().exchange(&exchange.salt);
-    let response_uri = response_uri(platform, &ticket);
+    let address = address(platform, &exchange.draw, &ticket);
     let ask = ask(platform, &party, &exchange.draw)?;
-    let text = verification::request_object(platform, &ask, parts(&exchange, &secret, &response_uri))?;
-    let head = [(CONTENT_TYPE, "application/oauth-authz-req+jwt"), (CACHE_CONTROL, "no-store")];
-    Ok((head, text).into_response())
+    let text = verification::request_object(platform, &ask, parts(&exchange, &secret, &address))?;
+    Ok(Made { text, ticket })
 }
 
-fn response_uri(platform: &Platform, ticket: &str) -> String {
-    format!("{}/login/responses/{ticket}", platform.config.public.origin())
+/// Where the wallet posts its answer, or the origin of the page that brings it.
+fn address(platform: &Platform, draw: &Draw, ticket: &str) -> String {
+    match draw {
+        Draw::Handed(_) => platform.config.public.base_url.origin().ascii_serialization(),
+        Draw::Scanned(..) | Draw::Tapped(_) => {
+            format!("{}/login/responses/{ticket}", platform.config.public.origin())
+        }
+    }
 }
 
-fn parts<'a>(exchange: &'a Exchange, secret: &'a Seed, response_uri: &'a str) -> verification::Exchange<'a> {
+fn parts<'a>(exchange: &'a Exchange, secret: &'a Seed, address: &'a str) -> verification::Exchange<'a> {
     verification::Exchange {
         seed: secret,
-        place: verification::Place::Post(response_uri),
+        place: match exchange.draw {
+            Draw::Handed(_) => verification::Place::Page(address),
+            Draw::Scanned(..) | Draw::Tapped(_) => verification::Place::Post(address),
+        },
         at_s: exchange.at_s,
         wallet_nonce: exchange.wallet_nonce.as_deref(),
     }
@@ -239,7 +263,7 @@ fn ask(platform: &Platform, party: &RelyingParty, draw: &Draw) -> Result<Ask, Re
                 ),
             },
             place: place(platform, draw),
-            number_digits: if draw.same_device() { 0 } else { 2 },
+            number_digits: if draw.number().is_some() { 2 } else { 0 },
             level: draw.level(),
         }),
         party: None,
@@ -278,17 +302,26 @@ pub(super) async fn respond(
     Path(ticket): Path<String>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let acknowledgement = answer(&platform, &ticket, &body).await?;
+    let exchange = Exchange::open(&platform, &ticket).map_err(LoginRefused::from)?;
+    if exchange.draw.handed().is_some() {
+        return Err(LoginRefused::Invalid.into());
+    }
+    let acknowledgement = answer(&platform, exchange, &ticket, &body).await?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(acknowledgement)).into_response())
 }
 
-async fn answer(platform: &Platform, ticket: &str, body: &[u8]) -> Result<Acknowledgement, LoginRefused> {
-    let exchange = Exchange::open(platform, ticket)?;
+/// Judges an answer and decides the login.
+pub(super) async fn answer(
+    platform: &Platform,
+    exchange: Exchange,
+    ticket: &str,
+    body: &[u8],
+) -> Result<Acknowledgement, LoginRefused> {
     let party = party(platform, &exchange.draw).await?;
     let secret = exchange.draw.seed().exchange(&exchange.salt);
-    let response_uri = response_uri(platform, ticket);
+    let address = address(platform, &exchange.draw, ticket);
     let ask = ask(platform, &party, &exchange.draw)?;
-    let parts = parts(&exchange, &secret, &response_uri);
+    let parts = parts(&exchange, &secret, &address);
     let rules = verification::Rules { badge: &policy(platform)?, foreign: &[] };
     let judged = verification::judge(platform, &ask, &rules, parts, body).await;
     let (verified, request_hash) = match judged {
@@ -319,7 +352,7 @@ async fn answer(platform: &Platform, ticket: &str, body: &[u8]) -> Result<Acknow
         Outcome::BadgeRevoked | Outcome::Denied => return Err(LoginRefused::BadgeRevoked),
     }
     match exchange.draw {
-        Draw::Scanned(..) => Ok(Acknowledgement::default()),
+        Draw::Scanned(..) | Draw::Handed(_) => Ok(Acknowledgement::default()),
         Draw::Tapped(start) => {
             let until = platform.now_ms().saturating_add(limits::LOGIN_GRANT.get());
             let code = Return(*start).seal(platform, until)?;
@@ -380,7 +413,7 @@ impl Decision {
             id: draw.seed().id(),
             party: party.id.clone(),
             same_device: draw.same_device(),
-            number: (!draw.same_device()).then(|| ticket::number(draw.seed())),
+            number: draw.number(),
             level: draw.level(),
             badge: badge.id.clone(),
             subject: claims::subject(&*key.bytes, party, link_id),

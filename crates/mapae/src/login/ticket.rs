@@ -52,7 +52,10 @@ pub(super) struct Start {
     /// The registered network that the browser began in.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub(super) network: Option<u8>,
-    /// Whether the request was pushed or signed: then only the relying party can begin it anew.
+    /// The person who has to log in, where the relying party named one.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub(super) subject: Option<String>,
+    /// Whether only the relying party can begin it anew: what was pushed, signed, or does not fit into the page's own link.
     #[serde(rename = "p", default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) by_party: bool,
     /// The user code of the device that waits for this login.
@@ -70,6 +73,9 @@ pub(super) enum Draw {
     /// Tapped in the phone's own browser.
     #[serde(rename = "h")]
     Tapped(Box<Start>),
+    /// Handed to the browser's own wallet chooser by the page (Digital Credentials API).
+    #[serde(rename = "b")]
+    Handed(Box<Start>),
 }
 
 impl Draw {
@@ -77,7 +83,7 @@ impl Draw {
     pub(super) fn seed(&self) -> &Seed {
         match self {
             Draw::Scanned(seed, ..) => seed,
-            Draw::Tapped(start) => &start.seed,
+            Draw::Tapped(start) | Draw::Handed(start) => &start.seed,
         }
     }
 
@@ -85,7 +91,7 @@ impl Draw {
     pub(super) fn client_id(&self) -> &str {
         match self {
             Draw::Scanned(_, client_id, ..) => client_id,
-            Draw::Tapped(start) => &start.grant.client_id,
+            Draw::Tapped(start) | Draw::Handed(start) => &start.grant.client_id,
         }
     }
 
@@ -93,7 +99,7 @@ impl Draw {
     pub(super) fn wanted(&self) -> ClaimSet {
         match self {
             Draw::Scanned(_, _, wanted, ..) => *wanted,
-            Draw::Tapped(start) => start.wanted,
+            Draw::Tapped(start) | Draw::Handed(start) => start.wanted,
         }
     }
 
@@ -101,7 +107,7 @@ impl Draw {
     pub(super) fn network(&self) -> Option<u8> {
         match self {
             Draw::Scanned(.., network, _) => *network,
-            Draw::Tapped(start) => start.network,
+            Draw::Tapped(start) | Draw::Handed(start) => start.network,
         }
     }
 
@@ -109,7 +115,7 @@ impl Draw {
     pub(super) fn device(&self) -> Option<&str> {
         match self {
             Draw::Scanned(.., device) => device.as_deref(),
-            Draw::Tapped(start) => start.device.as_deref(),
+            Draw::Tapped(start) | Draw::Handed(start) => start.device.as_deref(),
         }
     }
 
@@ -117,7 +123,7 @@ impl Draw {
     pub(super) fn level(&self) -> Level {
         match self {
             Draw::Scanned(_, _, _, level, ..) => *level,
-            Draw::Tapped(start) => start.level,
+            Draw::Tapped(start) | Draw::Handed(start) => start.level,
         }
     }
 
@@ -127,13 +133,27 @@ impl Draw {
             Draw::Scanned(_, _, _, _, at, ..) => {
                 party.redirect_uris.get(usize::from(*at)).map(String::as_str)
             }
-            Draw::Tapped(start) => Some(&start.grant.redirect_uri),
+            Draw::Tapped(start) | Draw::Handed(start) => Some(&start.grant.redirect_uri),
         }
     }
 
     /// Whether the wallet's answer has to return to the browser that tapped.
     pub(super) fn same_device(&self) -> bool {
         matches!(self, Draw::Tapped(_))
+    }
+
+    /// The number that the holder has to read from the page: whoever scans may stand before somebody else's page, while a
+    /// browser that opens the wallet itself tells it which page asks.
+    pub(super) fn number(&self) -> Option<String> {
+        matches!(self, Draw::Scanned(..)).then(|| number(self.seed()))
+    }
+
+    /// The login of a page that asks through the browser, if this is one.
+    pub(super) fn handed(&self) -> Option<&Start> {
+        match self {
+            Draw::Handed(start) => Some(start),
+            Draw::Scanned(..) | Draw::Tapped(_) => None,
+        }
     }
 }
 
@@ -300,6 +320,11 @@ impl Start {
     /// The ticket of the link on the page.
     pub(super) fn tapped(&self) -> Draw {
         Draw::Tapped(Box::new(self.clone()))
+    }
+
+    /// The ticket of what the page hands to the browser.
+    pub(super) fn handed(&self) -> Draw {
+        Draw::Handed(Box::new(self.clone()))
     }
 
     /// The code's ticket.

@@ -158,21 +158,39 @@ pub(super) struct Claimed {
     claim: String,
 }
 
-/// Claims at most `limit` messages that are due; without a gateway, those to browsers only. What is past its end is given
-/// up instead.
+/// The way by which a message goes; each is worked on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Channel {
+    /// A text message, by the gateway.
+    Sms,
+    /// A message to a browser, by its push service.
+    Push,
+}
+
+impl Channel {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Push => "push",
+        }
+    }
+}
+
+/// Claims at most `limit` messages of a channel that are due. What is past its end is given up instead.
 pub(super) async fn claim(
     platform: &Platform,
+    channel: Channel,
     limit: i64,
-    gateway: bool,
 ) -> Result<Vec<Claimed>, StoreError> {
     let now = platform.clock.now_ms();
+    let channel = channel.word();
     // A look without a transaction: an idle worker must not write.
     let due = platform
         .store
         .fetch_optional(
             "SELECT id FROM notification_outbox WHERE ((state = 'waiting' AND next_at <= $1) \
-             OR (state = 'claimed' AND claim_ends_at <= $1)) AND (channel = 'push' OR $2 = 1) LIMIT 1",
-            params![now, gateway],
+             OR (state = 'claimed' AND claim_ends_at <= $1)) AND channel = $2 LIMIT 1",
+            params![now, channel],
         )
         .await?;
     if due.is_none() {
@@ -185,9 +203,9 @@ pub(super) async fn claim(
                 let due = tx
                     .fetch_all(
                         "SELECT id FROM notification_outbox WHERE ((state = 'waiting' AND next_at <= $1) \
-                         OR (state = 'claimed' AND claim_ends_at <= $1)) AND (channel = 'push' OR $3 = 1) \
+                         OR (state = 'claimed' AND claim_ends_at <= $1)) AND channel = $3 \
                          ORDER BY next_at, id LIMIT $2",
-                        params![now, limit, gateway],
+                        params![now, limit, channel],
                     )
                     .await?;
                 let mut mine = Vec::with_capacity(due.len());

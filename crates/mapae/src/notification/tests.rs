@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use super::gateway::{
     Asked, DemoGateway, GatewayConfigError, GatewayError, HttpGateway, Sms, SmsGateway, Taken, received,
 };
-use super::outbox::{self, Fate, Message, Outcome, Topic, enqueue, fate, pause};
+use super::outbox::{self, Channel, Fate, Message, Outcome, Topic, enqueue, fate, pause};
 use super::provider::Provider;
 use super::smpp::{Length, MessageState, Receipt};
 use super::{Settings, Worker, count, receipt};
@@ -110,7 +110,7 @@ async fn what_is_rolled_back_is_never_told() {
         })
         .await;
     assert!(failed.is_err());
-    assert!(outbox::claim(&platform, 10, true).await.unwrap().is_empty());
+    assert!(outbox::claim(&platform, Channel::Sms, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -169,10 +169,10 @@ async fn a_message_that_a_dead_worker_held_is_taken_over_and_its_late_word_does_
     let platform = platform().await;
     let id = put(&platform, "01000000000", "crash").await;
     // The first worker claims and is never heard of, as after kill -9.
-    let lost = outbox::claim(&platform, 10, true).await.unwrap().remove(0);
-    assert!(outbox::claim(&platform, 10, true).await.unwrap().is_empty(), "held");
+    let lost = outbox::claim(&platform, Channel::Sms, 10).await.unwrap().remove(0);
+    assert!(outbox::claim(&platform, Channel::Sms, 10).await.unwrap().is_empty(), "held");
     platform.clock.advance_ms(limits::OUTBOX_LEASE.get());
-    let taken = outbox::claim(&platform, 10, true).await.unwrap().remove(0);
+    let taken = outbox::claim(&platform, Channel::Sms, 10).await.unwrap().remove(0);
     assert_eq!((taken.id.as_str(), taken.attempts), (id.as_str(), 2));
     let now = platform.now_ms();
     let settled = platform
@@ -373,9 +373,9 @@ async fn a_message_that_nobody_answered_is_asked_for_before_it_is_sent_again() {
 async fn what_a_dead_worker_held_may_have_been_sent_and_is_told_so() {
     let platform = platform().await;
     put(&platform, "01000000000", "crash").await;
-    outbox::claim(&platform, 10, true).await.unwrap();
+    outbox::claim(&platform, Channel::Sms, 10).await.unwrap();
     platform.clock.advance_ms(limits::OUTBOX_LEASE.get());
-    let again = outbox::claim(&platform, 10, true).await.unwrap();
+    let again = outbox::claim(&platform, Channel::Sms, 10).await.unwrap();
     assert!(again[0].in_doubt);
     assert_eq!(count::standing(&platform.store).await.unwrap().in_doubt, 1);
 }
@@ -406,8 +406,11 @@ async fn a_notice_waits_for_the_morning_and_a_code_does_not() {
     let code = Message::sms(&platform, Topic::Code, "01000000000", "123456");
     let id = code.id().to_owned();
     write(&platform, code).await;
-    let night = outbox::claim(&platform, 10, true).await.unwrap();
+    let night = outbox::claim(&platform, Channel::Sms, 10).await.unwrap();
     assert_eq!(night.iter().map(|message| message.id.as_str()).collect::<Vec<_>>(), [id.as_str()]);
     platform.clock.advance_ms(9 * 3_600_000);
-    assert!(outbox::claim(&platform, 10, true).await.unwrap().len() == 2, "the notice, and the code's lease");
+    assert!(
+        outbox::claim(&platform, Channel::Sms, 10).await.unwrap().len() == 2,
+        "the notice, and the code's lease"
+    );
 }

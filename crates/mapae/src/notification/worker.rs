@@ -6,7 +6,7 @@ use futures::future::join_all;
 use wallet::account::messages::PushKind;
 
 use super::gateway::{Asked, GatewayError, Sms, SmsGateway, Taken};
-use super::outbox::{self, Claimed, Outcome};
+use super::outbox::{self, Channel, Claimed, Outcome};
 use super::push::{self, Delivered};
 use super::receipt;
 use crate::operations::store::StoreError;
@@ -82,8 +82,14 @@ impl Worker {
         Self { platform, gateway: None }
     }
 
-    /// Works until the server stops: when woken by a commit, and every [`limits::OUTBOX_POLL`] for what others wrote.
-    pub async fn run(self, mut stop: Stop) {
+    /// Works until the server stops. Text messages and messages to browsers go their own ways at once: a push service that
+    /// hangs keeps no code waiting.
+    pub async fn run(self, stop: Stop) {
+        futures::join!(self.run_texts(stop.clone()), self.run_pushes(stop));
+    }
+
+    /// When woken by a commit, and every [`limits::OUTBOX_POLL`] for what others wrote.
+    async fn run_texts(&self, mut stop: Stop) {
         let (mut since_sweep, mut since_asked) = (0_i64, 0_i64);
         loop {
             if let Some(gateway) = &self.gateway
@@ -91,7 +97,7 @@ impl Worker {
             {
                 tracing::warn!(%error, "receipts could not be noted");
             }
-            match self.round().await {
+            match self.texts().await {
                 Ok(0) => {}
                 Ok(_) => continue,
                 Err(error) => tracing::error!(%error, "the outbox could not be read"),
@@ -120,10 +126,32 @@ impl Worker {
         }
     }
 
-    /// Claims what is due, sends it, writes down how it went; returns how many were tried.
+    async fn run_pushes(&self, mut stop: Stop) {
+        loop {
+            match self.group(Channel::Push).await {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => tracing::error!(%error, "the outbox could not be read"),
+            }
+            if !stop.sleep(limits::OUTBOX_POLL.duration()).await {
+                return;
+            }
+        }
+    }
+
+    /// One group of each channel; returns how many were tried.
     pub async fn round(&self) -> Result<usize, StoreError> {
-        let claimed =
-            outbox::claim(&self.platform, limits::OUTBOX_GROUP.get(), self.gateway.is_some()).await?;
+        Ok(self.texts().await? + self.group(Channel::Push).await?)
+    }
+
+    /// Without a gateway text messages wait.
+    async fn texts(&self) -> Result<usize, StoreError> {
+        if self.gateway.is_some() { self.group(Channel::Sms).await } else { Ok(0) }
+    }
+
+    /// Claims what is due, sends it, writes down how it went; returns how many were tried.
+    async fn group(&self, channel: Channel) -> Result<usize, StoreError> {
+        let claimed = outbox::claim(&self.platform, channel, limits::OUTBOX_GROUP.get()).await?;
         let tried = claimed.len();
         for settled in join_all(claimed.into_iter().map(|message| self.deliver(message))).await {
             settled?;

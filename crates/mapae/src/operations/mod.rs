@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub(crate) mod courier;
 pub mod edge;
 pub mod id;
 pub mod kek;

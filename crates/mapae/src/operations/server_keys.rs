@@ -383,7 +383,7 @@ impl ServerKeys {
         Ok(id)
     }
 
-    /// Makes the prepared key the active one and retires the present one.
+    /// Finishes the rotation of a secret.
     pub(super) async fn switch(
         &self,
         store: &Store,
@@ -391,28 +391,26 @@ impl ServerKeys {
         id: u32,
         now_ms: i64,
     ) -> Result<(), KeysError> {
-        let switched: Result<u64, StoreError> = store
-            .write(move |tx| {
-                Box::pin(async move {
-                    tx.execute(
-                        "UPDATE platform_key SET state = 'retired', retired_at = $1 WHERE name = $2 AND state = 'active'",
-                        params![now_ms, name.as_str()],
-                    )
-                    .await?;
-                    let rows = tx
-                        .execute(
-                            "UPDATE platform_key SET state = 'active' WHERE name = $1 AND key_id = $2 AND state = 'next'",
-                            params![name.as_str(), id],
-                        )
-                        .await?;
-                    // Somebody else finished this rotation: leave theirs as it is.
-                    if rows == 1 { Ok(rows) } else { Err(StoreError::NotFound) }
-                })
-            })
-            .await;
-        switched?;
+        store.write(move |tx| Box::pin(async move { promote(tx, name.as_str(), id, now_ms).await })).await?;
         Ok(())
     }
+}
+
+/// Makes the prepared key the active one and retires the present one; of several who finish a rotation one does.
+pub(super) async fn promote(tx: &mut Tx, name: &str, id: u32, now_ms: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE platform_key SET state = 'retired', retired_at = $1 WHERE name = $2 AND state = 'active'",
+        params![now_ms, name],
+    )
+    .await?;
+    let rows = tx
+        .execute(
+            "UPDATE platform_key SET state = 'active' WHERE name = $1 AND key_id = $2 AND state = 'next'",
+            params![name, id],
+        )
+        .await?;
+    // Somebody else finished this rotation: leave theirs as it is.
+    if rows == 1 { Ok(()) } else { Err(StoreError::NotFound) }
 }
 
 fn ring(active: &Secret, older: &[Secret]) -> KeyRing {

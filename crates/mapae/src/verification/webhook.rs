@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use futures::future::join_all;
 use http::header;
 use keys::jws::{self, Header};
 use serde_json::{Value, json};
 
 use super::outgoing;
+use crate::operations::courier::{Held, Route, route};
 use crate::operations::server_keys::KeyName;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Stop;
@@ -78,100 +78,70 @@ pub(super) async fn sweep(tx: &mut Tx, now_ms: i64) -> Result<u64, StoreError> {
     Ok(given_up)
 }
 
-/// Brings events until the server stops; any number of workers may, in one process or many.
-pub(super) async fn run(platform: Arc<Platform>, mut stop: Stop) {
-    loop {
-        match round(&platform).await {
-            Ok(0) => {}
-            Ok(_) => continue,
-            Err(error) => tracing::error!(%error, "results to bring could not be read"),
-        }
-        tokio::select! {
-            () = stop.stopped() => return,
-            () = platform.local.verification.wake.notified() => {}
-            () = tokio::time::sleep(limits::VERIFICATION_EVENT_POLL.duration()) => {}
-        }
-    }
+/// Results that relying parties are still to be brought.
+const ROUTE: Route = route!(
+    "verification_event",
+    lease: limits::VERIFICATION_EVENT_LEASE,
+    pause: limits::VERIFICATION_EVENT_PAUSE,
+    poll: limits::VERIFICATION_EVENT_POLL
+);
+
+/// Brings events until the server stops.
+pub(super) async fn run(platform: Arc<Platform>, stop: Stop) {
+    let wake = Arc::clone(&platform.local.verification.wake);
+    ROUTE.run(platform, stop, wake, bring).await;
 }
 
-/// An event in the hands of one worker until its lease ends.
-struct Claimed {
+/// Brings what is due once; returns how many were tried.
+#[cfg(test)]
+pub(super) async fn round(platform: &Arc<Platform>) -> Result<usize, StoreError> {
+    ROUTE.round(platform, bring).await
+}
+
+/// The pause after this many tries (ms).
+#[cfg(test)]
+pub(super) fn pause(attempts: i64) -> i64 {
+    ROUTE.pause_ms(attempts)
+}
+
+/// An event that is brought.
+struct Carried {
     id: String,
     party: String,
     url: Option<String>,
     sealed: Vec<u8>,
-    attempts: i64,
     created_at: i64,
-    claim: String,
 }
 
-/// Claims what is due, brings it, writes down how it went; returns how many were tried.
-pub(super) async fn round(platform: &Platform) -> Result<usize, StoreError> {
-    let claimed = claim(platform).await?;
-    let tried = claimed.len();
-    for settled in join_all(claimed.into_iter().map(|event| bring(platform, event))).await {
-        settled?;
+impl Carried {
+    async fn find(platform: &Platform, id: &str) -> Result<Option<Self>, StoreError> {
+        let row = platform
+            .store
+            .fetch_optional(
+                "SELECT relying_party, sealed, created_at, \
+                 (SELECT webhook_url FROM relying_party WHERE relying_party.id = verification_event.relying_party \
+                  AND disabled_at IS NULL) AS url FROM verification_event WHERE id = $1",
+                params![id],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Self {
+            id: id.to_owned(),
+            party: row.text("relying_party")?,
+            url: row.opt_text("url")?,
+            sealed: row.bytes("sealed")?,
+            created_at: row.int("created_at")?,
+        }))
     }
-    Ok(tried)
 }
 
-async fn claim(platform: &Platform) -> Result<Vec<Claimed>, StoreError> {
-    let now_ms = platform.now_ms();
-    // A look without a transaction: an idle worker must not write.
-    let due = platform
-        .store
-        .fetch_all(
-            "SELECT id FROM verification_event WHERE next_at <= $1 AND ends_at > $1 ORDER BY next_at, id LIMIT $2",
-            params![now_ms, limits::VERIFICATION_EVENT_GROUP.get()],
-        )
-        .await?;
-    let due = due.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
-    if due.is_empty() {
-        return Ok(Vec::new());
-    }
-    let unit = platform.store.write(move |tx| {
-        Box::pin(async move {
-            let mut mine = Vec::with_capacity(due.len());
-            for id in due {
-                let claim = keys::random::token();
-                let row = tx
-                    .fetch_optional(
-                        "UPDATE verification_event SET claim = $1, next_at = $2, attempts = attempts + 1 \
-                         WHERE id = $3 AND next_at <= $4 AND ends_at > $4 \
-                         RETURNING relying_party, sealed, attempts, created_at, \
-                         (SELECT webhook_url FROM relying_party WHERE relying_party.id = verification_event.relying_party \
-                          AND disabled_at IS NULL) AS url",
-                        params![
-                            claim.as_str(),
-                            now_ms.saturating_add(limits::VERIFICATION_EVENT_LEASE.get()),
-                            id.as_str(),
-                            now_ms
-                        ],
-                    )
-                    .await?;
-                if let Some(row) = row {
-                    mine.push(Claimed {
-                        id,
-                        party: row.text("relying_party")?,
-                        url: row.opt_text("url")?,
-                        sealed: row.bytes("sealed")?,
-                        attempts: row.int("attempts")?,
-                        created_at: row.int("created_at")?,
-                        claim,
-                    });
-                }
-            }
-            Ok::<_, StoreError>(mine)
-        })
-    });
-    unit.await
-}
-
-async fn bring(platform: &Platform, event: Claimed) -> Result<(), StoreError> {
-    let outcome = match post(platform, &event).await {
+async fn bring(platform: Arc<Platform>, held: Held) -> Result<(), StoreError> {
+    // Picked up meanwhile: there is nothing to bring.
+    let Some(event) = Carried::find(&platform, &held.id).await? else { return Ok(()) };
+    let outcome = match post(&platform, &event).await {
         Ok(()) => "acknowledged",
         Err(why) => {
-            tracing::warn!(event = %event.id, attempts = event.attempts, why, "a result was not taken");
+            tracing::warn!(event = %held.id, attempts = held.attempts, why, "a result was not taken");
             why
         }
     };
@@ -181,33 +151,18 @@ async fn bring(platform: &Platform, event: Claimed) -> Result<(), StoreError> {
         Box::pin(async move {
             if outcome == "acknowledged" {
                 // Whoever acknowledged has the result: nothing of it is kept, whoever holds the lease by now.
-                forget(tx, &event.id).await?;
-                tx.execute("DELETE FROM verification_result WHERE id = $1", params![event.id.as_str()])
+                forget(tx, &held.id).await?;
+                tx.execute("DELETE FROM verification_result WHERE id = $1", params![held.id.as_str()])
                     .await?;
                 return Ok(());
             }
-            tx.execute(
-                "UPDATE verification_event SET claim = NULL, next_at = $1 WHERE id = $2 AND claim = $3",
-                params![
-                    now_ms.saturating_add(pause(event.attempts)),
-                    event.id.as_str(),
-                    event.claim.as_str()
-                ],
-            )
-            .await?;
-            Ok::<(), StoreError>(())
+            ROUTE.put_back(tx, &held, now_ms).await
         })
     });
     unit.await
 }
 
-/// Twice as long after each try: 1 s, 2 s, 4 s … up to [`limits::VERIFICATION_EVENT_PAUSE`].
-pub(super) fn pause(attempts: i64) -> i64 {
-    let doublings = u32::try_from(attempts.clamp(1, 20) - 1).unwrap_or_default();
-    1_000_i64.saturating_mul(1 << doublings).min(limits::VERIFICATION_EVENT_PAUSE.get())
-}
-
-async fn post(platform: &Platform, event: &Claimed) -> Result<(), &'static str> {
+async fn post(platform: &Platform, event: &Carried) -> Result<(), &'static str> {
     let url = event.url.as_deref().ok_or("no_address")?;
     // Judged when it was registered, and again now: the rules may have changed.
     let url = outgoing::judge(platform, url).ok_or("address_refused")?;
@@ -224,7 +179,7 @@ async fn post(platform: &Platform, event: &Claimed) -> Result<(), &'static str> 
 }
 
 /// The event as it is posted. Signed anew for each try, with the same `jti` and `iat`.
-fn signed(platform: &Platform, event: &Claimed) -> Option<String> {
+fn signed(platform: &Platform, event: &Carried) -> Option<String> {
     let plain = platform.sealer.open(TABLE, "sealed", &event.id, &event.sealed).ok()?;
     let standing: Value = serde_json::from_slice(&plain).ok()?;
     let issued_at = event.created_at.div_euclid(1_000);

@@ -16,6 +16,8 @@ use crate::{json, link};
 const MAX_OPAQUE: usize = 2048;
 /// Longest `claims` parameter, in bytes.
 const MAX_CLAIMS_JSON: usize = 8 * 1024;
+/// Longest `sub` (§2).
+const MAX_SUBJECT: usize = 255;
 /// Most claims asked for in one place.
 const MAX_CLAIMS: usize = 64;
 /// Most values in a list parameter.
@@ -172,6 +174,7 @@ impl AuthorizeForm {
                 Some(text.parse::<u32>().map_err(|_| invalid("max_age is not a number of seconds"))?)
             }
         };
+        let claims = ClaimsRequest::parse(form.get("claims"))?;
         Ok(AuthorizationRequest {
             client_id: self.client_id.clone(),
             redirect_uri: redirect_uri.to_owned(),
@@ -184,7 +187,9 @@ impl AuthorizeForm {
             acr_values: list(form.get("acr_values").unwrap_or_default())?,
             ui_locales: list(form.get("ui_locales").unwrap_or_default())?,
             login_hint: form.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
-            claims: ClaimsRequest::parse(form.get("claims"))?,
+            subject: claims.subject()?,
+            id_token_hint: form.get("id_token_hint").map(str::to_owned),
+            claims,
             dpop_jkt: jkt(form.get("dpop_jkt"))?,
         })
     }
@@ -215,6 +220,12 @@ pub struct AuthorizationRequest {
     pub ui_locales: Vec<String>,
     /// Who is expected, in the client's words; never shown before that person has logged in.
     pub login_hint: Option<String>,
+    /// The person who has to log in, by the `sub` of the client (§5.5.1); whoever reads the hint adds its own.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// An ID token of the person who has to log in (§3.1.2.1), to be read by whoever issued it.
+    #[serde(skip)]
+    pub id_token_hint: Option<String>,
     /// Single claims wanted.
     pub claims: ClaimsRequest,
     /// The DPoP key that the code shall be bound to (RFC 9449 §10).
@@ -330,6 +341,16 @@ impl ClaimsRequest {
             return Err(invalid());
         }
         Ok(claims)
+    }
+
+    /// The one `sub` that is asked for; asked for with several values, nobody is.
+    fn subject(&self) -> Result<Option<String>, OAuthError> {
+        let Some(Some(sub)) = self.id_token.get("sub") else { return Ok(None) };
+        match (&sub.value, &sub.values) {
+            (None, None) => Ok(None),
+            (Some(Value::String(value)), None) if value.len() <= MAX_SUBJECT => Ok(Some(value.clone())),
+            _ => Err(OAuthError::new(Code::InvalidRequest, "sub is asked for with a value that none has")),
+        }
     }
 }
 

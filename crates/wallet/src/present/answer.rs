@@ -84,6 +84,7 @@ impl<S: Shell> Wallet<S> {
             showing.iter().flat_map(|one| one.paths.iter().map(ToString::to_string)).collect();
         if asked.request.page().is_some() {
             let data = asked.request.respond_to_page(&token).map_err(failed)?;
+            self.approve_login(asked, &choice).await?;
             let reused_copy = self.note_shown(asked, &showing, &claims).await?;
             let top_up = self.scarce(&showing);
             return Ok(Answered { redirect_uri: None, claims, reused_copy, top_up, data: Some(data) });

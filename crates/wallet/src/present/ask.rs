@@ -223,8 +223,10 @@ impl<S: Shell> Wallet<S> {
     /// anybody else it is one more unknown parameter.
     fn login_of(&self, request: &VerifiedRequest) -> Option<Login> {
         let account = self.state().account.as_ref()?;
-        let certified = matches!(request.verifier(), Verifier::Certified(_)) && request.page().is_none();
-        if !certified || origin_of(request.response_uri()) != origin_of(&account.provider) {
+        let certified = matches!(request.verifier(), Verifier::Certified(_));
+        // Through a browser, the page is our provider's own.
+        let place = request.page().map_or_else(|| origin_of(request.response_uri()), str::to_owned);
+        if !certified || place != origin_of(&account.provider) {
             return None;
         }
         let context = request.parameters().extra.get(approval::PARAMETER)?;

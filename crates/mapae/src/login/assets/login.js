@@ -6,11 +6,13 @@ const picture = document.querySelector("[data-qr]");
 const link = document.querySelector("[data-link]");
 const seconds = document.querySelector("[data-seconds]");
 const status = document.querySelector("[data-status]");
-const { login, pollUrl, waiting, unreachable } = page.dataset;
+const button = document.querySelector("[data-browser]");
+const { login, pollUrl, waiting, unreachable, browserAsking, browserFailed } = page.dataset;
 
 let draw = Number(page.dataset.draw);
 let redrawAt = performance.now() + Number(page.dataset.left) * 1000;
 let failures = 0;
+let asking = false;
 
 function say(text) {
   if (status.textContent !== text) status.textContent = text;
@@ -60,7 +62,7 @@ async function follow() {
     const state = await poll();
     failures = 0;
     if (state !== "waiting") return state === "granted" || finish(state);
-    say(waiting);
+    if (!asking) say(waiting);
   } catch {
     failures += 1;
     if (failures > 1) say(unreachable);
@@ -69,7 +71,51 @@ async function follow() {
   return undefined;
 }
 
+async function post(url, body) {
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+    cache: "no-store",
+    credentials: "same-origin",
+  });
+  const said = await answer.json();
+  if (!answer.ok) throw new Error(said.detail ?? said.code ?? String(answer.status));
+  return said;
+}
+
+/** Hands the request to the browser's own wallet chooser and brings back what the wallet answered. */
+async function askBrowser() {
+  button.disabled = true;
+  asking = true;
+  say(browserAsking);
+  try {
+    const { requests, answer_uri: answerUri } = await post("/login/handed", { login });
+    const credential = await navigator.credentials.get({ mediation: "required", digital: { requests } });
+    const data = typeof credential.data === "string" ? JSON.parse(credential.data) : credential.data;
+    await post(answerUri, data);
+    const state = await poll();
+    if (state !== "granted") finish(state);
+  } catch (error) {
+    const told = ["NotAllowedError", "AbortError", "NotSupportedError", "TypeError"].includes(error.name) ? "" : ` ${error.message}`;
+    say(browserFailed + told);
+    button.disabled = false;
+    setTimeout(() => (asking = false), 8000);
+  }
+}
+
+/** Whether this browser can ask for a credential by the protocol that the login speaks. */
+function asksWallets() {
+  if (!("DigitalCredential" in globalThis) || !navigator.credentials) return false;
+  const allows = globalThis.DigitalCredential.userAgentAllowsProtocol;
+  return !allows || allows.call(DigitalCredential, "openid4vp-v1-signed");
+}
+
 if (page) {
+  if (asksWallets()) {
+    document.querySelector("[data-browser-way]").hidden = false;
+    button.addEventListener("click", askBrowser);
+  }
   document.documentElement.classList.add("scripted");
   setInterval(tick, 250);
   setTimeout(follow, 1000);

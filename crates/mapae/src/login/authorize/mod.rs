@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use openid::approval::Level;
 use openid::form::Form;
-use openid::oidc::{AuthorizationRequest, AuthorizeForm, AuthorizeRefusal, RequestObject};
+use openid::oidc::{AuthorizationRequest, AuthorizeForm, AuthorizeRefusal, ClaimsRequest, RequestObject};
 use openid::{Code as Refusal, OAuthError};
 
 pub(super) use self::pushed::{__path_push, push};
@@ -23,7 +23,7 @@ use super::claims::ClaimSet;
 use super::page::{self, Browser, PageError, PageState};
 use super::registration::ClientSettings;
 use super::ticket::{Pushed, Start, Ticket};
-use super::{ACR_BASE, ACR_PIN, claims, client_keys};
+use super::{ACR_BASE, ACR_PIN, claims, client_keys, id_token};
 use crate::operations::problem::Problem;
 use crate::operations::store::StoreError;
 use crate::operations::{Platform, limits};
@@ -103,7 +103,9 @@ async fn authorize(
     let issuer = platform.config.public.origin();
     let network = platform.config.login.network(peer, headers);
     let start = match start(platform, &party, &request, &browser) {
-        Ok(start) => Start { seed: seed.unwrap_or(start.seed), network, by_party, ..start },
+        Ok(start) => {
+            Start { seed: seed.unwrap_or(start.seed), network, by_party: by_party || start.by_party, ..start }
+        }
         Err(error) => return page::see_other(&request.failure(&error, issuer)),
     };
     // The ticket outlives the page's time, so that an expired page can still say how to begin anew.
@@ -185,7 +187,8 @@ pub(super) async fn judge(
                 "this client's requests must be signed",
             )));
         }
-        return Ok((form.validate(&client, issuer)?, false));
+        let request = form.validate(&client, issuer)?;
+        return Ok((hinted(platform, request).map_err(refuse)?, false));
     };
     let unknown = || OAuthError::new(Refusal::InvalidRequestObject, "the client has no such key");
     let key = client_keys::find(platform, &settings.keys, object.kid()).await;
@@ -193,7 +196,24 @@ pub(super) async fn judge(
     let now = platform.now_ms().div_euclid(1_000);
     let inner = object.verify(&key, &party.id, issuer, now).map_err(refuse)?;
     let signed = AuthorizeForm::from_form(known_scopes(inner))?;
-    Ok((signed.validate(&client, issuer)?, true))
+    let request = signed.validate(&client, issuer)?;
+    Ok((hinted(platform, request).map_err(refuse)?, true))
+}
+
+/// The request with the person that its `id_token_hint` names (OpenID Connect Core §3.1.2.1).
+fn hinted(
+    platform: &Platform,
+    mut request: AuthorizationRequest,
+) -> Result<AuthorizationRequest, OAuthError> {
+    let Some(text) = request.id_token_hint.take() else { return Ok(request) };
+    let unknown = || OAuthError::new(Refusal::InvalidRequest, "id_token_hint is no token of this client");
+    let hint = id_token::read_back(platform, &text).filter(|hint| hint.aud == request.client_id);
+    let sub = hint.ok_or_else(unknown)?.sub;
+    if request.subject.as_ref().is_some_and(|asked| *asked != sub) {
+        return Err(OAuthError::new(Refusal::InvalidRequest, "id_token_hint and claims name two persons"));
+    }
+    request.subject = Some(sub);
+    Ok(request)
 }
 
 /// The request without the scopes that nobody here knows: those are to be ignored (OpenID Connect Core §3.1.2.1).
@@ -223,10 +243,6 @@ pub(super) fn level(party: &RelyingParty, request: &AuthorizationRequest) -> Res
     }
     if request.is_silent() {
         return Err(OAuthError::new(Refusal::LoginRequired, "every login is approved on the phone"));
-    }
-    let sub = claims::in_id_token(&request.claims, "sub");
-    if sub.is_some_and(|sub| sub.value.is_some() || sub.values.is_some()) {
-        return Err(OAuthError::new(Refusal::InvalidRequest, "a certain sub can't be asked for"));
     }
     let mut stronger = request.acr_values.iter().any(|value| value == ACR_PIN);
     if let Some(acr) = claims::in_id_token(&request.claims, "acr") {
@@ -263,7 +279,9 @@ fn start(
         wanted: ClaimSet::of_scopes(&request.scopes).with(single),
         in_id_token,
         network: None,
-        by_party: false,
+        // The page's own address for beginning anew has no room for these.
+        by_party: request.subject.is_some() || request.claims != ClaimsRequest::default(),
+        subject: request.subject.clone(),
         device: None,
     })
 }

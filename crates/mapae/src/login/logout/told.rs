@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use futures::future::join_all;
 use http::header;
 use openid::form::Form;
 use openid::oidc::{LogoutEvents, LogoutToken};
 
 use crate::login::{authentication, id_token};
+use crate::operations::courier::{Held, Route, route};
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Stop;
 use crate::operations::{Platform, limits};
@@ -61,102 +61,64 @@ fn ends(now_ms: i64) -> i64 {
     now_ms.saturating_add(limits::LOGIN_LOGOUT_KEPT.get())
 }
 
+/// Logouts that relying parties are still to be told.
+const ROUTE: Route = route!(
+    "login_logout",
+    lease: limits::LOGIN_LOGOUT_LEASE,
+    pause: limits::LOGIN_LOGOUT_PAUSE,
+    poll: limits::LOGIN_LOGOUT_POLL
+);
+
 /// Tells until the server stops.
-pub(in crate::login) async fn run(platform: Arc<Platform>, mut stop: Stop) {
-    loop {
-        match round(&platform).await {
-            Ok(0) => {
-                if !stop.sleep(limits::LOGIN_LOGOUT_POLL.duration()).await {
-                    return;
-                }
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "logouts to tell could not be read");
-                if !stop.sleep(std::time::Duration::from_secs(1)).await {
-                    return;
-                }
-            }
-        }
-    }
+pub(in crate::login) async fn run(platform: Arc<Platform>, stop: Stop) {
+    ROUTE.run(platform, stop, Arc::default(), tell).await;
 }
 
-/// A logout in the hands of one worker until its lease ends.
-struct Claimed {
-    id: String,
+/// Tells what is due once; returns how many were tried.
+#[cfg(test)]
+pub(in crate::login) async fn round(platform: &Arc<Platform>) -> Result<usize, StoreError> {
+    ROUTE.round(platform, tell).await
+}
+
+/// The longest pause and all before it, for tests.
+#[cfg(test)]
+pub(in crate::login) fn pause(attempts: i64) -> i64 {
+    ROUTE.pause_ms(attempts)
+}
+
+/// A logout that is told.
+struct Logout {
     party: String,
     session: String,
     subject: String,
-    attempts: i64,
     created_ms: i64,
-    claim: String,
 }
 
-/// Claims what is due, tells it, writes down how it went; returns how many were tried.
-pub(in crate::login) async fn round(platform: &Platform) -> Result<usize, StoreError> {
-    let claimed = claim(platform).await?;
-    let tried = claimed.len();
-    for settled in join_all(claimed.into_iter().map(|logout| tell(platform, logout))).await {
-        settled?;
+impl Logout {
+    async fn find(platform: &Platform, id: &str) -> Result<Option<Self>, StoreError> {
+        let row = platform
+            .store
+            .fetch_optional(
+                "SELECT relying_party, session, subject, created_at FROM login_logout WHERE id = $1",
+                params![id],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Self {
+            party: row.text("relying_party")?,
+            session: row.text("session")?,
+            subject: row.text("subject")?,
+            created_ms: row.int("created_at")?,
+        }))
     }
-    Ok(tried)
 }
 
-async fn claim(platform: &Platform) -> Result<Vec<Claimed>, StoreError> {
-    let now_ms = platform.now_ms();
-    // A look without a transaction: an idle worker must not write.
-    let due = platform
-        .store
-        .fetch_all(
-            "SELECT id FROM login_logout WHERE next_at <= $1 AND ends_at > $1 ORDER BY next_at, id LIMIT $2",
-            params![now_ms, limits::LOGIN_LOGOUT_GROUP.get()],
-        )
-        .await?;
-    let due = due.iter().map(|row| row.text("id")).collect::<Result<Vec<_>, _>>()?;
-    if due.is_empty() {
-        return Ok(Vec::new());
-    }
-    let unit = platform.store.write(move |tx| {
-        Box::pin(async move {
-            let mut mine = Vec::with_capacity(due.len());
-            for id in due {
-                let claim = keys::random::token();
-                let row = tx
-                    .fetch_optional(
-                        "UPDATE login_logout SET claim = $1, next_at = $2, attempts = attempts + 1 \
-                         WHERE id = $3 AND next_at <= $4 AND ends_at > $4 \
-                         RETURNING relying_party, session, subject, attempts, created_at",
-                        params![
-                            claim.as_str(),
-                            now_ms.saturating_add(limits::LOGIN_LOGOUT_LEASE.get()),
-                            id.as_str(),
-                            now_ms
-                        ],
-                    )
-                    .await?;
-                if let Some(row) = row {
-                    mine.push(Claimed {
-                        id,
-                        party: row.text("relying_party")?,
-                        session: row.text("session")?,
-                        subject: row.text("subject")?,
-                        attempts: row.int("attempts")?,
-                        created_ms: row.int("created_at")?,
-                        claim,
-                    });
-                }
-            }
-            Ok::<_, StoreError>(mine)
-        })
-    });
-    unit.await
-}
-
-async fn tell(platform: &Platform, logout: Claimed) -> Result<(), StoreError> {
-    let outcome = match post(platform, &logout).await? {
+async fn tell(platform: Arc<Platform>, held: Held) -> Result<(), StoreError> {
+    let Some(logout) = Logout::find(&platform, &held.id).await? else { return Ok(()) };
+    let outcome = match post(&platform, &held.id, &logout).await? {
         Ok(()) => "taken",
         Err(why) => {
-            tracing::warn!(logout = %logout.id, attempts = logout.attempts, why, "a logout was not taken");
+            tracing::warn!(logout = %held.id, attempts = held.attempts, why, "a logout was not taken");
             why
         }
     };
@@ -170,31 +132,21 @@ async fn tell(platform: &Platform, logout: Claimed) -> Result<(), StoreError> {
         Box::pin(async move {
             if matches!(outcome, "taken" | "no_address") {
                 // Whoever took it knows; whoever has no address any more does not want to.
-                tx.execute("DELETE FROM login_logout WHERE id = $1", params![logout.id.as_str()]).await?;
+                tx.execute("DELETE FROM login_logout WHERE id = $1", params![held.id.as_str()]).await?;
+                Ok(())
             } else {
-                tx.execute(
-                    "UPDATE login_logout SET claim = NULL, next_at = $1 WHERE id = $2 AND claim = $3",
-                    params![
-                        now_ms.saturating_add(pause(logout.attempts)),
-                        logout.id.as_str(),
-                        logout.claim.as_str()
-                    ],
-                )
-                .await?;
+                ROUTE.put_back(tx, &held, now_ms).await
             }
-            Ok::<(), StoreError>(())
         })
     });
     unit.await
 }
 
-/// Twice as long after each try: 1 s, 2 s, 4 s … up to [`limits::LOGIN_LOGOUT_PAUSE`].
-pub(in crate::login) fn pause(attempts: i64) -> i64 {
-    let doublings = u32::try_from(attempts.clamp(1, 20) - 1).unwrap_or_default();
-    1_000_i64.saturating_mul(1 << doublings).min(limits::LOGIN_LOGOUT_PAUSE.get())
-}
-
-async fn post(platform: &Platform, logout: &Claimed) -> Result<Result<(), &'static str>, StoreError> {
+async fn post(
+    platform: &Platform,
+    id: &str,
+    logout: &Logout,
+) -> Result<Result<(), &'static str>, StoreError> {
     let Some((party, settings)) = authentication::registered(platform, &logout.party).await? else {
         return Ok(Err("no_address"));
     };
@@ -210,7 +162,7 @@ async fn post(platform: &Platform, logout: &Claimed) -> Result<Result<(), &'stat
         aud: party.id.clone(),
         iat: now_s,
         exp: now_s.saturating_add(limits::LOGIN_LOGOUT_TOKEN.get() / 1_000),
-        jti: logout.id.clone(),
+        jti: id.to_owned(),
         events: LogoutEvents::default(),
         sid: logout.session.clone(),
     };

@@ -270,8 +270,59 @@ async fn a_level_that_is_essential_and_unknown_is_refused_and_a_known_one_is_ste
     let page = world.open(&asking(json!({ "essential": true, "value": ACR_PIN }))).await;
     let reply = world.phone_logs_in(&page).await;
     assert_eq!(reply.code(), "login_level_too_low", "the device key alone is not enough");
-    let somebody = world.request().with("claims", r#"{"id_token":{"sub":{"value":"somebody"}}}"#);
-    assert_eq!(world.authorize(&somebody).await.parameter("error").as_deref(), Some("invalid_request"));
+}
+
+#[tokio::test]
+async fn where_a_certain_person_is_expected_nobody_else_is_logged_in() {
+    let world = World::new().await;
+    let tokens = world.tokens().await;
+    let id_token = tokens["id_token"].as_str().unwrap();
+    let sub = world.userinfo(tokens["access_token"].as_str().unwrap()).await.json()["sub"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let of_sub = |value: Value| json!({ "id_token": { "sub": value } }).to_string();
+    let again = |name: &str, value: &str| world.request().with(name, value);
+    let asked = of_sub(json!({ "value": sub }));
+
+    for (form, is_known) in [
+        (again("id_token_hint", id_token), true),
+        (again("claims", &asked), true),
+        (again("id_token_hint", id_token).with("claims", &asked), true),
+        (again("claims", &of_sub(json!({ "value": "somebody" }))), false),
+    ] {
+        let page = world.open(&form).await;
+        assert_eq!(world.phone_logs_in(&page).await.status, StatusCode::OK);
+        let went_on = world.get(&page.go_on(), Some(&page.cookie)).await;
+        assert_eq!(went_on.parameter("code").is_some(), is_known, "{}", went_on.location());
+        let error = went_on.parameter("error");
+        assert_eq!(error.as_deref(), (!is_known).then_some("login_required"));
+        assert_eq!(went_on.parameter("state").as_deref(), Some("the-state"));
+    }
+
+    // A token of another client, a forged one, two persons at once, and a sub that nobody can have.
+    let mut other = registration("other");
+    other.api = false;
+    let secrets = world.register(other).await;
+    let mut form = Form::default();
+    for (name, value) in world.request().iter() {
+        form.push(name, if name == "client_id" { "other" } else { value });
+    }
+    let page = world.open(&form).await;
+    let code = world.code(&page).await;
+    let others =
+        world.redeem_as("other", &secrets.client_secret.unwrap(), &world.token_form(&code)).await.json();
+    let others = others["id_token"].as_str().unwrap();
+    let forged = format!("{}x", id_token);
+    for form in [
+        again("id_token_hint", others),
+        again("id_token_hint", &forged),
+        again("id_token_hint", id_token).with("claims", &of_sub(json!({ "value": "somebody" }))),
+        again("claims", &of_sub(json!({ "value": 7 }))),
+        again("claims", &of_sub(json!({ "values": ["a", "b"] }))),
+    ] {
+        assert_eq!(world.authorize(&form).await.parameter("error").as_deref(), Some("invalid_request"));
+    }
 }
 
 #[tokio::test]

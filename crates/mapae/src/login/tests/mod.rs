@@ -5,6 +5,7 @@ mod client_keys;
 mod clients;
 mod device;
 mod flow;
+mod handed;
 mod holder;
 mod logout;
 mod page;

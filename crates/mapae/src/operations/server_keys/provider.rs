@@ -13,9 +13,9 @@ use keys::Jwk;
 use keys::SecretKey;
 use keys::rsa::RsaKey;
 
-use super::{KeyName, KeyRow, KeysError, ServerKeys, insert, read, sealed_row, secret_key};
+use super::{KeyName, KeyRow, KeysError, ServerKeys, insert, promote, read, sealed_row, secret_key};
 use crate::operations::limits;
-use crate::operations::store::{Store, StoreError, params};
+use crate::operations::store::Store;
 
 /// The provider's keys.
 const NAMES: [KeyName; 2] = [KeyName::OpEs256, KeyName::OpRs256];
@@ -101,21 +101,7 @@ impl ServerKeys {
             .write(move |tx| {
                 Box::pin(async move {
                     for (name, id) in ids {
-                        tx.execute(
-                            "UPDATE platform_key SET state = 'retired', retired_at = $1 WHERE name = $2 AND state = 'active'",
-                            params![now_ms, name.as_str()],
-                        )
-                        .await?;
-                        let rows = tx
-                            .execute(
-                                "UPDATE platform_key SET state = 'active' WHERE name = $1 AND key_id = $2 AND state = 'next'",
-                                params![name.as_str(), id],
-                            )
-                            .await?;
-                        // Somebody else finished this rotation: leave theirs as it is.
-                        if rows != 1 {
-                            return Err(StoreError::NotFound);
-                        }
+                        promote(tx, &name, id, now_ms).await?;
                     }
                     Ok(())
                 })

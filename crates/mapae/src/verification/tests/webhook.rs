@@ -1,5 +1,6 @@
 //! Results brought to the relying party: signed, again until acknowledged, and nothing of them is kept.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
@@ -11,7 +12,10 @@ use keys::jws::{Typ, Unverified};
 use serde_json::{Value, json};
 
 use super::{create, created, pick_up};
-use crate::login::tests::support::{NAME, REDIRECT, World, count};
+use crate::login::tests::support::{NAME, REDIRECT, World, count, registration};
+use crate::operations::limits;
+use crate::operations::store::StoreError;
+use crate::operations::tasks::Tasks;
 use crate::testing;
 use crate::verification::{cli, webhook};
 
@@ -184,4 +188,71 @@ async fn addresses_are_registered_and_judged_and_a_browsers_result_is_not_brough
     assert_eq!(beside.code(), "verification_webhook");
     cli::webhook(&world.platform, "portal", None).await.unwrap();
     assert_eq!(ask(json!({ "claims": ["name"], "webhook": true })).await.code(), "verification_webhook");
+}
+
+/// An endpoint that takes calls and never answers; how many stand open, and how many were given up.
+#[derive(Clone, Default)]
+struct Hanging {
+    begun: Arc<AtomicUsize>,
+    ended: Arc<AtomicUsize>,
+}
+
+struct Open(Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+async fn hang(State(hanging): State<Hanging>) {
+    hanging.begun.fetch_add(1, Ordering::SeqCst);
+    let _open = Open(hanging.ended);
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_hangs_keeps_no_other_relying_party_waiting() {
+    let hook = Hook::answering(&[204]).await;
+    let world = World::on(testing::platform_with(|config| config.demo.enabled = true).await).await;
+    let hanging = Hanging::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://localhost:{}/mapae", listener.local_addr().unwrap().port());
+    let router = axum::Router::new().route("/mapae", post(hang)).with_state(hanging.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    cli::webhook(&world.platform, "portal", Some(url)).await.unwrap();
+    cli::register(&world.platform, registration("other")).await.unwrap();
+    cli::webhook(&world.platform, "other", Some(hook.url.clone())).await.unwrap();
+
+    // More for the address that hangs than a worker carries at once, and all of it due before the other's.
+    let many = limits::COURIER_GROUP.size() * 2;
+    let event =
+        |id: String, party| webhook::Event::new(&world.platform, &id, party, &json!({ "state": "verified" }));
+    let portal: Vec<_> = (0..many).map(|n| event(format!("portal-{n}"), "portal")).collect();
+    let other = event("other-1".to_owned(), "other");
+    let unit = world.platform.store.write(move |tx| {
+        Box::pin(async move {
+            for event in portal {
+                event.enqueue(tx).await?;
+            }
+            Ok::<(), StoreError>(())
+        })
+    });
+    unit.await.unwrap();
+    world.platform.clock.advance_ms(1);
+    world.platform.store.write(move |tx| Box::pin(async move { other.enqueue(tx).await })).await.unwrap();
+
+    let mut tasks = Tasks::default();
+    let platform = Arc::clone(&world.platform);
+    tasks.spawn(move |stop| webhook::run(platform, stop));
+    let told = async {
+        while hook.bodies().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), told).await.unwrap();
+    let (begun, ended) = (hanging.begun.load(Ordering::SeqCst), hanging.ended.load(Ordering::SeqCst));
+    assert!(begun - ended <= limits::COURIER_OF_ONE.size(), "{begun} begun, {ended} ended");
+    assert_eq!(ended, 0, "the other was told while the first calls stood open");
+    assert_eq!(verified(&world, &hook.bodies()[0]).await["aud"], "other");
 }
