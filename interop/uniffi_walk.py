@@ -112,8 +112,8 @@ class HolderKeys(mapae.CredentialKeys):
         self.keys = {}
         self.signed = 0
 
-    def create_key(self):
-        key, name = Key(), f"holder:{len(self.keys)}"
+    def create_key(self, purpose):
+        key, name = Key(), f"{purpose.name.lower()}:{len(self.keys)}"
         self.keys[name] = key
         return mapae.CreatedKey(name=name, public_key=key.public)
 

@@ -1,5 +1,6 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
+mod android;
 mod examples;
 mod gate;
 mod green;
@@ -151,10 +152,17 @@ const JUDGES: &[Judge] = &[
     },
     Judge {
         name: "gate",
-        what: "pcscd and vsmartcard-vpcd between the terminal phone as card and a controller: opens, locked refused, loss refused within a second, offline by its tiers",
+        what: "pcscd and vsmartcard-vpcd between the terminal phone as card and a controller: opens, locked refused, loss refused within a second, offline by its tiers; PyPI libosdp as the door's peripheral",
         run: gate::run,
         ready: always,
         judges: &[],
+    },
+    Judge {
+        name: "android",
+        what: "the Kotlin shell under Robolectric over the real library before a real controller: opens, locked refused, software keys told as such",
+        run: android::run,
+        ready: always,
+        judges: android::JUDGED,
     },
     Judge {
         name: "postgres",

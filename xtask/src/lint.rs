@@ -15,6 +15,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("gate", &["keys"]),
     ("signing", &["keys"]),
     ("gate-reader", &[]),
+    ("gate-osdp", &[]),
     ("wallet", &["keys", "credential", "openid", "gate"]),
     ("wallet-uniffi", &["keys", "credential", "openid", "gate", "wallet"]),
     ("uniffi-bindgen", &[]),

@@ -1,7 +1,11 @@
 //! Starting programs, waiting for them, and never leaving one behind.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use serde_json::Value;
 
 /// A failure is a sentence that says what went wrong and what to do next.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
@@ -95,6 +99,67 @@ impl Drop for Background {
         if let Some(stop) = self.stop.take() {
             stop();
         }
+    }
+}
+
+/// A program that is told lines and tells lines of JSON; stopped when this value goes away.
+pub(crate) struct Talking {
+    child: Child,
+    to: ChildStdin,
+    from: Receiver<Value>,
+}
+
+impl Talking {
+    /// Starts a program.
+    pub(crate) fn start(command: &mut Command) -> Outcome<Self> {
+        let shown = shown(command);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot start {shown}: {error}"))?;
+        let to = child.stdin.take().ok_or_else(|| format!("{shown}: no standard input"))?;
+        let stdout = child.stdout.take().ok_or_else(|| format!("{shown}: no standard output"))?;
+        let (sender, from) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let Ok(value) = serde_json::from_str(&line) else { continue };
+                if sender.send(value).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self { child, to, from })
+    }
+
+    /// Tells it a line.
+    pub(crate) fn say(&mut self, line: &str) -> Outcome {
+        self.to.write_all(format!("{line}\n").as_bytes()).map_err(|error| format!("{line}: {error}"))
+    }
+
+    /// Waits at most ten seconds for a line that says this.
+    pub(crate) fn hear(&self, what: &str, says: impl Fn(&Value) -> bool) -> Outcome<Value> {
+        let until = instant() + Duration::from_secs(10);
+        while let Some(left) = until.checked_duration_since(instant()) {
+            match self.from.recv_timeout(left) {
+                Ok(value) if says(&value) => return Ok(value),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        Err(format!("this was not heard: {what}"))
+    }
+
+    /// What was said and not yet heard.
+    pub(crate) fn rest(&self) -> Vec<Value> {
+        self.from.try_iter().collect()
+    }
+}
+
+impl Drop for Talking {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -4,6 +4,7 @@
 //! * [`ports`]: what the shell implements: [`DeviceSigner`](ports::DeviceSigner), [`CredentialKeys`](ports::CredentialKeys),
 //!   [`Storage`](ports::Storage), [`Http`](ports::Http), [`Clock`](ports::Clock).
 //! * [`error`]: one error with a stable code, whatever went wrong.
+//! * [`attestation`]: what an Android key's chain says of it.
 //! * [`records`]: what the wallet tells; [`consent`]: what it asks the person.
 //!
 //! # Threads
@@ -17,6 +18,7 @@
 //! A PIN or vault key is wiped from this library's memory after use. What the foreign language keeps of it is the
 //! shell's to wipe; immutable strings of Kotlin, Swift and Python can't be.
 
+pub mod attestation;
 pub mod consent;
 mod drive;
 pub mod error;

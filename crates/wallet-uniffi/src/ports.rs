@@ -63,11 +63,20 @@ pub struct CreatedKey {
     pub public_key: Vec<u8>,
 }
 
+/// What a holder key is for: a platform may ask for the person at the one and only for an open screen lock at the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum HolderKeyUse {
+    /// One copy of a credential.
+    Credential,
+    /// Gates: it has to sign while the screen is merely unlocked, at once and without a prompt.
+    Gate,
+}
+
 /// The holder keys, one for each copy of each credential. A shell without them has the keys kept in the vault.
 #[uniffi::export(foreign)]
 pub trait CredentialKeys: Send + Sync {
     /// Makes a P-256 key.
-    fn create_key(&self) -> Result<CreatedKey, SignerError>;
+    fn create_key(&self, purpose: HolderKeyUse) -> Result<CreatedKey, SignerError>;
     /// Signs with a key.
     fn sign(&self, name: String, message: Vec<u8>) -> Result<Vec<u8>, SignerError>;
     /// Forgets a key; one that is not there is no error.

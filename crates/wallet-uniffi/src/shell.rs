@@ -10,7 +10,7 @@ use wallet::ports::{
     SoftwareKeys, Storage, StorageError,
 };
 
-use crate::ports::{self, HttpHeader, HttpMethod, HttpRequest, SecurityLevel, SignerError};
+use crate::ports::{self, HolderKeyUse, HttpHeader, HttpMethod, HttpRequest, SecurityLevel, SignerError};
 
 /// Everything that a shell lends to a wallet.
 #[derive(Clone, uniffi::Record)]
@@ -98,7 +98,10 @@ impl KeyStore for NativeKeys {
                 Ok(NewKey { handle: KeyHandle(Secret::new(handle)), public_key })
             }
             (KeyUse::Credential | KeyUse::Gate, Some(keys)) => {
-                let made = keys.create_key()?;
+                let made = keys.create_key(match purpose {
+                    KeyUse::Gate => HolderKeyUse::Gate,
+                    _ => HolderKeyUse::Credential,
+                })?;
                 let public_key = point(&made.public_key)?;
                 let handle = format!("{OF_SHELL}:{}:{}", b64url_encode(public_key.as_sec1()), made.name);
                 Ok(NewKey { handle: KeyHandle(Secret::new(handle)), public_key })

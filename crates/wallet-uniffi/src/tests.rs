@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use keys::{SecretKey, Signer as _};
 
 use crate::ports::{
-    Clock, CreatedKey, CredentialKeys, DeviceSigner, Http, HttpError, HttpRequest, HttpResponse,
-    SecurityLevel, SignerError, Storage, StorageError,
+    Clock, CreatedKey, CredentialKeys, DeviceSigner, HolderKeyUse, Http, HttpError, HttpRequest,
+    HttpResponse, SecurityLevel, SignerError, Storage, StorageError,
 };
 use crate::shell::Ports;
 use crate::{Wallet, WalletError, vault_hint};
@@ -204,7 +204,7 @@ mod holder_keys {
     struct Store(SecretKey);
 
     impl CredentialKeys for Store {
-        fn create_key(&self) -> Result<CreatedKey, SignerError> {
+        fn create_key(&self, _: HolderKeyUse) -> Result<CreatedKey, SignerError> {
             Ok(CreatedKey { name: "a:b".into(), public_key: self.0.public_key().to_sec1().to_vec() })
         }
 

@@ -1,6 +1,6 @@
 //! The native road: the wallet's library, its bindings in three languages, and CPython as the phone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Demo;
@@ -58,8 +58,8 @@ pub(super) fn run(mapae: &Path) -> Outcome {
     outcome
 }
 
-/// Builds the library and writes the bindings of each language into a folder of its own.
-fn bindings(folder: &Path) -> Outcome {
+/// Builds the library and the program that writes its bindings; gives the library.
+pub(super) fn library() -> Outcome<PathBuf> {
     // Two runs of cargo, so that the features of the one leave the other as the tests built it.
     process::run(tools::cargo().args([
         "build",
@@ -70,17 +70,26 @@ fn bindings(folder: &Path) -> Outcome {
         "uniffi",
     ]))?;
     process::run(tools::cargo().args(["build", "--locked", "--package", "wallet-uniffi", "--lib"]))?;
-    let built = tools::target().join("debug");
     let name = format!("{}mapae_wallet{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let library = built.join(&name);
+    Ok(tools::target().join("debug").join(name))
+}
+
+/// Writes the bindings of one language into a folder.
+pub(super) fn write_bindings(library: &Path, language: &str, folder: &Path) -> Outcome {
+    process::run(
+        Command::new(tools::target().join("debug/uniffi-bindgen"))
+            .args(["generate", "--no-format", "--language", language, "--out-dir"])
+            .arg(folder)
+            .arg(library)
+            .current_dir(tools::root()),
+    )
+}
+
+/// Builds the library and writes the bindings of each language into a folder of its own.
+fn bindings(folder: &Path) -> Outcome {
+    let library = library()?;
     for language in ["python", "kotlin", "swift"] {
-        process::run(
-            Command::new(built.join("uniffi-bindgen"))
-                .args(["generate", "--no-format", "--language", language, "--out-dir"])
-                .arg(folder.join(language))
-                .arg(&library)
-                .current_dir(tools::root()),
-        )?;
+        write_bindings(&library, language, &folder.join(language))?;
     }
     for (language, file, names) in WRITTEN {
         let path = folder.join(language).join(file);
@@ -91,7 +100,7 @@ fn bindings(folder: &Path) -> Outcome {
         }
         println!("interop uniffi: {language}: {file}, {} lines", text.lines().count());
     }
-    let beside = folder.join("python").join(&name);
+    let beside = folder.join("python").join(library.file_name().unwrap_or_default());
     std::fs::copy(&library, &beside)
         .map_err(|error| format!("cannot copy {}: {error}", library.display()))?;
     Ok(())

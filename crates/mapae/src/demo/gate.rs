@@ -158,7 +158,7 @@ async fn set_up(ground: &Ground, holder: &Employee) -> Result<(Arc<Controller>, 
                 setup::put_zone(tx, &agency, &zone).await?;
                 setup::put_door(tx, &added.id, &door).await?;
                 let whom = Whom::Group(grant.who.clone());
-                setup::grant(tx, &whom, grant).await?;
+                setup::grant(tx, &setup::By::operator(), &whom, grant).await?;
                 Ok(())
             })
         })

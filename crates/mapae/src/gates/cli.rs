@@ -16,7 +16,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::controller::disk::Folder;
 use super::controller::{client, run as serve};
-use super::setup::{self, SetupError, Whom};
+use super::setup::{self, By, SetupError, Whom};
 use super::{enrolment, feed};
 use crate::operations::store::params;
 use crate::operations::{Config, Platform, SystemClock};
@@ -292,7 +292,7 @@ pub(super) async fn perform(platform: &Arc<Platform>, command: Command) -> Resul
             let ended = platform
                 .store
                 .write::<_, SetupError, _>(move |tx| {
-                    Box::pin(async move { Ok(setup::end_grant(tx, &id).await?) })
+                    Box::pin(async move { Ok(setup::end_grant(tx, &By::operator(), &id).await?) })
                 })
                 .await?;
             if ended { Ok(json!({ "ended": true })) } else { Err("there is no such grant in force".into()) }
@@ -416,7 +416,9 @@ async fn give(platform: &Platform, asked: GrantArguments) -> Result<Value, AnyEr
     };
     let id = platform
         .store
-        .write::<_, SetupError, _>(move |tx| Box::pin(async move { setup::grant(tx, &whom, grant).await }))
+        .write::<_, SetupError, _>(move |tx| {
+            Box::pin(async move { setup::grant(tx, &By::operator(), &whom, grant).await })
+        })
         .await?;
     Ok(json!({ "grant": id }))
 }

@@ -11,6 +11,7 @@
 
 pub(crate) mod badge;
 pub mod cli;
+mod console;
 pub mod controller;
 mod enrolment;
 mod feed;
@@ -43,7 +44,7 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 
 /// Routes of the console listener.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    console::routes()
 }
 
 /// Starts the workers of this folder.

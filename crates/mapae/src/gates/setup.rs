@@ -42,9 +42,29 @@ fn is_name(name: &gate::feed::Name) -> bool {
     good(&name.ko) && good(&name.en)
 }
 
+/// Who sets something up, as the audit log has it.
+#[derive(Debug, Clone)]
+pub struct By {
+    /// Employee id, or `operator`.
+    pub actor: String,
+    /// The duty that it is done by.
+    pub duty: &'static str,
+}
+
+impl By {
+    /// Somebody at the server's command line.
+    pub fn operator() -> Self {
+        Self { actor: "operator".to_owned(), duty: "operator" }
+    }
+}
+
 async fn note(tx: &mut Tx, act: &'static str, subject: &str) -> Result<(), StoreError> {
+    note_by(tx, &By::operator(), act, subject).await
+}
+
+async fn note_by(tx: &mut Tx, by: &By, act: &'static str, subject: &str) -> Result<(), StoreError> {
     let detail = serde_json::json!({});
-    audit::record(tx, audit::Record { actor: "operator", duty: "operator", act, subject, detail }).await
+    audit::record(tx, audit::Record { actor: &by.actor, duty: by.duty, act, subject, detail }).await
 }
 
 /// Adds a zone or changes its rules.
@@ -136,7 +156,7 @@ pub enum Whom {
 }
 
 /// Makes a grant; gives its id. A person's grant reaches controllers once the phone has a gate pass.
-pub async fn grant(tx: &mut Tx, to: &Whom, mut grant: Grant) -> Result<String, SetupError> {
+pub async fn grant(tx: &mut Tx, by: &By, to: &Whom, mut grant: Grant) -> Result<String, SetupError> {
     if let (Some(from), Some(until)) = (grant.from, grant.until)
         && from >= until
     {
@@ -179,12 +199,12 @@ pub async fn grant(tx: &mut Tx, to: &Whom, mut grant: Grant) -> Result<String, S
             }
         }
     }
-    note(tx, "gate.granted", &grant.id).await?;
+    note_by(tx, by, "gate.granted", &grant.id).await?;
     Ok(grant.id)
 }
 
 /// Takes a grant back. `false` if there is none that is in force.
-pub async fn end_grant(tx: &mut Tx, grant_id: &str) -> Result<bool, StoreError> {
+pub async fn end_grant(tx: &mut Tx, by: &By, grant_id: &str) -> Result<bool, StoreError> {
     let now_ms = tx.now_ms();
     let ended = tx
         .fetch_optional(
@@ -195,7 +215,7 @@ pub async fn end_grant(tx: &mut Tx, grant_id: &str) -> Result<bool, StoreError> 
     let Some(row) = ended else { return Ok(false) };
     let record = Record::GrantEnded { id: grant_id.to_owned() };
     feed::append(tx, &record, For::Zone(&row.text("zone_id")?)).await?;
-    note(tx, "gate.grant_ended", grant_id).await?;
+    note_by(tx, by, "gate.grant_ended", grant_id).await?;
     Ok(true)
 }
 

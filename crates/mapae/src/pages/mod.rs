@@ -67,6 +67,7 @@ const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/duties", key: "staff.duties.title" },
     Link { href: "/agencies", key: "personnel.agencies.title" },
     Link { href: "/relying-parties", key: "desk.parties.title" },
+    Link { href: "/gates", key: "gates.title" },
     Link { href: "/statistics", key: "desk.nav.statistics" },
     Link { href: "/audit-log", key: "desk.nav.audit" },
     Link { href: "/system", key: "desk.nav.system" },

@@ -79,7 +79,7 @@ impl Duty {
                 "/agencies",
                 "/statistics",
             ],
-            Self::SecurityOfficer => &["/applications", "/people", "/loss", "/statistics"],
+            Self::SecurityOfficer => &["/applications", "/people", "/loss", "/gates", "/statistics"],
             Self::Auditor => &[
                 "/applications",
                 "/people",
@@ -87,6 +87,7 @@ impl Duty {
                 "/duties",
                 "/agencies",
                 "/relying-parties",
+                "/gates",
                 "/statistics",
                 "/audit-log",
                 "/system",

@@ -50,6 +50,10 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/duties/ask", "d--+---+"),
     ("POST", "/duties/{id}/confirm", "d0000000"),
     ("POST", "/duties/{id}/drop", "d0000000"),
+    ("GET", "/gates", "d---++--"),
+    ("POST", "/gates/grants", "d---0---"),
+    ("POST", "/gates/grants/file", "d---+---"),
+    ("POST", "/gates/grants/{id}/end", "d---0---"),
     ("GET", "/loss", "d--+++-+"),
     ("GET", "/messages", "d----++-"),
     ("GET", "/people", "d--+++-+"),
@@ -149,6 +153,7 @@ fn declared() -> BTreeSet<(String, String)> {
         "personnel/correction_pages.rs",
         "employment/console.rs",
         "notification/console.rs",
+        "gates/console.rs",
     ];
     let mut routes = BTreeSet::new();
     for file in files {

@@ -10,6 +10,7 @@
 pub mod cache;
 pub mod client;
 pub mod disk;
+pub mod display;
 pub mod log;
 pub mod run;
 pub mod wire;
@@ -87,6 +88,31 @@ impl Shown {
     }
 }
 
+/// What happened at a door, for its display and its reader's lamp.
+#[derive(Debug, Clone)]
+pub struct Happened {
+    /// Which door.
+    pub door: GateRef,
+    /// What was decided.
+    pub shown: Option<Shown>,
+    /// What was reported: the code of an alarm, or what a reader told.
+    pub alarm: Option<&'static str>,
+}
+
+/// What a reader on a supervised line tells of itself (`reader …`), and its code in the log.
+const OF_READERS: &[(&str, &str)] = &[
+    ("lost", "reader_lost"),
+    ("back", "reader_back"),
+    ("tamper", "reader_tamper"),
+    ("key", "reader_key_wrong"),
+    ("default-key", "reader_default_key"),
+    ("installed", "reader_installed"),
+    ("unproved", "card_unproved"),
+];
+
+/// How many happenings a slow display may miss before it is told the newest only.
+const HAPPENINGS: usize = 64;
+
 struct Inner {
     mind: Mind,
     cache: Cache,
@@ -106,6 +132,7 @@ pub struct Controller {
     group: [u8; 16],
     system: Arc<dyn Clock>,
     began: tokio::time::Instant,
+    happenings: tokio::sync::broadcast::Sender<Happened>,
 }
 
 impl std::fmt::Debug for Controller {
@@ -152,6 +179,7 @@ impl Controller {
             group,
             system,
             began: tokio::time::Instant::now(),
+            happenings: tokio::sync::broadcast::channel(HAPPENINGS).0,
         };
         if let Some(order) = controller.folder.read("grace.order")?
             && let Err(error) = controller.take_order(&order)
@@ -222,14 +250,38 @@ impl Controller {
 
     /// One tap, from SELECT to EXCHANGE.
     pub async fn tap(&self, door: GateRef, carrier: &mut impl Carrier) -> Shown {
-        match self.exchange(door, carrier).await {
+        let shown = match self.exchange(door, carrier).await {
             Ok(shown) => shown,
             Err(error) => {
                 let shown = Shown::failed(error);
                 self.note(door, shown.code, "standard");
                 shown
             }
-        }
+        };
+        self.happened(Happened { door, shown: Some(shown.clone()), alarm: None });
+        shown
+    }
+
+    /// Nobody may be listening.
+    fn happened(&self, happened: Happened) {
+        let _ = self.happenings.send(happened);
+    }
+
+    fn alarmed(&self, door: GateRef, code: &'static str) {
+        self.note(door, code, "");
+        self.happened(Happened { door, shown: None, alarm: Some(code) });
+    }
+
+    /// What happens from now on.
+    pub fn happenings(&self) -> tokio::sync::broadcast::Receiver<Happened> {
+        self.happenings.subscribe()
+    }
+
+    /// What a reader on a supervised line tells of itself; its code in the log, or `None` for a word that is not known.
+    pub fn reader(&self, door: GateRef, word: &str) -> Option<&'static str> {
+        let (_, code) = OF_READERS.iter().find(|(known, _)| *known == word)?;
+        self.alarmed(door, code);
+        Some(code)
     }
 
     async fn exchange(&self, door: GateRef, carrier: &mut impl Carrier) -> Result<Shown, TapError> {
@@ -292,6 +344,12 @@ impl Controller {
 
     /// An entry code that a reader of codes saw.
     pub fn code(&self, door: GateRef, text: &str) -> Shown {
+        let shown = self.judge_code(door, text);
+        self.happened(Happened { door, shown: Some(shown.clone()), alarm: None });
+        shown
+    }
+
+    fn judge_code(&self, door: GateRef, text: &str) -> Shown {
         let read = {
             let mut inner = self.inner();
             let now_s = self.moment(&inner).seconds();
@@ -361,7 +419,7 @@ impl Controller {
             let kept_open = mind.book.door(&door).is_some_and(|known| mind.kept_open(known, now));
             doors.entry(door).or_default().input(input, kept_open, self.monotonic_ms())
         };
-        alarms.iter().for_each(|alarm| self.note(door, alarm.code(), ""));
+        alarms.iter().for_each(|alarm| self.alarmed(door, alarm.code()));
         alarms
     }
 
@@ -378,7 +436,7 @@ impl Controller {
             });
             each.collect()
         };
-        alarms.iter().for_each(|(door, alarm)| self.note(*door, alarm.code(), ""));
+        alarms.iter().for_each(|(door, alarm)| self.alarmed(*door, alarm.code()));
         alarms
     }
 

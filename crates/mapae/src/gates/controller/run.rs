@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use super::{Controller, client, disk::Folder, wire};
+use super::{Controller, client, disk::Folder, display, wire};
 use crate::operations::{SystemClock, signal};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -20,6 +20,9 @@ pub struct Arguments {
     /// Where readers, contacts and displays connect (docs/gates.md). Not for other machines but the door's own.
     #[arg(long, default_value = "127.0.0.1:8650")]
     pub listen: SocketAddr,
+    /// Where the doors' displays are served as pages, if anywhere: `/?door=ID`. For the door's own network.
+    #[arg(long)]
+    pub display: Option<SocketAddr>,
     /// Never connect to the server: decide on what lies on disk.
     #[arg(long)]
     pub offline: bool,
@@ -32,10 +35,22 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<(), AnyError> {
     let controller = Controller::open(Folder::open(&arguments.folder)?, Arc::new(SystemClock))?;
     let listener = TcpListener::bind(arguments.listen).await?;
+    let display = match arguments.display {
+        Some(address) => Some(TcpListener::bind(address).await?),
+        None => None,
+    };
+    let shown_at = display.as_ref().map(TcpListener::local_addr).transpose()?;
     println!(
         "{}",
-        serde_json::json!({ "listen": listener.local_addr()?.to_string(), "standing": controller.standing() })
+        serde_json::json!({
+            "listen": listener.local_addr()?.to_string(),
+            "display": shown_at.map(|address| address.to_string()),
+            "standing": controller.standing(),
+        })
     );
+    if let Some(listener) = display {
+        tokio::spawn(display::serve(Arc::clone(&controller), listener));
+    }
     let served = tokio::spawn(wire::serve(Arc::clone(&controller), listener));
     if !arguments.offline {
         tokio::spawn(Arc::clone(&controller).keep_in_touch(client::http()?));

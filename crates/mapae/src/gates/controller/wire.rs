@@ -8,10 +8,13 @@
 //! | `card` | `apdu <hex>` for each command, then the same object |
 //! | `apdu <hex>` (in answer to `apdu`) | |
 //! | `fire on`, `fire off`, `power on`, `power off`, `leaf open`, `leaf shut`, `crossed` | a JSON object: unlocked, alarms |
+//! | `reader lost`, `back`, `tamper`, `key`, `default-key`, `installed`, `unproved` | a JSON object: noted |
+//! | `watch` | a JSON object at once and whenever something happens at the door or its lock moves: unlocked, decided, alarm; nothing else is read |
 //! | `status` | a JSON object: how the controller stands |
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gate::decision::Input;
 use gate::pass::GateRef;
@@ -19,6 +22,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast::error::RecvError;
 
 use super::{Carrier, Controller, Shown};
 
@@ -99,6 +103,11 @@ async fn one(controller: &Controller, stream: TcpStream) -> io::Result<()> {
                 if door.is_some() { "ok" } else { "unknown" }.to_owned()
             }
             (_, None) => "door first".to_owned(),
+            ("watch", Some(door)) => return watch(controller, door, line).await,
+            ("reader", Some(door)) => match controller.reader(door, rest) {
+                Some(code) => json!({ "noted": code }).to_string(),
+                None => "unknown".to_owned(),
+            },
             ("code", Some(door)) => told(&controller.code(door, rest)).to_string(),
             ("card", Some(door)) => {
                 let shown = controller.tap(door, &mut line).await;
@@ -116,6 +125,37 @@ async fn one(controller: &Controller, stream: TcpStream) -> io::Result<()> {
         line.say(&answer).await?;
     }
     Ok(())
+}
+
+/// How often a lock is looked at that falls shut by itself.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Tells what happens at a door until the other side goes away.
+async fn watch(controller: &Controller, door: GateRef, mut line: Line) -> io::Result<()> {
+    let mut happenings = controller.happenings();
+    let mut look = tokio::time::interval(LOOK);
+    let mut told = None;
+    loop {
+        let (decided, alarm) = tokio::select! {
+            happened = happenings.recv() => match happened {
+                Ok(happened) if happened.door == door => (happened.shown, happened.alarm),
+                Ok(_) | Err(RecvError::Lagged(_)) => continue,
+                Err(RecvError::Closed) => return Ok(()),
+            },
+            _ = look.tick() => (None, None),
+            gone = line.from.fill_buf() => match gone?.is_empty() {
+                true => return Ok(()),
+                false => return Err(io::ErrorKind::InvalidData.into()),
+            },
+        };
+        let unlocked = controller.unlocked(door);
+        if decided.is_some() || alarm.is_some() || told != Some(unlocked) {
+            let decided = decided.as_ref().map(self::told);
+            line.say(&json!({ "unlocked": unlocked, "decided": decided, "alarm": alarm }).to_string())
+                .await?;
+            told = Some(unlocked);
+        }
+    }
 }
 
 fn input(said: &str) -> Option<Input> {

@@ -1,6 +1,7 @@
 //! Gates on both stores: what controllers are told, what they decide, what comes back.
 
 mod controllers;
+mod displays;
 mod feed;
 mod passages;
 mod setting_up;
