@@ -63,7 +63,7 @@ use crate::operations::server_keys::{KeysError, SecretName};
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Tasks;
 use crate::verification::Network;
-use crate::verification::relying_party::RelyingParty;
+use crate::verification::relying_party::{RelyingParty, StartLevel};
 
 pub use networks::NamedNetwork;
 pub use provider::metadata;
@@ -106,6 +106,17 @@ impl Settings {
     /// The number of the registered network that a request comes from.
     pub(crate) fn network(&self, peer: IpAddr, headers: &HeaderMap) -> Option<u8> {
         networks::number(&self.networks, self.address(peer, headers))
+    }
+
+    /// The same for a relying party: above level `low` only networks that it is registered for count.
+    pub(crate) fn network_for(&self, party: &RelyingParty, peer: IpAddr, headers: &HeaderMap) -> Option<u8> {
+        let at = self.network(peer, headers)?;
+        (party.level == StartLevel::Low || self.may_start(party, at)).then_some(at)
+    }
+
+    /// Whether the network of this number is one that a relying party is registered for.
+    pub(crate) fn may_start(&self, party: &RelyingParty, at: u8) -> bool {
+        self.networks.get(usize::from(at)).is_some_and(|network| party.starts_in(network.name()))
     }
 
     /// What a link that opens the wallet on the browser's own device begins with: a scheme or an address.

@@ -355,6 +355,16 @@ limits! {
         LEDGER_DOCUMENT = 64 * KIB, Bytes, "A did:web document of another host.";
         LEDGER_KEY_FILE = 16 * KIB, Bytes, "A registrar's key file, or a prepared transaction.";
     }
+    "relying parties" {
+        PARTY_LIFE = 365 * DAY, Milliseconds, "How long a registration that two persons approved lasts; then it has to be renewed by two.";
+        PARTY_SOON = 30 * DAY, Milliseconds, "A registration that ends within this time is shown as one to renew.";
+        PARTY_REQUEST = 14 * DAY, Milliseconds, "How long something that was asked for waits for a second person.";
+        PARTY_REQUESTS = 200, Count, "Requests that wait at once.";
+        PARTY_OVERLAP = 7 * DAY, Milliseconds, "How long the secrets before the newest work beside them.";
+        PARTY_PURPOSE = 200, Count, "Letters of the purpose of a claim.";
+        PARTY_CLAIM = 64, Bytes, "The name of a claim in a form.";
+        PARTY_PAGE = 50, Count, "Relying parties on one page.";
+    }
     "login" {
         LOGIN_PAGE = 5 * MINUTE, Milliseconds, "How long a login page works.";
         LOGIN_PAGE_KEPT = HOUR, Milliseconds, "How long an expired page can still begin anew.";

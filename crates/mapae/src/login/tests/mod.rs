@@ -11,6 +11,7 @@ mod logout;
 mod page;
 mod pushed;
 mod races;
+mod registered;
 mod relay;
 mod response;
 mod sample;
