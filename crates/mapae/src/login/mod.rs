@@ -22,6 +22,7 @@ mod assets;
 mod attempt;
 mod authentication;
 mod authorize;
+mod browser;
 mod claims;
 pub mod cli;
 pub(crate) mod client;
@@ -192,6 +193,7 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/login/requests/{ticket}", get(response::request_by_get).post(response::request_by_post))
         .route("/login/responses/{ticket}", axum::routing::post(response::respond))
         .merge(holder::routes())
+        .merge(browser::routes())
         .merge(assets::routes().into())
 }
 
@@ -231,8 +233,9 @@ async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
             let sessions = session::sweep(tx, before).await?;
             let attempts = attempt::sweep(tx, before).await?;
             let devices = device::sweep(tx, now_ms).await?;
+            let browsers = browser::sweep(tx, now_ms).await?;
             let untold = tx.execute("DELETE FROM login_logout WHERE ends_at < $1", params![now_ms]).await?;
-            Ok::<u64, StoreError>(sessions + attempts + devices + untold)
+            Ok::<u64, StoreError>(sessions + attempts + devices + browsers + untold)
         })
     });
     unit.await
@@ -247,6 +250,14 @@ pub(crate) fn claim_label(language: crate::pages::Language, name: &str) -> &'sta
 pub(crate) fn subject(platform: &Platform, party: &RelyingParty, link_id: &str) -> Result<String, KeysError> {
     let key = platform.keys.secret(SecretName::PairwiseSub)?;
     Ok(claims::subject(&*key.bytes, party, link_id))
+}
+
+/// The browsers that an official has enrolled, as they are told about themselves.
+pub(crate) async fn enrolled_browsers(
+    platform: &Platform,
+    employee_id: &str,
+) -> Result<serde_json::Value, StoreError> {
+    browser::told(platform, employee_id).await
 }
 
 /// Ends every session and every open code of a badge, in the transaction that suspends or ends it. A badge that is

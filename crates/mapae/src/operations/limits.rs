@@ -393,6 +393,9 @@ limits! {
         LOGIN_DEVICE_TRIES = 10, Count, "Wrong user codes from one address in a window.";
         LOGIN_DEVICE_WINDOW = 10 * MINUTE, Milliseconds, "That window.";
         LOGIN_DEVICES = 1_000, Count, "Devices of one relying party that wait for a login at once.";
+        LOGIN_BROWSERS = 5, Count, "Browsers that one official has enrolled.";
+        LOGIN_BROWSER_KEPT = 180 * DAY, Milliseconds, "How long a browser stays enrolled.";
+        LOGIN_BROWSER_NAME = 40, Count, "Letters of the name that its owner gives it.";
         LOGIN_WRONG_WINDOW = 10 * MINUTE, Milliseconds, "The window in which wrong numbers are counted.";
         LOGIN_WRONG_BADGE = 5, Count, "Wrong numbers by one badge in a window; then it waits.";
         LOGIN_WRONG_PARTY = 500, Count, "Wrong numbers at one relying party in a window; then all wait.";

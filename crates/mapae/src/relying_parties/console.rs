@@ -22,9 +22,7 @@ use crate::operations::{Platform, limits};
 use crate::pages::{Area, Fault, Page, PageResult, render, render_with};
 use crate::personnel;
 use crate::staff::{Actor, Duty, Posted};
-use crate::verification::relying_party::{
-    self, IdTokenAlg, RelyingParty, Secrets, Standing, Subject,
-};
+use crate::verification::relying_party::{self, IdTokenAlg, RelyingParty, Secrets, Standing, Subject};
 use crate::verification::{self, Accepted};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
@@ -254,7 +252,8 @@ fn filled(
     seen: Option<i64>,
     problem: Option<Problem>,
 ) -> PageResult {
-    let badge = verification::badge(platform).map_err(|error| Fault::told(&page, Problem::internal(error)))?;
+    let badge =
+        verification::badge(platform).map_err(|error| Fault::told(&page, Problem::internal(error)))?;
     let claims = badge
         .claims
         .iter()
@@ -511,13 +510,7 @@ fn back(party: &str) -> axum::response::Response {
 }
 
 /// The refusal on the page it is about; who has no business here gets the bare one.
-async fn refused(
-    page: Page,
-    who: &Actor,
-    platform: &Platform,
-    party: &str,
-    error: PartyError,
-) -> PageResult {
+async fn refused(page: Page, who: &Actor, platform: &Platform, party: &str, error: PartyError) -> PageResult {
     match error {
         PartyError::Forbidden | PartyError::Unknown => Err(Fault::told(&page, error)),
         error => show(page, who, platform, party, Some(error.into())).await,

@@ -219,10 +219,7 @@ impl Proposal {
                 ]),
             ),
             fact("party.fact.alg", vec![self.id_token_alg.as_str().to_owned()]),
-            fact(
-                "party.fact.session",
-                vec![page.t1("party.minutes", "n", settings.session_ms / 60_000)],
-            ),
+            fact("party.fact.session", vec![page.t1("party.minutes", "n", settings.session_ms / 60_000)]),
             fact("party.fact.logout", settings.logout_uris.clone()),
             fact("party.fact.backchannel", settings.backchannel_uri.iter().cloned().collect()),
             fact("party.fact.introspects", settings.introspects.clone()),

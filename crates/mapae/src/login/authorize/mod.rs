@@ -285,6 +285,7 @@ fn start(
         wanted: ClaimSet::of_scopes(&request.scopes).with(single),
         in_id_token,
         network: None,
+        enrolled: false,
         // The page's own address for beginning anew has no room for these.
         by_party: request.subject.is_some() || request.claims != ClaimsRequest::default(),
         subject: request.subject.clone(),

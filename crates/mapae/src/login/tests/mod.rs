@@ -1,6 +1,7 @@
 //! The login as browser, phone and relying party see it, on the real router and store.
 
 mod authorize;
+mod browsers;
 mod client_keys;
 mod clients;
 mod device;

@@ -47,9 +47,11 @@ async fn an_end_at_once_ends_its_logins_and_coming_back_revives_none() {
     let token = world.access_token().await;
     assert_eq!(world.userinfo(&token).await.status, StatusCode::OK);
     world.platform.clock.advance_ms(1_000);
-    let end = |tx| crate::verification::relying_party::disable(tx, "portal");
-    let ended = world.platform.store.write(move |tx| Box::pin(async move { end(tx).await })).await.unwrap();
-    assert!(ended);
+    let ended = world
+        .platform
+        .store
+        .write(|tx| Box::pin(async move { crate::verification::relying_party::disable(tx, "portal").await }));
+    assert!(ended.await.unwrap());
     assert_eq!(world.userinfo(&token).await.status, StatusCode::UNAUTHORIZED);
     assert!(world.authorize(&world.request()).await.body.contains("login_party_unknown"));
     assert_eq!(api(&world).await.status, StatusCode::UNAUTHORIZED);

@@ -88,13 +88,12 @@ async fn two_operators_register_one_in_their_browsers_and_the_secret_is_shown_on
 async fn a_refused_form_keeps_what_was_typed_and_says_what_to_do() {
     let town = town().await;
     let desk = Desk::of(&town, OPERATOR).await;
-    let bent: Vec<(&str, &str)> = FIELDS
-        .iter()
-        .map(|(name, value)| (*name, if *name == "en.name" { "" } else { *value }))
-        .collect();
+    let bent: Vec<(&str, &str)> =
+        FIELDS.iter().map(|(name, value)| (*name, if *name == "en.name" { "" } else { *value })).collect();
     let refused = desk.post("/relying-parties/ask", &bent).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-    for text in ["role=\"alert\"", "한국어와 영어로", "예시 문서 시스템", "https://documents.example/other"] {
+    for text in ["role=\"alert\"", "한국어와 영어로", "예시 문서 시스템", "https://documents.example/other"]
+    {
         assert!(refused.body.contains(text), "{text}: {}", refused.body);
     }
     let broken: Vec<(&str, &str)> = FIELDS.iter().filter(|(name, _)| *name != "acr").copied().collect();
@@ -147,10 +146,16 @@ async fn everybody_reads_who_may_ask_for_what_and_why_and_tests_and_ended_ones_a
     agreed(&town, test, None).await;
     let page = send(&town, false, get("/relying-parties", "")).await;
     assert_eq!(page.status, StatusCode::OK);
-    for text in ["예시 문서 시스템", "문서에 이름을 적기 위해", "https://documents.example", "소속 기관의 문서함"] {
+    for text in
+        ["예시 문서 시스템", "문서에 이름을 적기 위해", "https://documents.example", "소속 기관의 문서함"]
+    {
         assert!(page.body.contains(text), "{text}: {}", page.body);
     }
-    assert!(!page.body.contains("끝난 곳") && !page.body.contains("시험하는 곳") && !page.body.contains("<script"));
+    assert!(
+        !page.body.contains("끝난 곳")
+            && !page.body.contains("시험하는 곳")
+            && !page.body.contains("<script")
+    );
     assert!(!page.body.contains("/callback"), "where a code is sent is nobody's business");
     let english = send(&town, false, get("/relying-parties?lang=en", "")).await.body;
     assert!(english.contains("to write the name on documents") && english.contains("Example documents"));

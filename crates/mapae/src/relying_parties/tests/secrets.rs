@@ -21,7 +21,11 @@ async fn new_secrets_work_beside_the_old_for_a_week_and_then_alone() {
         assert!(relying_party::by_api_key(&town.store, key).await.unwrap().is_some());
     }
     let twice = request::rotate(&town.platform, &who, "documents").await.unwrap_err();
-    assert_eq!(code(twice), (StatusCode::CONFLICT, "party_overlap"), "a third beside two would end the first");
+    assert_eq!(
+        code(twice),
+        (StatusCode::CONFLICT, "party_overlap"),
+        "a third beside two would end the first"
+    );
     town.clock.advance_ms(7 * 86_400_000);
     let party = look(&town, "documents").await;
     assert!(!party.secret_matches(&old_secret) && party.secret_matches(&new_secret));

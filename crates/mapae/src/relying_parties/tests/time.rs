@@ -21,7 +21,8 @@ async fn those_who_agreed_on_it_are_told_before_it_ends_each_time_once() {
     town.clock.advance_ms(12 * 3_600_000);
     town.deliver().await;
     for n in [OPERATOR, SECOND] {
-        let told = town.messages(n).await.into_iter().filter(|text| text.contains("예시 문서 시스템")).count();
+        let told =
+            town.messages(n).await.into_iter().filter(|text| text.contains("예시 문서 시스템")).count();
         assert!(told >= 1, "{n} was told");
     }
 }
@@ -65,10 +66,7 @@ async fn one_person_ends_it_at_once_with_a_reason_and_one_alone_does_not_bring_i
     assert_eq!(party.standing, Standing::Disabled);
     let same = Proposal::of(&town.store, &party).await.unwrap();
     let made = request::ask(&town.platform, &who, same, Some(party.version)).await.unwrap();
-    assert_eq!(
-        code(request::approve(&town.platform, &who, &made).await.unwrap_err()).1,
-        "party_same_person"
-    );
+    assert_eq!(code(request::approve(&town.platform, &who, &made).await.unwrap_err()).1, "party_same_person");
     request::approve(&town.platform, &town.actor(SECOND).await, &made).await.unwrap();
     assert_eq!(look(&town, "documents").await.standing, Standing::Live);
 }

@@ -188,7 +188,10 @@ async fn what_is_in_use_never_becomes_a_test_and_a_test_may_come_into_use() {
     test.test = true;
     agreed(&town, test, None).await;
     let party = look(&town, "documents").await;
-    assert_eq!((party.name_ko.as_str(), party.plain_names().1), ("[시험] 예시 문서 시스템", "Example documents"));
+    assert_eq!(
+        (party.name_ko.as_str(), party.plain_names().1),
+        ("[시험] 예시 문서 시스템", "Example documents")
+    );
     let mut it = Proposal::of(&town.store, &party).await.unwrap();
     it.test = false;
     agreed(&town, it.clone(), Some(party.version)).await;

@@ -204,7 +204,9 @@ impl RelyingParty {
 
     /// The names without the mark of a test, Korean and English.
     pub fn plain_names(&self) -> (&str, &str) {
-        let bare = |name: &'_ str, mark: &str| -> usize { if self.test && name.starts_with(mark) { mark.len() } else { 0 } };
+        let bare = |name: &'_ str, mark: &str| -> usize {
+            if self.test && name.starts_with(mark) { mark.len() } else { 0 }
+        };
         let (ko, en) = (bare(&self.name_ko, TEST_KO), bare(&self.name_en, TEST_EN));
         (self.name_ko.get(ko..).unwrap_or_default(), self.name_en.get(en..).unwrap_or_default())
     }
