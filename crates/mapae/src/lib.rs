@@ -19,6 +19,7 @@ pub mod login;
 pub mod loss;
 pub mod notification;
 pub mod personnel;
+pub mod relying_parties;
 pub mod scim;
 pub mod staff;
 pub mod verification;

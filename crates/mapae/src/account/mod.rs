@@ -27,11 +27,14 @@ mod status;
 mod unlock;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use approval::{ApprovalRecord, approval};
 pub use error::{DeviceRefusal, OnboardingError};
 pub use passkey::PasskeyRefusal;
+pub(crate) use passkey::{
+    BrowserPasskey, browser_asserted, browser_created, browser_creation, browser_request,
+};
 pub use standing::{
     Standing, WipeError, badge_issued, end, of_employee, order_wipe, resume, standing, suspend, suspend_all,
     wipe,

@@ -102,6 +102,7 @@ macro_rules! catalogue {
 catalogue! {
     "operations", "audit", "personnel", "employment", "scim", "staff", "application", "notification",
     "account", "issuance", "lifecycle", "verification", "login", "pages", "refusal", "phone", "loss", "desk", "in_person", "gates",
+    "relying_parties",
 }
 
 type Catalogue = HashMap<String, String>;

@@ -355,6 +355,16 @@ limits! {
         LEDGER_DOCUMENT = 64 * KIB, Bytes, "A did:web document of another host.";
         LEDGER_KEY_FILE = 16 * KIB, Bytes, "A registrar's key file, or a prepared transaction.";
     }
+    "relying parties" {
+        PARTY_LIFE = 365 * DAY, Milliseconds, "How long a registration that two persons approved lasts; then it has to be renewed by two.";
+        PARTY_SOON = 30 * DAY, Milliseconds, "A registration that ends within this time is shown as one to renew.";
+        PARTY_REQUEST = 14 * DAY, Milliseconds, "How long something that was asked for waits for a second person.";
+        PARTY_REQUESTS = 200, Count, "Requests that wait at once.";
+        PARTY_OVERLAP = 7 * DAY, Milliseconds, "How long the secrets before the newest work beside them.";
+        PARTY_PURPOSE = 200, Count, "Letters of the purpose of a claim.";
+        PARTY_CLAIM = 64, Bytes, "The name of a claim in a form.";
+        PARTY_PAGE = 50, Count, "Relying parties on one page.";
+    }
     "login" {
         LOGIN_PAGE = 5 * MINUTE, Milliseconds, "How long a login page works.";
         LOGIN_PAGE_KEPT = HOUR, Milliseconds, "How long an expired page can still begin anew.";
@@ -383,6 +393,9 @@ limits! {
         LOGIN_DEVICE_TRIES = 10, Count, "Wrong user codes from one address in a window.";
         LOGIN_DEVICE_WINDOW = 10 * MINUTE, Milliseconds, "That window.";
         LOGIN_DEVICES = 1_000, Count, "Devices of one relying party that wait for a login at once.";
+        LOGIN_BROWSERS = 5, Count, "Browsers that one official has enrolled.";
+        LOGIN_BROWSER_KEPT = 180 * DAY, Milliseconds, "How long a browser stays enrolled.";
+        LOGIN_BROWSER_NAME = 40, Count, "Letters of the name that its owner gives it.";
         LOGIN_WRONG_WINDOW = 10 * MINUTE, Milliseconds, "The window in which wrong numbers are counted.";
         LOGIN_WRONG_BADGE = 5, Count, "Wrong numbers by one badge in a window; then it waits.";
         LOGIN_WRONG_PARTY = 500, Count, "Wrong numbers at one relying party in a window; then all wait.";

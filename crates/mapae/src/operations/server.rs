@@ -34,6 +34,7 @@ macro_rules! merge {
             .merge(crate::audit::$routes())
             .merge(crate::loss::$routes())
             .merge(crate::desk::$routes())
+            .merge(crate::relying_parties::$routes())
             .merge(crate::ledger::$routes())
             .merge(crate::in_person::$routes())
             .merge(crate::gates::$routes())
@@ -216,6 +217,7 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     crate::audit::start(platform, tasks);
     crate::loss::start(platform, tasks);
     crate::desk::start(platform, tasks);
+    crate::relying_parties::start(platform, tasks);
     crate::ledger::start(platform, tasks);
     crate::gates::start(platform, tasks);
 }

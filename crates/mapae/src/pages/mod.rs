@@ -53,6 +53,7 @@ const PORTAL_LINKS: &[Link] = &[
     Link { href: "/portal/apply", key: "portal.nav.apply" },
     Link { href: "/portal/devices", key: "portal.nav.devices" },
     Link { href: "/portal/logins", key: "login.mine.title" },
+    Link { href: "/portal/browsers", key: "login.browser.title" },
     Link { href: "/portal/loss", key: "portal.nav.loss" },
     Link { href: "/portal/notices", key: "notification.contact.title" },
     Link { href: "/portal/my-data", key: "portal.nav.my_data" },

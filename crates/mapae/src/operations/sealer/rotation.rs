@@ -29,6 +29,7 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("employee", "user_name", "id"),
     SealedColumn::new("staff_account", "totp_secret", "id"),
     SealedColumn::new("staff_duty_request", "reason", "id"),
+    SealedColumn::new("login_browser", "name", "id"),
     SealedColumn::new("employment_held", "payload", "id"),
     SealedColumn::new("employment_held", "reason", "id"),
     SealedColumn::new("employee_portrait", "sealed", "employee_id"),

@@ -165,6 +165,11 @@ impl Store {
         }
     }
 
+    /// Now, in epoch milliseconds, by the platform's clock.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     /// Commits, units and roll-backs since the store was opened.
     pub fn counters(&self) -> &Counters {
         &self.counters
