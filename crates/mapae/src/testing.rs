@@ -74,6 +74,14 @@ impl TestPlatform {
     }
 }
 
+impl TestPlatform {
+    /// Another process on the same store, key file and clock.
+    pub async fn replica(&self) -> Arc<Platform> {
+        let clock = Arc::<TestClock>::clone(&self.clock);
+        Platform::open(self.platform.config.clone(), clock).await.expect("replica")
+    }
+}
+
 impl std::ops::Deref for TestPlatform {
     type Target = Arc<Platform>;
 
