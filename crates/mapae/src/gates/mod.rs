@@ -16,6 +16,7 @@ mod enrolment;
 mod feed;
 mod passages;
 mod routes;
+mod restored;
 pub mod setup;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use badge::{end, load_badge, resume, suspend};
+pub use restored::{FolderRefused, TakenOver, after_restore, take_over};
 pub use enrolment::{Added, add_controller, end_controller};
 
 use crate::operations::Platform;

@@ -71,6 +71,8 @@ limits! {
         STORE_CONNECTIONS = 32, Count, "Connections of one process to PostgreSQL.";
         STORE_ACQUIRE = 5 * SECOND, Milliseconds, "How long a caller waits for a free connection.";
         STORE_LISTEN_AGAIN = SECOND, Milliseconds, "How long after a broken connection a process listens to the others again; it polls meanwhile.";
+        TRANSFER_ROWS = 500, Count, "Rows of one commit of a move, a backup or a restore.";
+        TRANSFER_BYTES = 4 * MIB, Bytes, "Bytes after which such a commit ends before it has all its rows.";
         ONCE_SWEEP = MINUTE, Milliseconds, "How often expired single-use marks are removed.";
         ONCE_SWEEP_ROWS = 1_000, Count, "Expired single-use marks removed in one commit.";
     }

@@ -49,8 +49,8 @@ pub(super) struct Count {
     pub(super) done: usize,
     pub(super) failed: usize,
     pub(super) times: Latencies,
-    /// How the first few failed.
-    pub(super) reasons: Vec<String>,
+    /// How often it failed in which way.
+    pub(super) reasons: BTreeMap<String, usize>,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -77,9 +77,10 @@ impl Book {
             }
             Err(error) => {
                 count.failed += 1;
-                if count.reasons.len() < 20 {
-                    count.reasons.push(error.to_string());
-                }
+                // What was asked for differs each time; what went wrong is few things.
+                let reason = error.to_string();
+                let reason = reason.split('?').next().unwrap_or_default().to_owned();
+                *count.reasons.entry(reason).or_default() += 1;
                 None
             }
         }

@@ -11,6 +11,7 @@ mod acts;
 mod check;
 mod proxy;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -87,7 +88,7 @@ struct Act {
     failed: usize,
     p50_ms: f64,
     p99_ms: f64,
-    reasons: Vec<String>,
+    reasons: BTreeMap<String, usize>,
 }
 
 /// Runs it.

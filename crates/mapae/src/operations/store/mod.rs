@@ -9,9 +9,11 @@
 //!   not by catching a constraint error: PostgreSQL aborts the whole transaction at the first error;
 //! - no signature, HSM or network call inside: everybody waits behind the one writer.
 
+mod catalogue;
 mod migrate;
 mod readers;
 mod signals;
+mod snapshot;
 mod turn;
 mod tx;
 mod value;
@@ -32,9 +34,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 use tokio::time::Instant;
 
+pub use catalogue::{Column, Kind, Table, catalogue, catalogue_of};
 use readers::Readers;
 use signals::Signals;
 pub use signals::Watch;
+pub use snapshot::Snapshot;
 pub use turn::Turn;
 use turn::Turns;
 pub use tx::Tx;
@@ -275,6 +279,11 @@ impl Store {
     /// [`Turn::confirm`] first: one that was overtaken stores nothing.
     pub async fn turn(&self, job: &'static str) -> Result<Option<Turn>, StoreError> {
         self.turns.take(self, job).await
+    }
+
+    /// Everything as it stands now, for a copy: read while others go on writing.
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::of(self).await
     }
 
     /// Whether the store answers; `/readyz` asks this.
