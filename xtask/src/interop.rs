@@ -1,6 +1,7 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
 mod examples;
+mod failover;
 mod gate;
 mod green;
 mod hr;
@@ -170,6 +171,13 @@ const JUDGES: &[Judge] = &[
         run: replicas::run,
         ready: always,
         judges: &[],
+    },
+    Judge {
+        name: "failover",
+        what: "Patroni with etcd and HAProxy: the primary database dies under load; nothing acknowledged lost, nothing done twice",
+        run: failover::run,
+        ready: always,
+        judges: failover::JUDGED,
     },
     Judge {
         name: "kills",

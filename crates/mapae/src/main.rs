@@ -39,6 +39,7 @@ enum Command {
     #[command(subcommand)]
     Backup(mapae::operations::transfer::cli::BackupCommand),
     Restore(mapae::operations::transfer::cli::RestoreCommand),
+    Doctor(mapae::operations::doctor::cli::Command),
     /// HR data: import, demo data.
     #[command(subcommand)]
     Personnel(mapae::personnel::cli::Command),
@@ -134,6 +135,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         }
         Command::Staff(command) => mapae::staff::cli::run(command, config).await,
         Command::Keys(command) => mapae::operations::cli::keys(command, config).await,
+        Command::Doctor(command) => mapae::operations::doctor::cli::run(command, config).await,
         Command::Store(command) => mapae::operations::transfer::cli::store(command, config).await,
         Command::Backup(command) => mapae::operations::transfer::cli::backup(command, config).await,
         Command::Restore(command) => mapae::operations::transfer::cli::restore(command, config).await,

@@ -62,6 +62,20 @@ pub(crate) async fn number_all_for_tests(platform: &Platform) {
     sequencer::number_all(platform).await.expect("numbered");
 }
 
+/// A copy of the whole log.
+#[cfg(test)]
+pub(crate) async fn export_for_tests(platform: &Platform, out: &std::path::Path) {
+    let mut file = std::fs::File::create(out).expect("file");
+    copy::write(platform, &mut file, false, &|_| {}).await.expect("copied");
+}
+
+/// A copy that proves itself under this key.
+#[cfg(test)]
+pub(crate) fn prove_for_tests(copy: &std::path::Path, key: &str) {
+    let file = std::io::BufReader::new(std::fs::File::open(copy).expect("file"));
+    verify::verify(file, LogKey::parse(key).as_ref(), None).expect("proven");
+}
+
 /// Why the log could not be read, numbered or copied.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub(crate) mod courier;
+pub mod doctor;
 pub mod edge;
 pub mod id;
 pub mod kek;

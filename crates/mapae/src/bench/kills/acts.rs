@@ -22,7 +22,7 @@ use crate::phone::Phone;
 /// Every how many logins the code is redeemed twice at once instead.
 const TWICE: usize = 5;
 /// How often somebody whose request failed tries again before that is counted as an outage.
-const RETRIES: usize = 40;
+const RETRIES: usize = 600;
 
 /// What was tried, what was acknowledged, and what was found to be wrong.
 #[derive(Debug, Default)]
@@ -34,6 +34,8 @@ pub(super) struct Book {
     pub(super) stopped: Mutex<Vec<u64>>,
     /// Tokens that relying parties were given: they have to go on working.
     tokens: Mutex<Vec<(String, usize)>>,
+    /// When something was acknowledged last, and the longest time without.
+    silence: Mutex<Silence>,
     /// Kills until now.
     pub(super) kills: AtomicUsize,
     /// Acknowledged and gone.
@@ -41,6 +43,13 @@ pub(super) struct Book {
     /// Done twice.
     pub(super) twice: Mutex<Vec<String>>,
     pub(super) over: AtomicBool,
+}
+
+/// How long nobody got anything done.
+#[derive(Debug, Clone, Copy, Default)]
+struct Silence {
+    since: Option<Instant>,
+    longest: Duration,
 }
 
 /// One kind of act.
@@ -62,6 +71,11 @@ impl Book {
         lock(&self.counts).clone()
     }
 
+    /// The longest time in which nothing was acknowledged to anybody.
+    pub(super) fn longest_silence(&self) -> Duration {
+        lock(&self.silence).longest
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
@@ -71,6 +85,10 @@ impl Book {
         let count = counts.entry(act).or_default();
         match outcome {
             Ok(value) => {
+                let mut silence = lock(&self.silence);
+                let now = Instant::now();
+                silence.longest = silence.since.map_or(silence.longest, |since| silence.longest.max(now - since));
+                silence.since = Some(now);
                 count.done += 1;
                 count.times.add(begun.elapsed());
                 Some(value)
@@ -199,7 +217,7 @@ pub(super) async fn watch_tokens(book: Arc<Book>, party: Arc<RelyingParty>) {
             match book.note("token used after a kill", begun, outcome) {
                 Some(StatusCode::OK) => {}
                 Some(other) => lock(&book.lost).push(format!("a token that was given is answered by {other}")),
-                None => lock(&book.lost).push("a token that was given could not be used for seconds".to_owned()),
+                None => lock(&book.lost).push("a token that was given could not be used for a minute".to_owned()),
             }
         }
         if over {

@@ -54,6 +54,12 @@ pub(super) struct Command {
     /// The URL of an empty PostgreSQL database instead of the embedded store.
     #[arg(long)]
     store: Option<String>,
+    /// Run this command (`sh -c`) in place of each kill: it strikes something else, the database say, and ends when it has.
+    #[arg(long)]
+    strike: Option<String>,
+    /// Seconds that people go on after the last kill.
+    #[arg(long, default_value_t = 1)]
+    after: u64,
     /// Folder on the disk to use [default: the system's folder for temporary files].
     #[arg(long)]
     data: Option<PathBuf>,
@@ -72,6 +78,8 @@ struct Report {
     acts: Vec<Act>,
     /// Of all requests of people, in percent; each is one that a killed node had, or found no node.
     failed_percent: f64,
+    /// The longest time in which nothing was acknowledged to anybody.
+    longest_silence_ms: f64,
     ready_again_p50_ms: f64,
     ready_again_max_ms: f64,
     connections: Vec<usize>,
@@ -164,7 +172,7 @@ async fn kills(command: &Command) -> Result<Report, AnyError> {
         .pool_max_idle_per_host(0)
         .build()?;
     progress("officials, approvals, offers, invitations");
-    let offers = OFFERS_A_KILL * u64::try_from(command.kills)? + 20;
+    let offers = OFFERS_A_KILL * (u64::try_from(command.kills)? + 2 * command.after) + 20;
     let plan = Plan { offers, invitations: PEOPLE };
     let Ground { folder, platform, origin, client_secret, offered, invited, .. } =
         Ground::lay(&beside, plan, command.store.as_deref()).await?;
@@ -217,8 +225,20 @@ async fn kills(command: &Command) -> Result<Report, AnyError> {
     tokio::time::sleep(BETWEEN).await;
     for kill in 0..command.kills {
         let Some(node) = kill.checked_rem(nodes.len()).and_then(|place| nodes.get_mut(place)) else { break };
-        node.kill().await?;
-        ready.add(node.start(&http).await?);
+        match &command.strike {
+            None => {
+                node.kill().await?;
+                ready.add(node.start(&http).await?);
+            }
+            Some(strike) => {
+                let begun = Instant::now();
+                let struck = tokio::process::Command::new("sh").args(["-c", strike]).status().await?;
+                if !struck.success() {
+                    return Err(format!("{strike}: {struck}").into());
+                }
+                ready.add(begun.elapsed());
+            }
+        }
         book.kills.fetch_add(1, Ordering::Relaxed);
         if (kill + 1) % 10 == 0 {
             progress(&format!("{} of {} kills", kill + 1, command.kills));
@@ -227,7 +247,7 @@ async fn kills(command: &Command) -> Result<Report, AnyError> {
         let [random] = keys::random::bytes::<1>();
         tokio::time::sleep(BETWEEN + Duration::from_millis(u64::from(random) * 2)).await;
     }
-    tokio::time::sleep(BETWEEN * 2).await;
+    tokio::time::sleep(Duration::from_secs(command.after)).await;
     book.over.store(true, Ordering::Relaxed);
     let seconds = begun.elapsed().as_secs_f64();
     while let Some(ended) = people.join_next().await {
@@ -280,6 +300,7 @@ fn report(
         seconds,
         failed_percent: 100.0 * failed as f64 / (done + failed).max(1) as f64,
         acts,
+        longest_silence_ms: book.longest_silence().as_secs_f64() * 1_000.0,
         ready_again_p50_ms: ms(ready, 50.0),
         ready_again_max_ms: ms(ready, 100.0),
         connections,

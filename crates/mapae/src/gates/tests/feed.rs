@@ -142,3 +142,43 @@ async fn a_grant_and_a_first_pass_that_race_find_each_other() {
     }
     until(|| controller.standing()["grants"] == 8).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_controller_was_told_outlives_a_restore_of_an_older_backup() {
+    use crate::operations::restore::Remembered;
+    use crate::operations::transfer::backup;
+    let town = Town::new(3).await;
+    let (folder, _) = town.controller("one").await;
+    let (known, later) = (town.phone(0).await, 1);
+    let out = town.folder.join("backup");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    backup::make(&town.platform.store, &out, clock, &mut |_, _| {}).await.unwrap();
+    // After the backup: a new badge; both are stopped, and the controller hears of it.
+    let unknown = town.phone(later).await;
+    let controller = town.running(&folder).await;
+    town.change(&known.badge, "suspend").await;
+    town.change(&unknown.badge, "suspend").await;
+    let seq = town.seq().await;
+    until(|| controller.known().1 >= seq).await;
+
+    let remembered = Remembered { controllers: vec![town.folder.join("one")], ..Remembered::default() };
+    let (restored, closed) = town.platform.restored(&out, &remembered).await.unwrap();
+    assert_eq!((closed.gates.controllers, closed.gates.suspended, closed.gates.unknown), (1, 1, 1));
+    let badge = lifecycle::Badge::find(&restored.store, &known.badge).await.unwrap().unwrap();
+    assert_eq!(badge.state, lifecycle::BadgeState::Suspended);
+    let sql = "SELECT COUNT(*) AS n FROM gate_badge WHERE stopped_at IS NOT NULL";
+    assert_eq!(restored.store.fetch_one(sql, params![]).await.unwrap().int("n").unwrap(), 2, "told on, both");
+    let sql = "SELECT feed, seq FROM gate_feed_head WHERE id = 1";
+    let (old, new) = (town.platform.store.fetch_one(sql, params![]), restored.store.fetch_one(sql, params![]));
+    let (old, new) = (old.await.unwrap(), new.await.unwrap());
+    assert_ne!(old.text("feed").unwrap(), new.text("feed").unwrap());
+    assert!(new.int("seq").unwrap() > old.int("seq").unwrap());
+
+    // Somebody else's controller proves nothing here.
+    let strangers = Town::new(1).await;
+    strangers.controller("two").await;
+    let theirs = Remembered { controllers: vec![strangers.folder.join("two")], ..Remembered::default() };
+    assert!(town.platform.restored(&out, &theirs).await.is_err());
+    strangers.close().await;
+    town.close().await;
+}

@@ -13,6 +13,7 @@ mod pushed;
 mod races;
 mod relay;
 mod response;
+mod restored;
 mod sample;
 mod sessions;
 pub(crate) mod support;

@@ -109,3 +109,8 @@ impl Replacements {
         insert(tx, self.0).await
     }
 }
+
+/// Whether a sealed key opens under this ring; for a look that changes nothing.
+pub fn opens(kek: &KeyRing, name: &str, id: i64, sealed: &[u8]) -> bool {
+    u32::try_from(id).is_ok_and(|id| kek.open(&place(name, id), sealed).is_ok())
+}

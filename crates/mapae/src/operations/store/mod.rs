@@ -34,6 +34,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 use tokio::time::Instant;
 
+pub use migrate::missing_migrations;
 pub use catalogue::{Column, Kind, Table, catalogue, catalogue_of};
 use readers::Readers;
 use signals::Signals;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{Copied, Progress, TransferError, copy, digest, finish, verify};
+use super::{Copied, Progress, TransferError, copy, digest, finish, is_verified, verify};
 use keys::seal::SealKey;
 
 use crate::operations::clock::{Clock, SystemClock};
@@ -108,8 +108,12 @@ pub async fn unpack(
     clock: Arc<dyn Clock>,
     progress: Progress<'_>,
 ) -> Result<Copied, TransferError> {
-    check(file).await?;
+    let checked = check(file).await?;
     let label = format!("restore {}", identity(file)?);
+    if is_verified(target, &label).await? {
+        // It was interrupted while it was being closed.
+        return Ok(checked);
+    }
     let (work, old) = working_copy(file, clock).await?;
     let mut source = old.snapshot().await?;
     copy(&mut source, target, &label, progress).await?;

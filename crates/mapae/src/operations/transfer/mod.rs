@@ -128,7 +128,7 @@ async fn keep(target: &Store, digests: Vec<(String, Digest)>) -> Result<(), Stor
                 for (name, digest) in digests {
                     tx.execute(
                         "INSERT INTO store_copy (name, rows, digest, at) VALUES ($1, $2, $3, $4) \
-                         ON CONFLICT (name) DO UPDATE SET after = NULL, rows = $2, digest = $3, at = $4",
+                         ON CONFLICT (name) DO UPDATE SET rows = $2, digest = $3, at = $4",
                         params![name, i64::try_from(digest.rows).unwrap_or(i64::MAX), digest.sum, now_ms],
                     )
                     .await?;
@@ -137,6 +137,13 @@ async fn keep(target: &Store, digests: Vec<(String, Digest)>) -> Result<(), Stor
             })
         })
         .await
+}
+
+/// Whether this very copy came to the end of its comparison before: what was changed in the target since is meant.
+async fn is_verified(target: &Store, label: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT COUNT(*) AS n FROM store_copy WHERE (name = '' AND after = $1) OR (name <> '' AND digest IS NOT NULL)";
+    let tables = i64::try_from(tables().await?.len()).unwrap_or(i64::MAX);
+    Ok(target.fetch_one(sql, params![label]).await?.int("n")? == tables + 1)
 }
 
 /// Declares the copy whole: from here on the store may be opened.
