@@ -70,27 +70,30 @@ pub(super) async fn announce(platform: &Platform, meeting: &str) -> Result<(), R
     }
 }
 
-/// Takes the place of the meeting's one reader; the process where its phone waits is told.
-pub(super) async fn join(platform: &Platform, meeting: &str) -> Result<(), Refused> {
+/// Takes the place of the meeting's one reader; whether its phone waits in this very process. Another one is told.
+pub(super) async fn join(platform: &Platform, meeting: &str) -> Result<bool, Refused> {
     let (meeting, node) = (meeting.to_owned(), platform.local.in_person.node.clone());
     let joined = platform.store.write::<_, StoreError, _>(move |tx| {
         Box::pin(async move {
             let now_ms = tx.now_ms();
-            let rows = tx
-                .execute(
-                    "UPDATE in_person_meeting SET reader = $2 WHERE channel = $1 AND reader IS NULL AND until_at > $3",
-                    params![&meeting, node, now_ms],
+            let row = tx
+                .fetch_optional(
+                    "UPDATE in_person_meeting SET reader = $2 \
+                     WHERE channel = $1 AND reader IS NULL AND until_at > $3 RETURNING phone",
+                    params![&meeting, node.as_str(), now_ms],
                 )
                 .await?;
-            if rows == 1 {
+            let Some(row) = row else { return Ok(None) };
+            let here = row.text("phone")? == node;
+            if !here {
                 tx.tell(&Side::Phone.topic(&meeting)).await?;
             }
-            Ok(rows)
+            Ok(Some(here))
         })
     });
     match joined.await {
-        Ok(1) => Ok(()),
-        Ok(_) => Err(Refused::NoPhone),
+        Ok(Some(here)) => Ok(here),
+        Ok(None) => Err(Refused::NoPhone),
         Err(error) => Err(unavailable(&error)),
     }
 }

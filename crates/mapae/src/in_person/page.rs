@@ -146,12 +146,15 @@ async fn reader(
         return Problem::of_status(StatusCode::NOT_FOUND).into_response();
     };
     let meeting = replicated(&platform).then(|| across::name(&channel));
-    if let Some(meeting) = &meeting
-        && let Err(refused) = across::join(&platform, meeting).await
-    {
-        return problem(refused).into_response();
-    }
-    match (platform.local.in_person.relay.call(&channel), meeting) {
+    let elsewhere = match meeting {
+        None => None,
+        Some(meeting) => match across::join(&platform, &meeting).await {
+            Ok(true) => None,
+            Ok(false) => Some(meeting),
+            Err(refused) => return problem(refused).into_response(),
+        },
+    };
+    match (platform.local.in_person.relay.call(&channel), elsewhere) {
         (Ok(phone), _) => bounded(upgrade).on_upgrade(async move |socket| {
             // A phone that left in this moment closes the reader with it.
             let _ = phone.send(socket);

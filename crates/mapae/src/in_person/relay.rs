@@ -105,17 +105,22 @@ pub(super) async fn hold(
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
+    let reader = tokio::select! {
         reader = timeout(limits::IN_PERSON_WAIT.duration(), came) => match reader {
-            Ok(Ok(reader)) => carry(phone, reader).await,
-            _ => end(phone, close::NOBODY).await,
+            Ok(Ok(reader)) => Ok(reader),
+            _ => Err(close::NOBODY),
         },
         () = elsewhere => return across::show(&platform, meeting.as_deref().unwrap_or_default(), phone).await,
         // It has nothing to say before somebody asks; whatever comes, it is gone or broken.
-        _ = phone.recv() => end(phone, close::POLICY).await,
-    }
+        _ = phone.recv() => Err(close::POLICY),
+    };
+    // The row has decided who comes; from here on it would only keep the name taken.
     if let Some(meeting) = meeting {
         across::forget(&platform, &meeting).await;
+    }
+    match reader {
+        Ok(reader) => carry(phone, reader).await,
+        Err(code) => end(phone, code).await,
     }
 }
 

@@ -62,7 +62,13 @@ async fn a_pass_and_a_suspension_that_race_leave_nobody_inside() {
 async fn a_controller_goes_on_where_it_was_and_takes_everything_when_too_much_was_missed() {
     let town = Town::new(1).await;
     let (folder, _) = town.controller("front").await;
-    let controller = town.running(&folder).await;
+    let controller = Controller::open(folder.clone(), Arc::new(SystemClock)).unwrap();
+    let in_touch = tokio::spawn(Arc::clone(&controller).keep_in_touch(client::http().unwrap()));
+    let seq = town.seq().await;
+    until(|| controller.known().1 >= seq).await;
+    // It is switched off: nobody writes to its disk any more.
+    in_touch.abort();
+    let _ = in_touch.await;
     let (feed, seq) = controller.known();
     drop(controller);
     town.order("schedule office mon-fri=08:00-18:00").await;
