@@ -94,11 +94,25 @@ impl Cluster {
         for sql in ["CREATE ROLE mapae LOGIN PASSWORD 'mapae'", "CREATE DATABASE mapae OWNER mapae"] {
             process::output(
                 Command::new("psql")
-                    .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres", "-d", "postgres", "-c", sql])
+                    .args([
+                        "-h",
+                        "127.0.0.1",
+                        "-p",
+                        &port.to_string(),
+                        "-U",
+                        "postgres",
+                        "-d",
+                        "postgres",
+                        "-c",
+                        sql,
+                    ])
                     .env("PGPASSWORD", "postgres"),
             )?;
         }
-        println!("interop failover: {} is primary, the other one a synchronous standby", cluster.nodes[primary].name);
+        println!(
+            "interop failover: {} is primary, the other one a synchronous standby",
+            cluster.nodes[primary].name
+        );
         Ok(cluster)
     }
 
@@ -124,7 +138,16 @@ impl Drop for Cluster {
         for node in &mut self.nodes {
             drop(node.patroni.take());
             let _ = Command::new("runuser")
-                .args(["-u", "postgres", "--", "/usr/lib/postgresql/15/bin/pg_ctl", "stop", "--silent", "--mode=immediate", "-D"])
+                .args([
+                    "-u",
+                    "postgres",
+                    "--",
+                    "/usr/lib/postgresql/15/bin/pg_ctl",
+                    "stop",
+                    "--silent",
+                    "--mode=immediate",
+                    "-D",
+                ])
                 .arg(&node.data)
                 .current_dir("/")
                 .status();
@@ -159,7 +182,8 @@ impl Member {
         std::fs::write(&settings, text).map_err(|error| format!("{}: {error}", settings.display()))?;
         process::run(Command::new("chown").arg("-R").arg("postgres").arg(&own))?;
         // The process that the strike has to find is Patroni itself, not who started it.
-        let script = format!("echo $$ >{}; exec {} {}", pid_file.display(), patroni.display(), settings.display());
+        let script =
+            format!("echo $$ >{}; exec {} {}", pid_file.display(), patroni.display(), settings.display());
         let started = Background::quiet(
             Command::new("runuser").args(["-u", "postgres", "--", "sh", "-c", &script]).current_dir(&own),
             &folder.join(format!("{name}.log")),
@@ -170,7 +194,9 @@ impl Member {
     /// Whether the node's Patroni answers 200 to this question.
     fn is(&self, what: &str) -> bool {
         let url = format!("http://127.0.0.1:{}/{what}", self.rest);
-        let asked = Command::new("curl").args(["--silent", "--fail", "--max-time", "2", "--output", "/dev/null", &url]).status();
+        let asked = Command::new("curl")
+            .args(["--silent", "--fail", "--max-time", "2", "--output", "/dev/null", &url])
+            .status();
         asked.is_ok_and(|status| status.success())
     }
 }

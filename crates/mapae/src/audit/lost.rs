@@ -42,7 +42,8 @@ pub(super) fn beyond(log: &LogKey, copy: &Path, size: u64) -> Result<Beyond, Aud
         if record.number < size {
             continue;
         }
-        let text = |name: &str| record.record.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let text =
+            |name: &str| record.record.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
         let (act, subject) = (text("act").to_owned(), text("subject").to_owned());
         match act.as_str() {
             "badge.suspended" => {

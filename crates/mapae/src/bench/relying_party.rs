@@ -4,8 +4,8 @@
 use keys::JwkSet;
 use openid::form::Form;
 use openid::metadata::OpenIdProvider;
-use openid::oidc::{IdToken, UserInfo};
 use openid::oidc::relying_party::Login;
+use openid::oidc::{IdToken, UserInfo};
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use url::Url;

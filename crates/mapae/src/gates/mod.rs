@@ -15,8 +15,8 @@ pub mod controller;
 mod enrolment;
 mod feed;
 mod passages;
-mod routes;
 mod restored;
+mod routes;
 pub mod setup;
 #[cfg(test)]
 mod tests;
@@ -26,8 +26,8 @@ use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use badge::{end, load_badge, resume, suspend};
-pub use restored::{FolderRefused, TakenOver, after_restore, take_over};
 pub use enrolment::{Added, add_controller, end_controller};
+pub use restored::{FolderRefused, TakenOver, after_restore, take_over};
 
 use crate::operations::Platform;
 use crate::operations::tasks::Tasks;

@@ -117,7 +117,8 @@ pub(super) async fn reader_elsewhere(platform: &Platform, meeting: &str) {
 }
 
 async fn meet(platform: &Platform, meeting: &str) -> Result<bool, StoreError> {
-    let sql = "SELECT channel FROM in_person_meeting WHERE channel = $1 AND reader IS NOT NULL AND reader <> $2";
+    let sql =
+        "SELECT channel FROM in_person_meeting WHERE channel = $1 AND reader IS NOT NULL AND reader <> $2";
     let node = platform.local.in_person.node.clone();
     if platform.store.fetch_optional(sql, params![meeting, node]).await?.is_none() {
         return Ok(false);
@@ -270,7 +271,12 @@ async fn say(
 }
 
 /// What the other side said from number `from` on; taken away as it is read.
-async fn hear(store: &Store, meeting: &str, side: Side, from: i64) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+async fn hear(
+    store: &Store,
+    meeting: &str,
+    side: Side,
+    from: i64,
+) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
     let sql = "SELECT n, said FROM in_person_message WHERE channel = $1 AND side = $2 AND n >= $3 ORDER BY n LIMIT $4";
     let most = limits::IN_PERSON_MESSAGES.get() + 1;
     let rows = store.fetch_all(sql, params![meeting, side.as_str(), from, most]).await?;

@@ -103,7 +103,8 @@ async fn two_halls() -> Option<(Hall, std::net::SocketAddr, Arc<Platform>)> {
 }
 
 async fn rows(platform: &Platform) -> i64 {
-    let sql = "SELECT (SELECT COUNT(*) FROM in_person_meeting) + (SELECT COUNT(*) FROM in_person_message) AS n";
+    let sql =
+        "SELECT (SELECT COUNT(*) FROM in_person_meeting) + (SELECT COUNT(*) FROM in_person_message) AS n";
     platform.store.fetch_one(sql, params![]).await.unwrap().int("n").unwrap()
 }
 

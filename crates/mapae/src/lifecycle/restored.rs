@@ -77,7 +77,11 @@ pub async fn take_over(platform: &Platform, token: &str) -> Result<TakenOver, Li
 }
 
 /// Stops a badge as the outside knew it; the state it came to, if that was new.
-pub(crate) async fn stop(platform: &Platform, badge: &Badge, status: Status) -> Result<Option<BadgeState>, StoreError> {
+pub(crate) async fn stop(
+    platform: &Platform,
+    badge: &Badge,
+    status: Status,
+) -> Result<Option<BadgeState>, StoreError> {
     let end = status != Status::Suspended;
     let goes_on = match (badge.state, end) {
         (BadgeState::Active, _) | (BadgeState::Suspended, true) => true,

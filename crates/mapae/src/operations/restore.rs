@@ -16,7 +16,9 @@ use serde::Serialize;
 
 use super::store::{StoreError, Tx};
 use super::{KeysError, Platform, SecretName, transfer};
-use crate::{account, application, audit, gates, issuance, lifecycle, login, notification, staff, verification};
+use crate::{
+    account, application, audit, gates, issuance, lifecycle, login, notification, staff, verification,
+};
 
 /// Where the outside's memory is.
 #[derive(Clone, Debug, Default)]

@@ -87,7 +87,8 @@ impl Book {
             Ok(value) => {
                 let mut silence = lock(&self.silence);
                 let now = Instant::now();
-                silence.longest = silence.since.map_or(silence.longest, |since| silence.longest.max(now - since));
+                silence.longest =
+                    silence.since.map_or(silence.longest, |since| silence.longest.max(now - since));
                 silence.since = Some(now);
                 count.done += 1;
                 count.times.add(begun.elapsed());
@@ -216,8 +217,12 @@ pub(super) async fn watch_tokens(book: Arc<Book>, party: Arc<RelyingParty>) {
             }
             match book.note("token used after a kill", begun, outcome) {
                 Some(StatusCode::OK) => {}
-                Some(other) => lock(&book.lost).push(format!("a token that was given is answered by {other}")),
-                None => lock(&book.lost).push("a token that was given could not be used for a minute".to_owned()),
+                Some(other) => {
+                    lock(&book.lost).push(format!("a token that was given is answered by {other}"))
+                }
+                None => {
+                    lock(&book.lost).push("a token that was given could not be used for a minute".to_owned())
+                }
             }
         }
         if over {

@@ -175,7 +175,8 @@ async fn what_a_controller_was_told_outlives_a_restore_of_an_older_backup() {
     let sql = "SELECT COUNT(*) AS n FROM gate_badge WHERE stopped_at IS NOT NULL";
     assert_eq!(restored.store.fetch_one(sql, params![]).await.unwrap().int("n").unwrap(), 2, "told on, both");
     let sql = "SELECT feed, seq FROM gate_feed_head WHERE id = 1";
-    let (old, new) = (town.platform.store.fetch_one(sql, params![]), restored.store.fetch_one(sql, params![]));
+    let (old, new) =
+        (town.platform.store.fetch_one(sql, params![]), restored.store.fetch_one(sql, params![]));
     let (old, new) = (old.await.unwrap(), new.await.unwrap());
     assert_ne!(old.text("feed").unwrap(), new.text("feed").unwrap());
     assert!(new.int("seq").unwrap() > old.int("seq").unwrap());

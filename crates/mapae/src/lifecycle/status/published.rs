@@ -57,9 +57,8 @@ pub(in crate::lifecycle) async fn read(platform: &Platform, token: &str) -> Resu
     let token = token.trim();
     let payload = token.split('.').nth(1).filter(|_| token.len() <= MAX_TOKEN);
     let payload = payload.and_then(|payload| keys::encoding::b64url_decode(payload).ok());
-    let named: Named = payload
-        .and_then(|payload| serde_json::from_slice(&payload).ok())
-        .ok_or(ListRefused::Malformed)?;
+    let named: Named =
+        payload.and_then(|payload| serde_json::from_slice(&payload).ok()).ok_or(ListRefused::Malformed)?;
     let name = named
         .sub
         .strip_prefix(platform.config.public.origin())
@@ -67,8 +66,8 @@ pub(in crate::lifecycle) async fn read(platform: &Platform, token: &str) -> Resu
         .and_then(ListName::parse)
         .ok_or_else(|| ListRefused::Foreign(named.sub.clone()))?;
     let roots = [platform.keys.root().clone()];
-    let list = verify_jwt(token, &named.sub, Anchor::Roots(&roots), named.iat)
-        .map_err(ListRefused::Forged)?;
+    let list =
+        verify_jwt(token, &named.sub, Anchor::Roots(&roots), named.iat).map_err(ListRefused::Forged)?;
     let did = did_of_tag(platform, &name.tag).await?;
     let did = did.ok_or_else(|| ListRefused::UnknownParty(named.sub.clone()))?;
     let layout = match layout_named(platform, &name).await? {

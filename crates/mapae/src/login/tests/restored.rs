@@ -118,7 +118,11 @@ async fn badges_that_the_backup_does_not_know_stay_as_they_were_published() {
     let (after, closed) = disaster.restored(&world, &disaster.remembered()).await;
     assert_eq!((closed.lists.ended, closed.lists.lost.len()), (1, 1));
     assert_eq!(status(&after, &revoked).await, Status::Invalid);
-    assert_eq!(status(&after, &lost).await, Status::Invalid, "its entry is kept, though nobody knows whose it is");
+    assert_eq!(
+        status(&after, &lost).await,
+        Status::Invalid,
+        "its entry is kept, though nobody knows whose it is"
+    );
     assert_eq!(status(&after, &good).await, Status::Valid);
     assert_eq!(status(&after, &after.phone).await, Status::Valid);
 
@@ -183,7 +187,11 @@ async fn only_what_this_platform_signed_is_believed() {
     forged.push_str("AAAA");
     for (name, text) in [("forged", forged.as_str()), ("theirs", theirs.as_str()), ("none", "no list")] {
         let refused = world.platform.restored(&disaster.backup, &file(name, text)).await;
-        assert!(matches!(refused, Err(RestoreError::List(..))), "{name}: {:?}", refused.map(|(_, closed)| closed));
+        assert!(
+            matches!(refused, Err(RestoreError::List(..))),
+            "{name}: {:?}",
+            refused.map(|(_, closed)| closed)
+        );
     }
     let (_, closed) = disaster.restored(&world, &file("true", &token)).await;
     assert_eq!(closed.lists.suspended, 1);
@@ -226,7 +234,8 @@ async fn the_audit_log_names_what_was_lost_and_goes_on_under_a_key_of_its_own() 
 async fn a_restore_that_was_interrupted_leaves_the_store_shut() {
     let world = World::new().await;
     let disaster = Disaster::prepared(&world.platform).await;
-    let missing = Remembered { lists: vec![Path::new("/nowhere/list.jwt").to_owned()], ..Remembered::default() };
+    let missing =
+        Remembered { lists: vec![Path::new("/nowhere/list.jwt").to_owned()], ..Remembered::default() };
     let (url, failed) = world.platform.restored_into(&disaster.backup, &missing).await;
     assert!(matches!(failed, Err(RestoreError::File(..))));
     let mut config = world.platform.config.clone();

@@ -39,21 +39,35 @@ fn listener(check: &'static str, name: &'static str, certificate: &Path, key: &P
         Err(error) => Finding::broken(
             check,
             error.to_string(),
-            format!("give {name}.tls_certificate the chain, leaf first, and {name}.tls_key the key that belongs to it"),
+            format!(
+                "give {name}.tls_certificate the chain, leaf first, and {name}.tls_key the key that belongs to it"
+            ),
         ),
         Ok(Some(_)) => match ends(certificate) {
             Some(end) if end <= now_ms => Finding::broken(
                 check,
-                format!("the certificate in {} ended {} days ago", certificate.display(), (now_ms - end) / DAY_MS),
+                format!(
+                    "the certificate in {} ended {} days ago",
+                    certificate.display(),
+                    (now_ms - end) / DAY_MS
+                ),
                 "renew it and put the new files in their place: they are shown within half a minute",
             ),
             Some(end) if end - now_ms < CERTIFICATE_LEFT => Finding::watch(
                 check,
-                format!("the certificate in {} ends in {} days", certificate.display(), (end - now_ms) / DAY_MS),
+                format!(
+                    "the certificate in {} ends in {} days",
+                    certificate.display(),
+                    (end - now_ms) / DAY_MS
+                ),
                 "renew it; no restart is needed",
             ),
-            Some(end) => Finding::well(check, format!("the certificate is good for {} days", (end - now_ms) / DAY_MS)),
-            None => Finding::watch(check, "the certificate's end can't be read", "look at it with other tools"),
+            Some(end) => {
+                Finding::well(check, format!("the certificate is good for {} days", (end - now_ms) / DAY_MS))
+            }
+            None => {
+                Finding::watch(check, "the certificate's end can't be read", "look at it with other tools")
+            }
         },
     }
 }
@@ -147,8 +161,8 @@ pub(super) fn disk(config: &Config) -> Finding {
     let folder = folder.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
     let probe = folder.join(format!("mapae-doctor-{}", std::process::id()));
-    let written = std::fs::write(&probe, vec![0_u8; 1 << 20])
-        .and_then(|()| std::fs::File::open(&probe)?.sync_all());
+    let written =
+        std::fs::write(&probe, vec![0_u8; 1 << 20]).and_then(|()| std::fs::File::open(&probe)?.sync_all());
     let _ = std::fs::remove_file(&probe);
     match written {
         Ok(()) => Finding::well("disk", format!("{} takes a mebibyte, flushed", folder.display())),
@@ -205,7 +219,11 @@ pub(super) async fn inside(
 
 fn told(outcome: Result<Finding, StoreError>, check: &'static str) -> Finding {
     outcome.unwrap_or_else(|error| {
-        Finding::broken(check, error.to_string(), "bring the database up to date: start one `mapae serve` on it")
+        Finding::broken(
+            check,
+            error.to_string(),
+            "bring the database up to date: start one `mapae serve` on it",
+        )
     })
 }
 
@@ -293,7 +311,8 @@ async fn keys_open(store: &mut Snapshot, key: &SealKey, now_ms: i64) -> Result<F
                 "put back the key file that was made with this database; without it nothing in it can be read",
             ));
         }
-        let certificate = row.opt_bytes("certificate")?.and_then(|der| keys::x509::Certificate::parse(&der).ok());
+        let certificate =
+            row.opt_bytes("certificate")?.and_then(|der| keys::x509::Certificate::parse(&der).ok());
         if let Some(end) = certificate.map(|certificate| certificate.not_after().saturating_mul(1_000)) {
             soonest = soonest.into_iter().chain([(end, name)]).min();
         }
@@ -398,7 +417,10 @@ pub(super) async fn address(config: &Config, now_ms: i64) -> Finding {
     match theirs {
         Some(theirs) if (theirs - now_ms).abs() > CLOCK_OFF => Finding::broken(
             "address",
-            format!("{origin} answers, with a clock {} s away from this one", (theirs - now_ms).abs() / 1_000),
+            format!(
+                "{origin} answers, with a clock {} s away from this one",
+                (theirs - now_ms).abs() / 1_000
+            ),
             "set the clocks (chrony, ntpd)",
         ),
         _ => Finding::well("address", format!("{origin} answers by that name")),

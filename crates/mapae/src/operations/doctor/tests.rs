@@ -34,9 +34,15 @@ fn found<'f>(findings: &'f [Finding], check: &str) -> &'f Finding {
 async fn a_healthy_installation_is_called_well_in_every_check() {
     let (platform, server) = healthy().await;
     let findings = examine(&platform.config, &SystemClock).await;
-    assert!(findings.iter().all(|finding| finding.grade == Grade::Well && finding.mend.is_empty()), "{findings:#?}");
+    assert!(
+        findings.iter().all(|finding| finding.grade == Grade::Well && finding.mend.is_empty()),
+        "{findings:#?}"
+    );
     let looked: Vec<&str> = findings.iter().map(|finding| finding.check).collect();
-    for check in ["key_file", "disk", "database", "schema", "clock", "copy", "keys", "messages", "audit", "ledger", "address"] {
+    for check in [
+        "key_file", "disk", "database", "schema", "clock", "copy", "keys", "messages", "audit", "ledger",
+        "address",
+    ] {
         assert!(looked.contains(&check), "{check}");
     }
     server.stop().await;
@@ -96,7 +102,11 @@ async fn an_address_that_leads_elsewhere_is_named() {
 
     config.public.base_url = "http://127.0.0.1:1".parse().unwrap();
     let findings = examine(&config, &SystemClock).await;
-    assert_eq!(found(&findings, "address").grade, Grade::Watch, "a server that is not running is no broken installation");
+    assert_eq!(
+        found(&findings, "address").grade,
+        Grade::Watch,
+        "a server that is not running is no broken installation"
+    );
     server.stop().await;
 }
 
@@ -139,7 +149,11 @@ async fn what_waits_too_long_inside_is_named() {
     let platform = platform.replica().await;
     let hour_ago = SystemClock.now_ms() - 3_600_000;
     let statements = [
-        ("INSERT INTO store_copy (name, after, rows, at) VALUES ('', 'restore x', 0, $1)", "copy", Grade::Broken),
+        (
+            "INSERT INTO store_copy (name, after, rows, at) VALUES ('', 'restore x', 0, $1)",
+            "copy",
+            Grade::Broken,
+        ),
         (
             "INSERT INTO audit_record (id, at, actor, duty, act, subject, detail, leaf_hash) \
              VALUES ('x', $1, 'a', 'd', 'act', 's', '{}', 'h')",
@@ -177,7 +191,8 @@ async fn what_waits_too_long_inside_is_named() {
 
 fn pem(path: &Path, label: &str, der: &[u8]) {
     let text = keys::encoding::b64_encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
     let pem = format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"));
     std::fs::write(path, pem).unwrap();
 }

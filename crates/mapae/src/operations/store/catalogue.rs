@@ -58,9 +58,11 @@ pub async fn catalogue_of(url: &str) -> Result<Vec<Table>, StoreError> {
 }
 
 async fn tables(mut connection: SqliteConnection) -> Result<Vec<Table>, StoreError> {
-    let names = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
-        .fetch_all(&mut connection)
-        .await?;
+    let names = sqlx::query(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+    )
+    .fetch_all(&mut connection)
+    .await?;
     let mut waiting = Vec::new();
     for row in names {
         let name: String = row.try_get(0)?;
@@ -91,7 +93,8 @@ async fn read(connection: &mut SqliteConnection, name: &str) -> Result<Table, St
     let sql = format!("SELECT name, type, pk FROM pragma_table_info('{name}') ORDER BY cid");
     let (mut columns, mut key) = (Vec::new(), Vec::new());
     for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *connection).await? {
-        let (column, kind, place): (String, String, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let (column, kind, place): (String, String, i64) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let kind = match kind.as_str() {
             "TEXT" => Kind::Text,
             "BIGINT" => Kind::Int,

@@ -34,8 +34,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 use tokio::time::Instant;
 
-pub use migrate::missing_migrations;
 pub use catalogue::{Column, Kind, Table, catalogue, catalogue_of};
+pub use migrate::missing_migrations;
 use readers::Readers;
 use signals::Signals;
 pub use signals::Watch;

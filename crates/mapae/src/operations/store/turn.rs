@@ -124,7 +124,8 @@ impl Held {
                 }
             }
         }
-        let mut connection = PgConnection::connect_with(&pool.connect_options().as_ref().clone().options(KEEPALIVE)).await?;
+        let mut connection =
+            PgConnection::connect_with(&pool.connect_options().as_ref().clone().options(KEEPALIVE)).await?;
         let has = ask(&mut connection, "SELECT pg_try_advisory_lock($1)", job).await?;
         self.connection = Some(connection);
         Ok(has)

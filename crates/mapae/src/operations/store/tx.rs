@@ -31,11 +31,7 @@ impl std::fmt::Debug for Tx {
 }
 
 impl Tx {
-    pub(super) fn sqlite(
-        connection: SqliteConnection,
-        clock: Arc<dyn Clock>,
-        signals: Arc<Signals>,
-    ) -> Self {
+    pub(super) fn sqlite(connection: SqliteConnection, clock: Arc<dyn Clock>, signals: Arc<Signals>) -> Self {
         Self { connection: Connection::Sqlite(connection), after: Vec::new(), clock, signals }
     }
 

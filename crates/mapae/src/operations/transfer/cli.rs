@@ -97,7 +97,14 @@ pub async fn store(command: StoreCommand, config: Config) -> Result<(), AnyError
     let StoreCommand::Move { from, to, key_file, to_key_file, json } = command;
     let key_file = key_file.unwrap_or(config.keys.file);
     let moved = moved(&from, &to, &key_file, &to_key_file, &mut progress(json)).await?;
-    tell(json, &moved, &format!("the target is complete; start servers with store.url and keys.file = {}", to_key_file.display()))
+    tell(
+        json,
+        &moved,
+        &format!(
+            "the target is complete; start servers with store.url and keys.file = {}",
+            to_key_file.display()
+        ),
+    )
 }
 
 pub(super) async fn moved(
@@ -168,12 +175,18 @@ pub async fn restore(command: RestoreCommand, config: Config) -> Result<(), AnyE
     let key = kek::read(key_file)?.ok_or_else(missing)?;
     if command.verify {
         let checked = checked(&command.file, key).await?;
-        return tell(command.json, &checked, "every row is as it was written, and the key file opens every key");
+        return tell(
+            command.json,
+            &checked,
+            "every row is as it was written, and the key file opens every key",
+        );
     }
     if command.lists.is_empty() && !command.without_lists {
-        return Err("name the status lists that were published last (--lists), so that what was stopped since the \
+        return Err(
+            "name the status lists that were published last (--lists), so that what was stopped since the \
                     backup stays stopped; without any, say --without-lists"
-            .into());
+                .into(),
+        );
     }
     let clock = Arc::new(SystemClock);
     let target = Store::open(&config.store.url, Arc::<SystemClock>::clone(&clock)).await?;
@@ -199,7 +212,10 @@ pub async fn restore(command: RestoreCommand, config: Config) -> Result<(), AnyE
         println!("{}", serde_json::to_string(&closed)?);
     } else {
         println!("{}", serde_json::to_string_pretty(&closed)?);
-        println!("{} audit records that are known of are lost; the log goes on under the key above", closed.audit.lost);
+        println!(
+            "{} audit records that are known of are lost; the log goes on under the key above",
+            closed.audit.lost
+        );
     }
     Ok(())
 }

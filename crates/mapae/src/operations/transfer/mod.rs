@@ -38,7 +38,9 @@ pub enum TransferError {
     NotEmpty(String),
     #[error("the target holds the beginning of another copy; give an empty database")]
     OtherCopy,
-    #[error("table {0} of the source changed while it was copied: stop every server on it and run this again")]
+    #[error(
+        "table {0} of the source changed while it was copied: stop every server on it and run this again"
+    )]
     Changed(String),
     #[error("table {0} is not the same in the copy: give an empty database and run this again")]
     Differs(String),

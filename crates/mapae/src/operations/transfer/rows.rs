@@ -115,7 +115,9 @@ pub(super) fn read_key(table: &Table, text: &str) -> Result<Vec<Value>, StoreErr
     }
     let read = table.key.iter().zip(parts).map(|(column, part)| match (column.kind, part) {
         (Kind::Text, Json::String(text)) => Ok(Value::Text(Some(text))),
-        (Kind::Int, Json::Number(number)) => number.as_i64().map(|n| Value::Int(Some(n))).ok_or_else(malformed),
+        (Kind::Int, Json::Number(number)) => {
+            number.as_i64().map(|n| Value::Int(Some(n))).ok_or_else(malformed)
+        }
         (Kind::Bytes, Json::String(hex)) => {
             hex_decode(&hex).map(|bytes| Value::Bytes(Some(bytes))).map_err(|_| malformed())
         }

@@ -65,7 +65,9 @@ async fn a_move_carries_every_row_and_the_platform_opens_under_its_new_key_file_
     assert!(wrong.is_err(), "the former key file opens nothing here");
     config.keys.file = new;
     let there = Platform::open(config, Arc::new(SystemClock)).await.expect("opens");
-    let same = |name| platform.keys.secret(name).expect("here").bytes == there.keys.secret(name).expect("there").bytes;
+    let same = |name| {
+        platform.keys.secret(name).expect("here").bytes == there.keys.secret(name).expect("there").bytes
+    };
     assert!(same(SecretName::Data) && same(SecretName::AuditCheckpoint));
     let (here, moved) = (digests(&platform.store).await, digests(&there.store).await);
     for (here, there) in here.iter().zip(&moved) {
@@ -119,13 +121,20 @@ async fn a_row_that_differs_is_named_by_its_table() {
     let mut source = platform.store.snapshot().await.expect("snapshot");
     copy(&mut source, &target, "test", &mut quiet).await.expect("copied");
     for (sql, table) in [
-        ("UPDATE agency SET name_en = name_en || 'x' WHERE code IN (SELECT code FROM agency LIMIT 1)", "agency"),
-        ("DELETE FROM employee_name_piece WHERE employee_id IN (SELECT MAX(id) FROM employee)", "employee_name_piece"),
+        (
+            "UPDATE agency SET name_en = name_en || 'x' WHERE code IN (SELECT code FROM agency LIMIT 1)",
+            "agency",
+        ),
+        (
+            "DELETE FROM employee_name_piece WHERE employee_id IN (SELECT MAX(id) FROM employee)",
+            "employee_name_piece",
+        ),
         ("UPDATE employee SET rrn_tag = NULL WHERE id IN (SELECT MAX(id) FROM employee)", "employee"),
     ] {
         verify(&mut source, &target, &mut quiet).await.expect("still the same");
         let mut before = target.snapshot().await.expect("snapshot");
-        let described = catalogue().await.expect("tables").into_iter().find(|t| t.name == table).expect(table);
+        let described =
+            catalogue().await.expect("tables").into_iter().find(|t| t.name == table).expect(table);
         let kept = digest(&mut before, &described).await.expect("digest");
         before.close().await.expect("closed");
         target
@@ -181,7 +190,10 @@ async fn a_backup_is_of_one_moment_whatever_is_written_meanwhile() {
     let made = backup::make(&platform.store, &out, Arc::new(SystemClock), &mut quiet).await.expect("made");
     going_on.abort();
     assert_eq!(backup::check(&out).await.expect("whole"), made);
-    assert!(backup::make(&platform.store, &out, Arc::new(SystemClock), &mut quiet).await.is_err(), "not over another");
+    assert!(
+        backup::make(&platform.store, &out, Arc::new(SystemClock), &mut quiet).await.is_err(),
+        "not over another"
+    );
 
     let (_, target) = empty().await;
     backup::unpack(&out, &target, Arc::new(SystemClock), &mut quiet).await.expect("unpacked");
@@ -226,6 +238,9 @@ async fn a_backup_that_was_changed_is_refused_and_so_is_what_is_none() {
     assert!(matches!(backup::check(&none).await, Err(TransferError::NoBackup)));
     if platform.store.engine() == Engine::Sqlite {
         let live = PathBuf::from(platform.config.store.url.trim_start_matches("sqlite:"));
-        assert!(matches!(backup::check(&live).await, Err(TransferError::NoBackup)), "a live store is no backup");
+        assert!(
+            matches!(backup::check(&live).await, Err(TransferError::NoBackup)),
+            "a live store is no backup"
+        );
     }
 }
