@@ -38,6 +38,7 @@ struct Cluster {
 
 struct Member {
     name: String,
+    port: u16,
     rest: u16,
     pid_file: PathBuf,
     data: PathBuf,
@@ -71,11 +72,13 @@ impl Cluster {
             wait("a PostgreSQL node", 90, || nodes.last().is_some_and(|node| node.is("health")))?;
         }
         let front = base + 6;
-        let servers: String =
-            nodes.iter().zip(0..).map(|(node, n)| format!(
+        let servers = nodes.iter().map(|node| {
+            format!(
                 "  server {} 127.0.0.1:{} check port {} inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions\n",
-                node.name, base + 2 + n, node.rest
-            )).collect();
+                node.name, node.port, node.rest
+            )
+        });
+        let servers: String = servers.collect();
         let settings = folder.join("haproxy.cfg");
         let text = format!(
             "global\n  maxconn 500\ndefaults\n  mode tcp\n  timeout connect 2s\n  timeout client 10m\n  timeout server 10m\n\
@@ -89,47 +92,28 @@ impl Cluster {
         let cluster = Self { folder, front, nodes, _haproxy: haproxy, _etcd: etcd };
         wait("a synchronous standby", 90, || cluster.nodes.iter().any(|node| node.is("sync")))?;
         let primary = cluster.primary()?;
-        let port = base + 2 + u16::from(primary != 0);
+        let (name, port) = (primary.name.clone(), primary.port.to_string());
         // One statement each: a database is not made within a transaction.
         for sql in ["CREATE ROLE mapae LOGIN PASSWORD 'mapae'", "CREATE DATABASE mapae OWNER mapae"] {
             process::output(
                 Command::new("psql")
-                    .args([
-                        "-h",
-                        "127.0.0.1",
-                        "-p",
-                        &port.to_string(),
-                        "-U",
-                        "postgres",
-                        "-d",
-                        "postgres",
-                        "-c",
-                        sql,
-                    ])
+                    .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-d", "postgres", "-c", sql])
                     .env("PGPASSWORD", "postgres"),
             )?;
         }
-        println!(
-            "interop failover: {} is primary, the other one a synchronous standby",
-            cluster.nodes[primary].name
-        );
+        println!("interop failover: {name} is primary, the other one a synchronous standby");
         Ok(cluster)
     }
 
-    fn primary(&self) -> Outcome<usize> {
-        self.nodes.iter().position(|node| node.is("primary")).ok_or_else(|| "no node is primary".to_owned())
+    fn primary(&self) -> Outcome<&Member> {
+        self.nodes.iter().find(|node| node.is("primary")).ok_or_else(|| "no node is primary".to_owned())
     }
 
     /// A command that kills the primary and its Patroni, at once and for good.
     fn strike(&self) -> Outcome<String> {
-        let node = &self.nodes[self.primary()?];
+        let node = self.primary()?;
         let postmaster = node.data.join("postmaster.pid");
-        Ok(format!(
-            "sleep 5; kill -9 $(cat {}) $(head -1 {}); pkill -9 -P $(head -1 {}) || true",
-            node.pid_file.display(),
-            postmaster.display(),
-            postmaster.display()
-        ))
+        Ok(format!("sleep 5; kill -9 $(cat {}) $(head -1 {})", node.pid_file.display(), postmaster.display()))
     }
 }
 
@@ -188,7 +172,7 @@ impl Member {
             Command::new("runuser").args(["-u", "postgres", "--", "sh", "-c", &script]).current_dir(&own),
             &folder.join(format!("{name}.log")),
         )?;
-        Ok(Self { name, rest, pid_file, data, patroni: Some(started) })
+        Ok(Self { name, port, rest, pid_file, data, patroni: Some(started) })
     }
 
     /// Whether the node's Patroni answers 200 to this question.

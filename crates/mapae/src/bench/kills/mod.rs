@@ -269,7 +269,6 @@ async fn kills(command: &Command) -> Result<Report, AnyError> {
     Ok(report(command, &book, &ready, seconds, proxy.carried(), audit_records, messages_in_doubt))
 }
 
-#[allow(clippy::too_many_arguments, reason = "one call, to put a report together")]
 fn report(
     command: &Command,
     book: &Book,
