@@ -181,11 +181,15 @@ async fn what_a_controller_was_told_outlives_a_restore_of_an_older_backup() {
     assert_ne!(old.text("feed").unwrap(), new.text("feed").unwrap());
     assert!(new.int("seq").unwrap() > old.int("seq").unwrap());
 
-    // Somebody else's controller proves nothing here.
-    let strangers = Town::new(1).await;
-    strangers.controller("two").await;
-    let theirs = Remembered { controllers: vec![strangers.folder.join("two")], ..Remembered::default() };
+    // Pages that the feed did not sign prove nothing, wherever they lie.
+    let forged = Folder::open(&town.folder.join("forged")).unwrap();
+    forged.replace("controller.json", folder.read("controller.json").unwrap().unwrap().as_bytes()).unwrap();
+    for name in ["snapshot.pages", "delta.pages"] {
+        let text = folder.read(name).unwrap().unwrap_or_default();
+        let bent: String = text.lines().map(|line| format!("{}AAAA\n", &line[..line.len() - 4])).collect();
+        forged.replace(name, bent.as_bytes()).unwrap();
+    }
+    let theirs = Remembered { controllers: vec![town.folder.join("forged")], ..Remembered::default() };
     assert!(town.platform.restored(&out, &theirs).await.is_err());
-    strangers.close().await;
     town.close().await;
 }
