@@ -2,6 +2,7 @@
 
 mod android;
 mod examples;
+mod failover;
 mod gate;
 mod green;
 mod hr;
@@ -11,6 +12,7 @@ mod login;
 mod mdoc;
 mod products;
 mod protocols;
+mod replicas;
 mod status;
 mod tls;
 mod uniffi;
@@ -171,6 +173,27 @@ const JUDGES: &[Judge] = &[
         ready: always,
         judges: &[],
     },
+    Judge {
+        name: "replicas",
+        what: "two nodes on one PostgreSQL behind a round-robin proxy, killed under load: nothing acknowledged lost, nothing done twice",
+        run: replicas::run,
+        ready: always,
+        judges: &[],
+    },
+    Judge {
+        name: "failover",
+        what: "Patroni with etcd and HAProxy: the primary database dies under load; nothing acknowledged lost, nothing done twice",
+        run: failover::run,
+        ready: always,
+        judges: failover::JUDGED,
+    },
+    Judge {
+        name: "kills",
+        what: "the embedded store, killed under load: nothing acknowledged lost, nothing done twice",
+        run: replicas::embedded,
+        ready: always,
+        judges: &[],
+    },
 ];
 
 /// The version of schemathesis that judges the API.
@@ -217,6 +240,12 @@ pub(crate) fn run(names: &[String], all: bool) -> Outcome {
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(format!("judges failed: {}", failed.join(", "))) }
+}
+
+/// Kills the server so often; the report is printed.
+pub(crate) fn reliability(kills: u32, nodes: u32) -> Outcome {
+    let mapae = tools::build_mapae(false)?;
+    replicas::killed(&mapae, kills, nodes)
 }
 
 /// Takes the screenshots of the documents again.

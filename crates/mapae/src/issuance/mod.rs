@@ -43,8 +43,9 @@ use utoipa_axum::router::OpenApiRouter;
 pub use attesters::ProvidersError;
 pub use desk::{BADGE, BADGE_MDOC, Desk, DeskError};
 pub use offer::{
-    Agreed, Offer, OfferError, Order, by_value as offer_by_value, offer_for_account, offer_for_application,
-    offer_for_client, offer_of_sign_in, recovery_for_account, renewal_for_account, void_offers,
+    Agreed, Offer, OfferError, Order, after_restore, by_value as offer_by_value, offer_for_account,
+    offer_for_application, offer_for_client, offer_of_sign_in, recovery_for_account, renewal_for_account,
+    void_offers,
 };
 pub use refusal::Refused;
 

@@ -420,6 +420,26 @@ pub async fn void_offers(tx: &mut Tx, employee_id: &str) -> Result<u64, StoreErr
     .await
 }
 
+/// After a restore: every offer that could still lead to something, and every right to ask for more, is over. Which of
+/// them were used since the backup nobody knows.
+pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    let now_ms = tx.now_ms();
+    let voided = tx
+        .execute(
+            "UPDATE issuance_offer SET state = 'void', changed_at = $1 WHERE state IN ('open', 'redeemed')",
+            params![now_ms],
+        )
+        .await?;
+    for sql in [
+        "UPDATE issuance_offer SET closed_at = $1 WHERE state = 'issued' AND closed_at IS NULL",
+        "UPDATE issuance_grant SET revoked_at = $1 WHERE revoked_at IS NULL",
+        "UPDATE issuance_deferred SET state = 'denied', changed_at = $1 WHERE state = 'waiting'",
+    ] {
+        tx.execute(sql, params![now_ms]).await?;
+    }
+    Ok(voided)
+}
+
 async fn not_suspended_since(tx: &mut Tx, order: &Order) -> Result<(), OfferError> {
     match Badge::live_of_employee_in(tx, &order.employee_id).await? {
         Some(badge) if badge.state == BadgeState::Suspended && badge.changed_at >= order.approved_at => {

@@ -18,6 +18,7 @@ mod followers;
 mod load;
 mod party;
 mod reminder;
+mod restored;
 mod routes;
 mod state;
 pub(crate) mod status;
@@ -37,7 +38,10 @@ pub use change::{
 pub use load::load;
 pub use party::reserve_slot;
 pub use reminder::renewal_begins;
+pub(crate) use restored::stop as stop_as_published;
+pub use restored::{AfterRestore, Lost, TakenOver, after_restore, take_over};
 pub use state::{BadgeState, Reason};
+pub use status::published::ListRefused;
 pub use status::{LocalStatus, badge_of};
 pub(crate) use trust::{Grant, TrustChange, follow_ledger};
 pub use trust::{TrustError, local_trust, retire_key, revoke_key};

@@ -271,6 +271,14 @@ pub async fn suspend(tx: &mut Tx, badge: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// After a restore: every login is over.
+///
+/// # Errors
+/// The store.
+pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    session::after_restore(tx).await
+}
+
 /// Records a login event: the badge acts, the relying party is acted upon; no name stands in it.
 async fn record(
     tx: &mut Tx,

@@ -147,6 +147,24 @@ pub(super) async fn end_all(tx: &mut Tx, badge: &str, reason: &str, now_ms: i64)
     .await
 }
 
+/// After a restore: every login and every session is over, and relying parties that want to hear of it are told.
+pub(super) async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    let now_ms = tx.now_ms();
+    tx.execute(
+        "UPDATE login_attempt SET revoked_at = $1, claims = NULL WHERE revoked_at IS NULL",
+        params![now_ms],
+    )
+    .await?;
+    tx.execute("DELETE FROM login_device", params![]).await?;
+    logout::queue_everybody(tx, now_ms).await?;
+    tx.execute(
+        "UPDATE login_session SET ended_at = $1, end_reason = 'restored', claims = NULL, refresh_claims = NULL \
+         WHERE ended_at IS NULL",
+        params![now_ms],
+    )
+    .await
+}
+
 /// A live session.
 #[derive(Clone, Debug)]
 pub(super) struct Session {

@@ -70,6 +70,9 @@ limits! {
         STORE_READERS = 4, Count, "Read connections of a SQLite store.";
         STORE_CONNECTIONS = 32, Count, "Connections of one process to PostgreSQL.";
         STORE_ACQUIRE = 5 * SECOND, Milliseconds, "How long a caller waits for a free connection.";
+        STORE_LISTEN_AGAIN = SECOND, Milliseconds, "How long after a broken connection a process listens to the others again; it polls meanwhile.";
+        TRANSFER_ROWS = 500, Count, "Rows of one commit of a move, a backup or a restore.";
+        TRANSFER_BYTES = 4 * MIB, Bytes, "Bytes after which such a commit ends before it has all its rows.";
         ONCE_SWEEP = MINUTE, Milliseconds, "How often expired single-use marks are removed.";
         ONCE_SWEEP_ROWS = 1_000, Count, "Expired single-use marks removed in one commit.";
     }
@@ -335,6 +338,9 @@ limits! {
         IN_PERSON_WAITING = 4_096, Count, "Phones of one process that wait for a reader at once.";
         IN_PERSON_MESSAGE = 129 * KIB, Bytes, "A message between phone and reader.";
         IN_PERSON_MESSAGES = 16, Count, "Messages of one meeting.";
+        IN_PERSON_LOOK = 250, Milliseconds, "How often a meeting of two processes is looked at, should a signal be lost.";
+        IN_PERSON_JOIN = 3 * SECOND, Milliseconds, "How long a reader waits for the process that holds the phone.";
+        IN_PERSON_SWEEP = MINUTE, Milliseconds, "How often meetings are removed whose process ended in the middle.";
     }
     "audit" {
         AUDIT_NUMBERING = 250, Milliseconds, "How soon after its commit an audit record is numbered, and with it under a signed checkpoint.";

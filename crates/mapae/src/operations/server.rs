@@ -202,6 +202,8 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
             recorder().run_upkeep();
         }
     });
+    let store = platform.store.clone();
+    tasks.spawn(move |stop| store.listen(stop));
     let follower = Arc::clone(platform);
     tasks.spawn(move |stop| sealer::rotation::follow(follower, stop));
     crate::personnel::start(platform, tasks);
@@ -219,6 +221,7 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     crate::desk::start(platform, tasks);
     crate::relying_parties::start(platform, tasks);
     crate::ledger::start(platform, tasks);
+    crate::in_person::start(platform, tasks);
     crate::gates::start(platform, tasks);
 }
 

@@ -15,6 +15,7 @@ mod races;
 mod registered;
 mod relay;
 mod response;
+mod restored;
 mod sample;
 mod sessions;
 pub(crate) mod support;
