@@ -112,6 +112,8 @@ impl Ground {
         json!({
             "MAPAE__STORE__URL": config.store.url,
             "MAPAE__KEYS__FILE": config.keys.file,
+            "MAPAE__LEDGER__FILE": config.ledger.file,
+            "MAPAE__ISSUANCE__TYPES": config.issuance.types,
             "MAPAE__PUBLIC__BASE_URL": config.public.base_url,
             "MAPAE__CONSOLE__BASE_URL": config.console.base_url,
             "MAPAE__DEMO__ENABLED": "true",
@@ -159,6 +161,10 @@ pub(super) fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> 
         wishes.store.clone().unwrap_or_else(|| format!("sqlite:{}", folder.join("mapae.db").display()));
     config.keys.file = folder.join("mapae.key");
     config.ledger.file = folder.join("ledger.db");
+    if config.issuance.types.as_os_str().is_empty() {
+        config.issuance.types = folder.join("types");
+        std::fs::create_dir_all(&config.issuance.types)?;
+    }
     config.demo.enabled = true;
     config.desk.purposes = vec![format!("{}: 예시 업무 포털에 로그인", crate::login::sample::CLIENT_ID)];
     Ok(())

@@ -65,6 +65,7 @@ local!(
     application,
     notification,
     account,
+    credentials,
     issuance,
     lifecycle,
     verification,
