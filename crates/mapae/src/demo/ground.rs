@@ -94,6 +94,23 @@ impl Ground {
         Ok(Self { platform, relying_party, server, folder, passing })
     }
 
+    /// Plays the registrar for as long as the demo runs: a credential type that is put into its folder is accredited.
+    pub(super) async fn play_registrar(&self) -> Result<(), AnyError> {
+        let registrar = self.folder.join("registrar");
+        let names = || -> Result<Vec<String>, AnyError> {
+            Ok(crate::issuance::desk(&self.platform)?.type_names().map(str::to_owned).collect())
+        };
+        let mut known = names()?;
+        loop {
+            tokio::time::sleep(crate::operations::limits::TYPES_LOOK.duration()).await;
+            let now = names()?;
+            if now != known {
+                crate::ledger::set_up_demo(&self.platform, &registrar).await?;
+                known = now;
+            }
+        }
+    }
+
     /// Where everything is.
     pub(super) fn urls(&self) -> Value {
         let config = &self.platform.config;
