@@ -10,6 +10,7 @@ mod ledger;
 mod ledger_bft;
 mod login;
 mod mdoc;
+mod new_type;
 mod products;
 mod protocols;
 mod replicas;
@@ -121,6 +122,13 @@ const JUDGES: &[Judge] = &[
         name: "status",
         what: "npm @owf/token-status-list reads our status lists as JWT and as CWT and agrees on every entry",
         run: status::run,
+        ready: always,
+        judges: &[],
+    },
+    Judge {
+        name: "new-type",
+        what: "a credential type put into a running demo as a file is applied for, approved, issued, shown and verified in both formats",
+        run: new_type::run,
         ready: always,
         judges: &[],
     },

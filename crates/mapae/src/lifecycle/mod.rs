@@ -36,6 +36,7 @@ pub use change::{
     suspend, suspend_employee,
 };
 pub use load::load;
+pub(crate) use party::raise_status;
 pub use party::reserve_slot;
 pub use reminder::renewal_begins;
 pub(crate) use restored::stop as stop_as_published;
@@ -64,6 +65,11 @@ impl Section for Settings {
 pub struct Local {
     board: status::Board,
     trust: trust::Memory,
+}
+
+/// Other credential types are issued from now on: the next trust list has them.
+pub fn types_changed(platform: &Platform) {
+    trust::forget(platform);
 }
 
 /// Routes of the public listener.

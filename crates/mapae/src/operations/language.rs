@@ -101,8 +101,8 @@ macro_rules! catalogue {
 
 catalogue! {
     "operations", "audit", "personnel", "employment", "scim", "staff", "application", "notification",
-    "account", "issuance", "lifecycle", "verification", "login", "pages", "refusal", "phone", "loss", "desk", "in_person", "gates",
-    "relying_parties",
+    "account", "credentials", "issuance", "lifecycle", "verification", "login", "pages", "refusal", "phone", "loss", "desk",
+    "in_person", "gates", "relying_parties",
 }
 
 type Catalogue = HashMap<String, String>;

@@ -161,11 +161,18 @@ limits! {
         SCIM_BULK = MIB, Bytes, "A Bulk request.";
         SCIM_BULK_OPERATIONS = 200, Count, "Operations of one Bulk request: all of them have to fit into the time of a request.";
     }
+    "credentials" {
+        CREDENTIAL_ASKS = 30, Count, "Requests for credentials beside the badge that one official makes in the time below.";
+        CREDENTIAL_ASK_WINDOW = DAY, Milliseconds, "The time in which those requests are counted.";
+        CREDENTIAL_REASON = 300, Count, "Letters of the reason with which a request is rejected or revoked.";
+        CREDENTIAL_LIST = 100, Count, "Requests shown on one page.";
+    }
     "issuance" {
         OFFER_LIFE = 15 * MINUTE, Milliseconds, "A credential offer may be redeemed; a new one is made on demand.";
         RENEWAL_OFFER_LIFE = 5 * MINUTE, Milliseconds, "An offer of the next batch of copies, made for the device that asks.";
         TX_CODE_DIGITS = 8, Count, "Digits of a transaction code.";
         TX_CODE_TRIES = 5, Count, "Wrong transaction codes until an offer is void and HR is told.";
+        TYPES_LOOK = 2 * SECOND, Milliseconds, "How often a running server looks whether the folder of credential types changed.";
         ISSUANCE_TOKEN_LIFE = 5 * MINUTE, Milliseconds, "An access token for the credential endpoint, good for one batch in each format.";
         ISSUANCE_TRIES = 3, Count, "Times a batch is signed anew because the badge's other format was issued at the same moment.";
         PUSHED_REQUEST_LIFE = 5 * MINUTE, Milliseconds, "A pushed authorization request waits so long for its browser; FAPI 2.0 wants less than 10 minutes.";

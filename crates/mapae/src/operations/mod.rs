@@ -68,6 +68,7 @@ local!(
     application,
     notification,
     account,
+    credentials,
     issuance,
     lifecycle,
     verification,

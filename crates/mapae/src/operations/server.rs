@@ -27,6 +27,7 @@ macro_rules! merge {
             .merge(crate::application::$routes())
             .merge(crate::notification::$routes())
             .merge(crate::account::$routes())
+            .merge(crate::credentials::$routes())
             .merge(crate::issuance::$routes())
             .merge(crate::lifecycle::$routes())
             .merge(crate::verification::$routes())
@@ -212,6 +213,7 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     crate::application::start(platform, tasks);
     crate::notification::start(platform, tasks);
     crate::account::start(platform, tasks);
+    crate::credentials::start(platform, tasks);
     crate::issuance::start(platform, tasks);
     crate::lifecycle::start(platform, tasks);
     crate::verification::start(platform, tasks);

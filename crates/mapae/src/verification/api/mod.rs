@@ -23,6 +23,7 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(super) use self::asked::registered_name;
 use self::messages::{Create, Created, Standing};
 use self::refused::ApiRefused;
 use self::tickets::{Full, HANDLE, Handle, REQUEST, Request, Wanted, badge_query};
