@@ -72,6 +72,8 @@ fn write(folder: &Path, now: i64) -> Result<(), Box<dyn Error>> {
     for (name, pdf, code) in fixture::updates(&signed) {
         put(&format!("bad/{code}.{name}.pdf"), &pdf)?;
     }
+    let hidden = fixture::revealed(&house.lt(&fixture::hiding()));
+    put("bad/changed_hidden.hidden-object.pdf", &hidden)?;
     let mut flipped = signed.clone();
     let place = flipped.windows(9).position(|window| window == b"1,000 won").ok_or("no amount")?;
     if let Some(byte) = flipped.get_mut(place) {
