@@ -20,6 +20,7 @@ pub mod loss;
 pub mod notification;
 pub mod personnel;
 pub mod scim;
+pub mod signatures;
 pub mod staff;
 pub mod verification;
 pub mod wallet_app;

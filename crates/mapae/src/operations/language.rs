@@ -101,7 +101,7 @@ macro_rules! catalogue {
 
 catalogue! {
     "operations", "audit", "personnel", "employment", "scim", "staff", "application", "notification",
-    "account", "issuance", "lifecycle", "verification", "login", "pages", "refusal", "phone", "loss", "desk", "in_person", "gates",
+    "account", "issuance", "lifecycle", "verification", "login", "pages", "refusal", "phone", "loss", "desk", "in_person", "gates", "signatures",
 }
 
 type Catalogue = HashMap<String, String>;
