@@ -10,6 +10,7 @@ mod login;
 mod mdoc;
 mod products;
 mod protocols;
+mod sign;
 mod status;
 mod tls;
 mod uniffi;
@@ -153,6 +154,13 @@ const JUDGES: &[Judge] = &[
         name: "gate",
         what: "pcscd and vsmartcard-vpcd between the terminal phone as card and a controller: opens, locked refused, loss refused within a second, offline by its tiers",
         run: gate::run,
+        ready: always,
+        judges: &[],
+    },
+    Judge {
+        name: "sign",
+        what: "PyPI pyHanko, poppler's pdfsig, OpenSSL and EU DSS accept our signatures at every level and refuse tampered ones; we accept pyHanko's and OpenSSL's and refuse broken ones",
+        run: sign::run,
         ready: always,
         judges: &[],
     },

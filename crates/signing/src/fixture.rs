@@ -511,3 +511,24 @@ pub fn odd_range(house: &House, change: impl Fn([usize; 4]) -> [usize; 4]) -> Ve
     bytes[hole + 1..hole + 1 + digits.len()].copy_from_slice(digits.as_bytes());
     bytes
 }
+
+/// The document with a stream of so many bytes that nothing packs.
+pub fn large(bytes: usize) -> Vec<u8> {
+    let mut out = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec();
+    let objects: Vec<(u32, String)> =
+        OBJECTS.iter().map(|(number, object)| (*number, body(*number, object))).collect();
+    let mut places = write_objects(&mut out, &objects);
+    places.push((13, out.len()));
+    out.extend_from_slice(format!("13 0 obj\n<</Length {bytes}>>\nstream\n").as_bytes());
+    let mut state = 1u64;
+    out.extend(
+        std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state.to_be_bytes()[0]
+        })
+        .take(bytes),
+    );
+    out.extend_from_slice(b"\nendstream\nendobj\n");
+    table(&mut out, &places, "/Root 1 0 R/Info 6 0 R/Size 14", true);
+    out
+}

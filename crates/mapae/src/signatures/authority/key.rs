@@ -18,8 +18,11 @@ use crate::operations::{KeyName, Platform, id, limits};
 use crate::personnel;
 
 const COUNTRY: &str = "KR";
-/// The policy under which timestamps are given, 2.25 ‖ a number of our own (ITU-T X.667): no registered arc is claimed.
-const TIMESTAMP_POLICY: &[u8] = &[0x69, 0x83, 0xa4, 0xd0, 0xe1, 0xb2, 0xf1, 0x95, 0xc7, 0x6a, 0x01];
+/// The policy under which timestamps are given: 2.25, a random UUID (ITU-T X.667), 1. No registered arc is claimed.
+const TIMESTAMP_POLICY: &[u8] = &[
+    0x69, 0x82, 0xae, 0x93, 0xf3, 0xa9, 0xe6, 0xc5, 0xea, 0x9c, 0xad, 0x81, 0xc7, 0xe1, 0xd1, 0x94, 0xd4,
+    0xa9, 0xf9, 0x7e, 0x01,
+];
 
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +140,7 @@ async fn held(
         let now_s = platform.now_ms().div_euclid(1_000);
         let ends_soon = |not_after: i64| not_after < now_s + limits::DOCUMENT_SEAL_RENEWAL.get() / 1_000;
         let ending = match &row {
-            Some(row) if role != Role::Seal || !ends_soon(row.int("not_after")?) => {
+            Some(row) if role == Role::Authority || !ends_soon(row.int("not_after")?) => {
                 return opened(platform, role, row);
             }
             Some(row) => Some(row.text("id")?),
