@@ -37,6 +37,9 @@ LAX_IN_PYHANKO = {
     "changed_page_content.field-look",
     "changed_other.information-in-disguise",
 }
+# EU DSS reads the page as it was in both: PDFBox still finds an object that was freed, and nothing on a page
+# points to the information dictionary.
+LAX_IN_DSS = {"changed_page_content.hide-by-freeing", "changed_other.information-in-disguise"}
 
 
 def at(name):
@@ -273,6 +276,9 @@ for path in sorted(glob.glob(at("good/*.pdf"))):
 for path in sorted(glob.glob(at("bad/*.pdf"))):
     name = "bad/" + os.path.basename(path)
     mine = [line for line in lines if line[0] == name]
+    if os.path.basename(path).removesuffix(".pdf") in LAX_IN_DSS:
+        print(f"-- EU DSS allows {name}: in its eyes no page changed")
+        continue
     case(f"EU DSS refuses {name}", mine and not all(line[1] == "TOTAL_PASSED" for line in mine), mine)
 
 print(f"sign: {passed} cases hold")

@@ -119,9 +119,14 @@ impl House {
     }
 
     pub fn crls(&self, revoked: &[Revoked]) -> Vec<Vec<u8>> {
+        self.crls_numbered(revoked, 7)
+    }
+
+    pub fn crls_numbered(&self, revoked: &[Revoked], number: u64) -> Vec<Vec<u8>> {
         let valid = (self.now, self.now + 7 * DAY);
-        let by =
-            |who: &Signatory, revoked| issue_crl(&who.certificate, &*who.key, revoked, valid, 7).unwrap();
+        let by = |who: &Signatory, revoked| {
+            issue_crl(&who.certificate, &*who.key, revoked, valid, number).unwrap()
+        };
         vec![by(&self.root, &[]), by(&self.authority, revoked)]
     }
 
