@@ -14,6 +14,7 @@ mod new_type;
 mod products;
 mod protocols;
 mod replicas;
+mod sign;
 mod status;
 mod tls;
 mod uniffi;
@@ -173,6 +174,13 @@ const JUDGES: &[Judge] = &[
         run: android::run,
         ready: always,
         judges: android::JUDGED,
+    },
+    Judge {
+        name: "sign",
+        what: "PyPI pyHanko, poppler's pdfsig, OpenSSL and EU DSS accept our signatures at every level and refuse tampered ones; we accept pyHanko's and OpenSSL's and refuse broken ones",
+        run: sign::run,
+        ready: always,
+        judges: &[],
     },
     Judge {
         name: "postgres",

@@ -107,6 +107,8 @@ enum Measured {
     Ledger,
     /// Gates: decision, exchange, and a thousand controllers.
     Gate,
+    /// Sealing and checking PDF files.
+    Sign,
 }
 
 fn main() -> std::process::ExitCode {
@@ -122,6 +124,7 @@ fn main() -> std::process::ExitCode {
         }
         Command::Bench { what: Measured::Ledger, json, .. } => bench::ledger(json),
         Command::Bench { what: Measured::Gate, json, .. } => bench::gate(json),
+        Command::Bench { what: Measured::Sign, json, .. } => bench::sign(json),
         Command::Fuzz { targets, minutes } => fuzz::run(minutes, &targets),
         Command::Reliability { kills, nodes } => interop::reliability(kills, nodes),
         Command::Wasm => tools::build_wallet_app(),

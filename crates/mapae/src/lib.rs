@@ -22,6 +22,7 @@ pub mod notification;
 pub mod personnel;
 pub mod relying_parties;
 pub mod scim;
+pub mod signatures;
 pub mod staff;
 pub mod verification;
 pub mod wallet_app;

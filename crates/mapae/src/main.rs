@@ -70,6 +70,9 @@ enum Command {
     /// Gates: set up zones, doors and grants; enrol and run a controller.
     #[command(subcommand)]
     Gate(Box<mapae::gates::cli::Command>),
+    /// Documents: seal, check, revoke certificates, who stands behind them.
+    #[command(subcommand)]
+    Document(Box<mapae::signatures::cli::Command>),
     /// A phone in the terminal.
     Wallet(mapae::phone::cli::Arguments),
     Demo(mapae::demo::cli::Command),
@@ -149,6 +152,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Audit(command) => mapae::audit::cli::run(command, config).await,
         Command::Ledger(command) => mapae::ledger::cli::run(*command, config).await,
         Command::Gate(command) => mapae::gates::cli::run(*command, config).await,
+        Command::Document(command) => mapae::signatures::cli::run(*command, config).await,
         Command::Wallet(_) => Ok(()),
         Command::Demo(command) => mapae::demo::cli::run(command, config).await,
         Command::Bench(command) => mapae::bench::cli::run(command).await,

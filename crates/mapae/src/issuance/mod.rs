@@ -46,8 +46,7 @@ pub use desk::{BADGE, BADGE_MDOC, Desk, DeskError};
 pub use offer::{
     Agreed, Offer, OfferError, Order, after_restore, by_value as offer_by_value, offer_for_account,
     offer_for_application, offer_for_client, offer_for_request, offer_of_sign_in, recovery_for_account,
-    renewal_for_account,
-    void_offers,
+    renewal_for_account, void_offers,
 };
 pub use refusal::Refused;
 

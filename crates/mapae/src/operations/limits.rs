@@ -126,6 +126,16 @@ limits! {
         EMPLOYMENT_SWEEP = 2 * SECOND, Milliseconds, "How often an agency that was excluded is looked for.";
         EMPLOYMENT_SWEEP_ROWS = 100, Count, "People of an excluded agency whose badges end in one commit.";
     }
+    "signatures" {
+        DOCUMENT_AUTHORITY_LIFE = 15 * 365 * DAY, Milliseconds, "The certificate of the authority for documents.";
+        DOCUMENT_SERVICE_LIFE = 5 * 365 * DAY, Milliseconds, "The certificates of timestamps and of answers about certificates.";
+        DOCUMENT_SEAL_LIFE = 3 * 365 * DAY, Milliseconds, "The certificate of an agency's seal.";
+        DOCUMENT_SEAL_RENEWAL = 30 * DAY, Milliseconds, "A seal gets a new key and certificate when its certificate ends within this.";
+        DOCUMENT_PERSON_LIFE = 10 * MINUTE, Milliseconds, "The certificate of an official for one signature.";
+        DOCUMENT_LIST_LIFE = 7 * DAY, Milliseconds, "A list of revoked certificates is good so long; each is made when asked for.";
+        DOCUMENT_ANSWER_LIFE = HOUR, Milliseconds, "An answer about a certificate is good so long.";
+        DOCUMENT_REVOKED = 50_000, Count, "Revoked certificates that a list holds; beyond that none is made, as it would call one good.";
+    }
     "gates" {
         GATE_PASS_LIFE = 24 * HOUR, Milliseconds, "A gate pass is good so long; the phone renews it when half is over.";
         GATE_ENROL_CODE_LIFE = HOUR, Milliseconds, "A controller may be enrolled with its code.";

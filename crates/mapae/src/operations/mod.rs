@@ -78,7 +78,8 @@ local!(
     desk,
     ledger,
     in_person,
-    gates
+    gates,
+    signatures
 );
 
 /// Why the platform could not start, and what to mend.

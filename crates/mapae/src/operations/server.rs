@@ -39,6 +39,7 @@ macro_rules! merge {
             .merge(crate::ledger::$routes())
             .merge(crate::in_person::$routes())
             .merge(crate::gates::$routes())
+            .merge(crate::signatures::$routes())
             .merge(crate::wallet_app::$routes())
             .merge(crate::pages::routes().into())
     };
