@@ -260,6 +260,50 @@ pub(super) async fn end_of_request(tx: &mut Tx, request_id: &str) -> Result<Vec<
     changed(&rows)
 }
 
+/// What a published list said of a slot, after a restore from a backup that may not know it; `None` where no credential
+/// stands in that slot, else whether it was news. What ended is not asked for again on the approval of then.
+///
+/// # Errors
+/// The store.
+pub async fn stop_as_published(
+    tx: &mut Tx,
+    issuing_did: &str,
+    slot: i64,
+    ends: bool,
+) -> Result<Option<bool>, StoreError> {
+    let known = "SELECT id, request_id FROM held_credential WHERE issuing_did = $1 AND slot = $2";
+    let Some(row) = tx.fetch_optional(known, params![issuing_did, slot]).await? else { return Ok(None) };
+    let (id, request_id, now_ms) = (row.text("id")?, row.text("request_id")?, tx.now_ms());
+    let sql = if ends {
+        "UPDATE held_credential SET state = 'revoked', changed_at = $2 WHERE id = $1 \
+         AND state IN ('active', 'suspended') RETURNING id, issuing_did"
+    } else {
+        "UPDATE held_credential SET state = 'suspended', changed_at = $2 WHERE id = $1 AND state = 'active' \
+         RETURNING id, issuing_did"
+    };
+    let changed = changed(&tx.fetch_all(sql, params![&id, now_ms]).await?)?;
+    if ends {
+        tx.execute(
+            "UPDATE credential_request SET state = 'revoked', changed_at = $2 WHERE id = $1 AND state = 'approved'",
+            params![&request_id, now_ms],
+        )
+        .await?;
+    }
+    if !changed.is_empty() {
+        let detail = serde_json::json!({ "ends": ends, "reason": "restored" });
+        let record = audit::Record {
+            actor: "system",
+            duty: "operator",
+            act: "credential.stopped",
+            subject: &id,
+            detail,
+        };
+        audit::record(tx, record).await?;
+    }
+    publish(tx, &changed).await?;
+    Ok(Some(!changed.is_empty()))
+}
+
 /// Ends so many whose validity has run out; how many did.
 pub(super) async fn expire(tx: &mut Tx, most: i64) -> Result<usize, StoreError> {
     let now_ms = tx.now_ms();

@@ -22,7 +22,9 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
-pub use held::{Held, HeldState, NewHeld, end, enter, publish, resume, suspend, take_copies};
+pub use held::{
+    Held, HeldState, NewHeld, end, enter, publish, resume, stop_as_published, suspend, take_copies,
+};
 pub use request::{
     AskError, DecideError, Decision, Request, RequestState, ask, decide, offer, revoke, typed,
 };

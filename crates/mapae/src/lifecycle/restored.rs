@@ -9,6 +9,7 @@ use super::badge::Badge;
 use super::change::{self, By, ChangeError};
 use super::state::{BadgeState, Reason};
 use super::status::published::{self, ListRefused};
+use crate::credentials;
 use crate::operations::server_keys::SecretName;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::{KeysError, Platform};
@@ -56,15 +57,26 @@ pub async fn take_over(platform: &Platform, token: &str) -> Result<TakenOver, Li
     let mut taken = TakenOver { lists: 1, ..TakenOver::default() };
     for (slot, status) in read.stopped {
         let Some(badge) = Badge::in_slot(&platform.store, &read.did, slot).await? else {
-            let state = if status == Status::Suspended { "suspended" } else { "revoked" };
-            let (did, week) = (read.did.clone(), read.week);
-            platform
+            let (did, week, ends) = (read.did.clone(), read.week, status != Status::Suspended);
+            let beside = platform
                 .store
                 .write::<_, StoreError, _>(move |tx| {
-                    Box::pin(async move { published::keep(tx, &did, slot, state, week).await })
+                    Box::pin(async move {
+                        let beside = credentials::stop_as_published(tx, &did, slot, ends).await?;
+                        if beside.is_none() {
+                            let state = if ends { "revoked" } else { "suspended" };
+                            published::keep(tx, &did, slot, state, week).await?;
+                        }
+                        Ok(beside)
+                    })
                 })
                 .await?;
-            taken.lost.push(Lost { issuing_did: read.did.clone(), slot });
+            match beside {
+                Some(true) if ends => taken.ended += 1,
+                Some(true) => taken.suspended += 1,
+                Some(false) => {}
+                None => taken.lost.push(Lost { issuing_did: read.did.clone(), slot }),
+            }
             continue;
         };
         match stop(platform, &badge, status).await? {

@@ -241,11 +241,6 @@ async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
     unit.await
 }
 
-/// What a claim is called for people.
-pub(crate) fn claim_label(language: crate::pages::Language, name: &str) -> &'static str {
-    claims::label(language, name)
-}
-
 /// The identifier under which a relying party knows the person with this link identifier: what its ID tokens say.
 pub(crate) fn subject(platform: &Platform, party: &RelyingParty, link_id: &str) -> Result<String, KeysError> {
     let key = platform.keys.secret(SecretName::PairwiseSub)?;
