@@ -22,12 +22,11 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
+pub use decide::{DecideError, Decision, decide, revoke};
 pub use held::{
     Held, HeldState, NewHeld, end, enter, publish, resume, stop_as_published, suspend, take_copies,
 };
-pub use request::{
-    AskError, DecideError, Decision, Request, RequestState, ask, decide, offer, revoke, typed,
-};
+pub use request::{AskError, Request, RequestState, ask, offer, typed};
 
 use crate::operations::Platform;
 use crate::operations::tasks::Tasks;
