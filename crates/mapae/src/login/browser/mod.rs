@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::ticket::Draw;
 use crate::account::{BrowserPasskey, PasskeyRefusal};
-use crate::operations::store::{Row, Store, StoreError, Tx, params};
+use crate::operations::store::{Row, StoreError, Tx, params};
 use crate::operations::{Platform, limits};
 use crate::pages;
 use crate::verification::relying_party::{RelyingParty, StartLevel};
