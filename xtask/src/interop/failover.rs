@@ -12,10 +12,6 @@ use crate::tools;
 /// How long a fail-over may take: Patroni's lease of 20 s, and what comes after it.
 const AFTER: &str = "60";
 
-/// What a fail-over puts to the test; running it takes minutes.
-pub(super) const JUDGED: &[&str] =
-    &["crates/mapae/src/operations/store", "crates/mapae/src/bench/kills", "xtask/src/interop/failover.rs"];
-
 pub(super) fn run(mapae: &Path) -> Outcome {
     let cluster = Cluster::start()?;
     let strike = cluster.strike()?;
@@ -24,8 +20,7 @@ pub(super) fn run(mapae: &Path) -> Outcome {
         Command::new(mapae)
             .args(["bench", "kills", "--kills", "1", "--nodes", "2", "--after", AFTER])
             .args(["--store", &url, "--strike", &strike]),
-    )?;
-    super::green::passed("failover", JUDGED)
+    )
 }
 
 struct Cluster {

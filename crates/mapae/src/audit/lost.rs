@@ -10,10 +10,11 @@ use serde::Serialize;
 use super::AuditError;
 use super::checkpoint::LogKey;
 use super::copy::RecordLine;
+use super::leaf::Leaf;
 use super::verify;
 
-/// Acts that stop a badge or end it.
-const STOPS: [&str; 4] = ["badge.suspended", "badge.revoked", "badge.replaced", "badge.expired"];
+/// Acts that end a badge.
+const ENDS: [&str; 3] = ["badge.revoked", "badge.replaced", "badge.expired"];
 
 /// Records after those that a restored store holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -42,9 +43,8 @@ pub(super) fn beyond(log: &LogKey, copy: &Path, size: u64) -> Result<Beyond, Aud
         if record.number < size {
             continue;
         }
-        let text =
-            |name: &str| record.record.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-        let (act, subject) = (text("act").to_owned(), text("subject").to_owned());
+        // The copy has proven itself: every record is a leaf.
+        let Some(Leaf { act, subject, .. }) = Leaf::from_value(&record.record) else { continue };
         match act.as_str() {
             "badge.suspended" => {
                 beyond.suspended.insert(subject);
@@ -52,7 +52,7 @@ pub(super) fn beyond(log: &LogKey, copy: &Path, size: u64) -> Result<Beyond, Aud
             "badge.resumed" => {
                 beyond.suspended.remove(&subject);
             }
-            act if STOPS.contains(&act) => {
+            act if ENDS.contains(&act) => {
                 beyond.ended.insert(subject);
             }
             _ => {}
