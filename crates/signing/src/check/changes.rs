@@ -297,11 +297,7 @@ impl Walk<'_, '_> {
     /// Notes every object that this one points to.
     fn descend(&mut self, object: Option<&Object>, part: Part) {
         match object {
-            Some(Object::Reference(id)) => {
-                if self.seen.insert(*id) {
-                    self.left.push((*id, part));
-                }
-            }
+            Some(Object::Reference(id)) if self.seen.insert(*id) => self.left.push((*id, part)),
             Some(Object::Array(list)) => {
                 for object in list {
                     self.descend(Some(object), part);
