@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use keys::x509::{self, DocumentKind, DocumentProfile, authority_for_documents, issue_for_documents};
-use keys::{SecretKey, Signer};
+use keys::SecretKey;
 use libfuzzer_sys::fuzz_target;
 use signing::tsp::{Request, TimeAuthority, Timestamp};
 

@@ -429,7 +429,7 @@ pub fn updates(signed: &[u8]) -> Vec<(&'static str, Vec<u8>, &'static str)> {
             tamper(
                 signed,
                 &[
-                    (3, Some(newest(signed, 3).replace("]/P", "]/P").replacen(" 0 R]>>", " 0 R 100 0 R]>>", 1))),
+                    (3, Some(newest(signed, 3).replacen(" 0 R]>>", " 0 R 100 0 R]>>", 1))),
                     (100, Some("<</Type/Annot/Subtype/Stamp/F 4/Rect[72 700 400 750]/AP<</N 12 0 R>>>>".into())),
                 ],
             ),

@@ -6,7 +6,8 @@
 //! - the document security store, the list of extensions and the version of the format in the catalog;
 //! - a new signature field that is signed in the same update, in the form and among the marks of a page;
 //! - an empty signature field that is filled;
-//! - the document's information dictionary, of its standard texts only.
+//! - the document's information dictionary, of its standard texts only, and its metadata (XML), while nothing else
+//!   points to them.
 //!
 //! A number that the older state points to but does not have counts as reached: what is put there later was hidden.
 
@@ -231,8 +232,28 @@ impl Walk<'_, '_> {
                 b"Extensions" => {}
                 b"Version" if matches!(after, Some(Object::Name(_)) | None) => {}
                 b"AcroForm" => self.form(before, after)?,
+                b"Metadata" => self.metadata(before, after)?,
                 _ if before == after => self.descend(before, Part::Other.under(key)),
                 _ => return Err(Part::Other.under(key).change().into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the document says of itself as XML. It is not followed from here: whatever else points to the same object
+    /// has it compared.
+    fn metadata(&self, before: Option<&Object>, after: Option<&Object>) -> Result<(), Refused> {
+        for (view, object) in [(self.old, before), (self.new, after)] {
+            let Some(object) = object else { continue };
+            let is_metadata = match &*self.file.resolve(view, object)? {
+                Object::Stream(stream) => {
+                    let is = |key, name: &[u8]| stream.dictionary.name(key) == Some(name);
+                    is("Type", b"Metadata") && is("Subtype", b"XML")
+                }
+                other => *other == Object::Null,
+            };
+            if !is_metadata {
+                return Err(Change::Other.into());
             }
         }
         Ok(())
@@ -297,11 +318,7 @@ impl Walk<'_, '_> {
     /// Notes every object that this one points to.
     fn descend(&mut self, object: Option<&Object>, part: Part) {
         match object {
-            Some(Object::Reference(id)) => {
-                if self.seen.insert(*id) {
-                    self.left.push((*id, part));
-                }
-            }
+            Some(Object::Reference(id)) if self.seen.insert(*id) => self.left.push((*id, part)),
             Some(Object::Array(list)) => {
                 for object in list {
                     self.descend(Some(object), part);

@@ -87,6 +87,34 @@ fn what_was_pointed_to_and_missing_must_not_appear_later() {
 }
 
 #[test]
+fn metadata_may_be_written_anew_but_not_what_poses_as_it() {
+    let house = house();
+    let metadata = |text: &str| {
+        format!("<</Type/Metadata/Subtype/XML/Length {}>>\nstream\n{text}\nendstream", text.len())
+    };
+    let document = |contents: &str| {
+        let page = format!(
+            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents {contents}/Resources<</Font<</F1 5 0 R>>>>>>"
+        );
+        tamper(
+            &classic(),
+            &[
+                (1, Some("<</Type/Catalog/Pages 2 0 R/Metadata 40 0 R>>".into())),
+                (3, Some(page)),
+                (40, Some(metadata("BT (1,000) Tj ET"))),
+            ],
+        )
+    };
+    let later = [(40, Some(metadata("BT (9,000,000) Tj ET")))];
+    let honest = tamper(&house.lt(&document("4 0 R")), &later);
+    assert_eq!(check_pdf(&honest, &house.trust()).verdict, Verdict::Genuine, "{:?}", codes(&honest, &house));
+    let posing = tamper(&house.lt(&document("40 0 R")), &later);
+    assert_eq!(codes(&posing, &house), ["changed_page_content"]);
+    let other = tamper(&house.lt(&document("4 0 R")), &[(40, Some("<</Type/Font>>".into()))]);
+    assert_eq!(codes(&other, &house), ["changed_other"]);
+}
+
+#[test]
 fn an_update_is_compared_on_documents_of_streams_too() {
     let house = house();
     let signed = house.lt(&modern());

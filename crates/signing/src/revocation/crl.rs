@@ -138,8 +138,11 @@ fn entry(mut entry: Reader<'_>) -> Result<Revoked, RevocationError> {
     Ok(Revoked { serial, since, reason })
 }
 
-/// Each extension: its id, whether it is critical, its value.
-pub(super) fn extensions(mut list: Reader<'_>) -> Result<Vec<(&[u8], bool, &[u8])>, RevocationError> {
+/// An extension: its id, whether it is critical, its value.
+type Extension<'a> = (&'a [u8], bool, &'a [u8]);
+
+/// Each extension of a list.
+pub(super) fn extensions(mut list: Reader<'_>) -> Result<Vec<Extension<'_>>, RevocationError> {
     let mut found = Vec::new();
     while !list.is_empty() {
         let mut extension = list.enter(SEQUENCE)?;
