@@ -83,7 +83,7 @@ test('a login on a screen of 320 px ends at the relying party', async () => {
   assert.ok((await back).searchParams.get('code'));
 });
 
-test('the browser’s own wallet chooser brings the badge, at a level that draws no code here', async () => {
+test('the browser’s own wallet chooser brings the badge, at level high', async () => {
   await register('chooser', { add: ['--level', 'high'] });
   const chooser = await chromium.launch({
     executablePath: process.env.CHROMIUM, args: [...chromiumArguments, '--enable-features=WebIdentityDigitalCredentials'],
@@ -108,11 +108,10 @@ test('the browser’s own wallet chooser brings the badge, at a level that draws
       return route.fulfill({ response });
     });
     await page.goto(start('chooser'));
-    assert.equal(await page.locator('[data-qr]').count(), 0);
     await page.locator('[data-browser]').waitFor({ timeout: 5000 });
     await look(page, 'login page with the browser’s own way');
     await page.setViewportSize({ width: 360, height: 740 });
-    if (process.env.MAPAE_SCREENS) await page.screenshot({ path: `${process.env.MAPAE_SCREENS}/login-browser.png`, fullPage: true });
+    if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/login-browser.png`, fullPage: true });
 
     // A page elsewhere that took the request along gets nothing, and this page says so and offers the button again.
     from = 'https://evil.example';
@@ -145,6 +144,62 @@ test('the code of a device is typed, and the page says that the device goes on',
   await look(page, 'login page of a device');
   await phoneLogin(await page.getAttribute('[data-qr]', 'data-scan'), (await page.textContent('.login-digits')).trim());
   await page.waitForSelector('[data-state=device_done]:not([hidden])');
+});
+
+test('a browser enrolled in the office by its passkey begins a login elsewhere, and only there its QR appears', async () => {
+  await register('guarded', { add: ['--level', 'high'] });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'ko-KR' });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  const authenticator = await context.newCDPSession(page);
+  await authenticator.send('WebAuthn.enable');
+  await authenticator.send('WebAuthn.addVirtualAuthenticator', {
+    options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+  });
+  await page.goto(new URL('/portal/sign-in', demo.urls.public).href);
+  await page.fill('#login', 'yesi.gong');
+  await page.fill('#password', demo.accounts[0].password);
+  await page.click('form button[type=submit].primary');
+  await page.waitForLoadState();
+  await context.setExtraHTTPHeaders({ 'x-forwarded-for': '203.0.113.9' });
+  await page.goto(new URL('/portal/browsers', demo.urls.public).href);
+  assert.equal(await page.locator('[data-enrol]').count(), 0, 'nothing is enrolled outside of the office');
+  await look(page, 'my browsers, elsewhere');
+  await context.setExtraHTTPHeaders({});
+  await page.goto(new URL('/portal/browsers', demo.urls.public).href);
+  await look(page, 'my browsers, in the office');
+  await page.fill('#name', '예시 노트북');
+  await page.click('[data-enrol] button');
+  await page.waitForSelector('tbody th');
+  assert.match(await page.innerText('main'), /예시 노트북[\s\S]*예시청사/);
+  await look(page, 'my browsers');
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/login-my-browsers.png`, fullPage: true });
+
+  await context.setExtraHTTPHeaders({ 'x-forwarded-for': '203.0.113.9' });
+  await page.goto(start('guarded'));
+  assert.equal(await page.locator('[data-qr]').count(), 0, 'no QR outside');
+  await look(page, 'login page without a QR');
+  await page.getByRole('link', { name: '등록한 브라우저로 시작' }).click();
+  await page.waitForSelector('[data-begin]');
+  await look(page, 'begin in an enrolled browser');
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/login-enrolled-browser.png`, fullPage: true });
+  await page.click('[data-begin] button');
+  await page.waitForSelector('[data-qr] svg');
+  const [number, scan] = [(await page.innerText('.login-digits')).trim(), await page.getAttribute('[data-qr]', 'data-scan')];
+  const back = sentBack(page);
+  await phoneLogin(scan, number);
+  assert.ok((await back).searchParams.get('code'));
+
+  const stranger = await open({ extraHTTPHeaders: { 'x-forwarded-for': '203.0.113.10' } });
+  await stranger.goto(start('guarded'));
+  await stranger.getByRole('link', { name: '등록한 브라우저로 시작' }).click();
+  await stranger.click('[data-begin] button');
+  await stranger.waitForFunction(() => document.querySelector('[data-said]').textContent !== '');
+  assert.equal(await stranger.locator('[data-qr]').count(), 0, 'a browser without that passkey gets no QR');
+  assert.deepEqual(complaints, []);
+  await stranger.context().close();
+  await context.close();
 });
 
 test('logging out without an ID token asks, and officials see and end their own logins', async () => {

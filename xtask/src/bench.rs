@@ -63,6 +63,32 @@ pub(crate) fn ledger(json: bool) -> Outcome {
     Ok(())
 }
 
+/// `cargo xtask bench sign`: sealing and checking PDF files, beside the raw hash and signature of the same run.
+pub(crate) fn sign(json: bool) -> Outcome {
+    process::run(tools::cargo().args([
+        "build",
+        "--package",
+        "signing",
+        "--features",
+        "keys/aws-lc",
+        "--example",
+        "sign_bench",
+        "--release",
+        "--locked",
+    ]))?;
+    let line = process::output(&mut Command::new(tools::target().join("release/examples/sign_bench")))?;
+    if json {
+        print!("{line}");
+        return Ok(());
+    }
+    let figures: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&line).map_err(|error| format!("the bench printed no JSON: {error}"))?;
+    for (name, value) in figures {
+        println!("{name:<24} {value}");
+    }
+    Ok(())
+}
+
 /// Gates at full size.
 pub(crate) fn gate(json: bool) -> Outcome {
     let mapae = tools::build_mapae(true)?;

@@ -2,6 +2,7 @@
 
 mod android;
 mod examples;
+mod failover;
 mod gate;
 mod green;
 mod hr;
@@ -9,8 +10,11 @@ mod ledger;
 mod ledger_bft;
 mod login;
 mod mdoc;
+mod new_type;
 mod products;
 mod protocols;
+mod replicas;
+mod sign;
 mod status;
 mod tls;
 mod uniffi;
@@ -123,6 +127,13 @@ const JUDGES: &[Judge] = &[
         judges: &[],
     },
     Judge {
+        name: "new-type",
+        what: "a credential type put into a running demo as a file is applied for, approved, issued, shown and verified in both formats",
+        run: new_type::run,
+        ready: always,
+        judges: &[],
+    },
+    Judge {
         name: "hr",
         what: "PyPI scim2-tester finds only SUCCESS; PyPI scim2-client pushes 1,000 people through kills; npm smpp, killed too, loses no message",
         run: hr::run,
@@ -165,9 +176,37 @@ const JUDGES: &[Judge] = &[
         judges: android::JUDGED,
     },
     Judge {
+        name: "sign",
+        what: "PyPI pyHanko, poppler's pdfsig, OpenSSL and EU DSS accept our signatures at every level and refuse tampered ones; we accept pyHanko's and OpenSSL's and refuse broken ones",
+        run: sign::run,
+        ready: always,
+        judges: &[],
+    },
+    Judge {
         name: "postgres",
         what: "the walk and the invariants on PostgreSQL 15",
         run: postgres,
+        ready: always,
+        judges: &[],
+    },
+    Judge {
+        name: "replicas",
+        what: "two nodes on one PostgreSQL behind a round-robin proxy, killed under load: nothing acknowledged lost, nothing done twice",
+        run: replicas::run,
+        ready: always,
+        judges: &[],
+    },
+    Judge {
+        name: "failover",
+        what: "Patroni with etcd and HAProxy: the primary database dies under load; nothing acknowledged lost, nothing done twice",
+        run: failover::run,
+        ready: always,
+        judges: failover::JUDGED,
+    },
+    Judge {
+        name: "kills",
+        what: "the embedded store, killed under load: nothing acknowledged lost, nothing done twice",
+        run: replicas::embedded,
         ready: always,
         judges: &[],
     },
@@ -217,6 +256,12 @@ pub(crate) fn run(names: &[String], all: bool) -> Outcome {
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(format!("judges failed: {}", failed.join(", "))) }
+}
+
+/// Kills the server so often; the report is printed.
+pub(crate) fn reliability(kills: u32, nodes: u32) -> Outcome {
+    let mapae = tools::build_mapae(false)?;
+    replicas::killed(&mapae, kills, nodes)
 }
 
 /// Takes the screenshots of the documents again.

@@ -71,6 +71,15 @@ enum Command {
         #[arg(long, default_value_t = 10)]
         minutes: u64,
     },
+    /// Kill the server under load, again and again, and look for what was lost or done twice (docs/reliability.md).
+    Reliability {
+        /// How often it is killed.
+        #[arg(long, default_value_t = 1_000)]
+        kills: u32,
+        /// How many nodes on one PostgreSQL; one is the embedded store.
+        #[arg(long, default_value_t = 1)]
+        nodes: u32,
+    },
     /// Build the installable wallet app, which demo and interop do by themselves.
     Wasm,
     /// Compile the ledger's contracts and compare them bit for bit with those committed.
@@ -98,6 +107,8 @@ enum Measured {
     Ledger,
     /// Gates: decision, exchange, and a thousand controllers.
     Gate,
+    /// Sealing and checking PDF files.
+    Sign,
 }
 
 fn main() -> std::process::ExitCode {
@@ -113,7 +124,9 @@ fn main() -> std::process::ExitCode {
         }
         Command::Bench { what: Measured::Ledger, json, .. } => bench::ledger(json),
         Command::Bench { what: Measured::Gate, json, .. } => bench::gate(json),
+        Command::Bench { what: Measured::Sign, json, .. } => bench::sign(json),
         Command::Fuzz { targets, minutes } => fuzz::run(minutes, &targets),
+        Command::Reliability { kills, nodes } => interop::reliability(kills, nodes),
         Command::Wasm => tools::build_wallet_app(),
         Command::Contracts { write } => contracts::run(write),
         Command::Lint => lint::run(),

@@ -60,6 +60,17 @@ impl Background {
         Ok((background, line))
     }
 
+    /// Starts a program whose words go to a file.
+    pub(crate) fn quiet(command: &mut Command, log: &std::path::Path) -> Outcome<Self> {
+        let shown = shown(command);
+        let fault = |error: std::io::Error| format!("{}: {error}", log.display());
+        let file = std::fs::File::create(log).map_err(fault)?;
+        let again = file.try_clone().map_err(fault)?;
+        let child = command.stdin(Stdio::null()).stdout(file).stderr(again).spawn();
+        let child = child.map_err(|error| format!("cannot start {shown}: {error}"))?;
+        Ok(Self { child, stop: None })
+    }
+
     /// Kills the program at once, as a power cut would.
     pub(crate) fn kill(mut self) {
         let _ = self.child.kill();

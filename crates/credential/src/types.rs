@@ -46,7 +46,37 @@ pub struct CredentialType {
     pub formats: Vec<Format>,
     pub validity: Validity,
     pub batch: Batch,
+    /// How officials ask for it; `None` for the badge, which has a walk of its own.
+    pub apply: Option<Apply>,
     pub claims: Vec<Claim>,
+}
+
+/// Who may be issued a type, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Apply {
+    pub approval: Approval,
+    /// Whether an official holds at most one of it at a time.
+    pub one: bool,
+    /// Agencies whose officials may hold it, with those below each; `*` for all.
+    pub agencies: Vec<String>,
+}
+
+impl Apply {
+    /// Whether one of these agencies, an official's own and those above it, is named.
+    pub fn is_for<'a>(&self, mut agencies: impl Iterator<Item = &'a str>) -> bool {
+        self.agencies.iter().any(|named| named == "*")
+            || agencies.any(|agency| self.agencies.iter().any(|named| named == agency))
+    }
+}
+
+/// Who says that a type may be issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Approval {
+    /// What HR has on record is enough.
+    Automatic,
+    /// The HR desk of the agency looks at each request.
+    Hr,
 }
 
 /// A format in which a type is issued, by its name in OpenID4VCI and OpenID4VP.
@@ -116,12 +146,71 @@ pub struct Claim {
     pub mandatory: bool,
     /// Who alone may be given the claim; a wallet refuses all others.
     pub only_for: Option<Audience>,
+    /// Where its value comes from.
+    pub source: Source,
+    /// Most letters of a value that somebody types.
+    pub longest: u16,
+    /// The only values that may be typed; empty where any may.
+    pub choices: Vec<String>,
 }
+
+/// Where the value of a claim comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The personnel record, under the same name ([`FACTS`]).
+    Personnel,
+    /// The issuer, as it issues ([`ISSUED`]).
+    Issuer,
+    /// Who asks for the credential types it.
+    Applicant,
+    /// Who approves the request types it.
+    Approver,
+}
+
+/// What the personnel record can say of an official, and the kind of each.
+pub const FACTS: &[(&str, ClaimKind)] = &[
+    ("family_name", ClaimKind::Bilingual),
+    ("given_name", ClaimKind::Bilingual),
+    ("name", ClaimKind::Bilingual),
+    ("birth_date", ClaimKind::Date),
+    ("agency_name", ClaimKind::Bilingual),
+    ("inst_code", ClaimKind::Text),
+    ("department", ClaimKind::Bilingual),
+    ("position", ClaimKind::Bilingual),
+    ("rank", ClaimKind::Bilingual),
+    ("employee_number", ClaimKind::Text),
+    ("is_serving", ClaimKind::Boolean),
+    ("agency_tree", ClaimKind::List),
+    ("link_id", ClaimKind::Text),
+];
+
+/// What the issuer says of the credential itself, and the kind of each.
+pub const ISSUED: &[(&str, ClaimKind)] = &[
+    ("badge_number", ClaimKind::Text),
+    ("credential_number", ClaimKind::Text),
+    ("issued_at", ClaimKind::Date),
+    ("valid_until", ClaimKind::Date),
+];
 
 impl Claim {
     /// The name of the claim; every path of a type file has one step.
     pub fn name(&self) -> &str {
         self.path.top().unwrap_or_default()
+    }
+
+    /// What somebody typed as a value of the claim; `None` where nothing was typed and nothing need be.
+    pub fn typed(&self, text: &str) -> Result<Option<Value>, ClaimsError> {
+        let text = text.trim();
+        if text.is_empty() {
+            let missing = || ClaimsError::Missing(self.name().to_owned());
+            return if self.mandatory { Err(missing()) } else { Ok(None) };
+        }
+        let fits = text.chars().count() <= usize::from(self.longest)
+            && !text.chars().any(char::is_control)
+            && (self.choices.is_empty() || self.choices.iter().any(|choice| choice == text))
+            && (self.kind != ClaimKind::Date || is_date(text));
+        if fits { Ok(Some(text.into())) } else { Err(ClaimsError::WrongKind(self.name().to_owned())) }
     }
 }
 
@@ -289,6 +378,11 @@ impl CredentialType {
     /// Whether it is issued in this format.
     pub fn is_issued_as(&self, format: Format) -> bool {
         self.formats.contains(&format)
+    }
+
+    /// The claims that this person types, in the order of the file.
+    pub fn typed_by(&self, source: Source) -> impl Iterator<Item = &Claim> {
+        self.claims.iter().filter(move |claim| claim.source == source)
     }
 
     /// Each claim that has a value, in the order of the file.

@@ -32,6 +32,14 @@ enum Command {
     /// The platform's own keys: list, rotate.
     #[command(subcommand)]
     Keys(mapae::operations::cli::KeysCommand),
+    /// The database as a whole: move it to another engine.
+    #[command(subcommand)]
+    Store(mapae::operations::transfer::cli::StoreCommand),
+    /// Backups: make one while servers run, keep the published status lists.
+    #[command(subcommand)]
+    Backup(mapae::operations::transfer::cli::BackupCommand),
+    Restore(mapae::operations::transfer::cli::RestoreCommand),
+    Doctor(mapae::operations::doctor::cli::Command),
     /// HR data: import, demo data.
     #[command(subcommand)]
     Personnel(mapae::personnel::cli::Command),
@@ -62,6 +70,9 @@ enum Command {
     /// Gates: set up zones, doors and grants; enrol and run a controller.
     #[command(subcommand)]
     Gate(Box<mapae::gates::cli::Command>),
+    /// Documents: seal, check, revoke certificates, who stands behind them.
+    #[command(subcommand)]
+    Document(Box<mapae::signatures::cli::Command>),
     /// A phone in the terminal.
     Wallet(mapae::phone::cli::Arguments),
     Demo(mapae::demo::cli::Command),
@@ -127,6 +138,10 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         }
         Command::Staff(command) => mapae::staff::cli::run(command, config).await,
         Command::Keys(command) => mapae::operations::cli::keys(command, config).await,
+        Command::Doctor(command) => mapae::operations::doctor::cli::run(command, config).await,
+        Command::Store(command) => mapae::operations::transfer::cli::store(command, config).await,
+        Command::Backup(command) => mapae::operations::transfer::cli::backup(command, config).await,
+        Command::Restore(command) => mapae::operations::transfer::cli::restore(command, config).await,
         Command::Personnel(command) => mapae::personnel::cli::run(command, config).await,
         Command::Scim(command) => mapae::scim::cli::run(command, config).await,
         Command::Message(command) => mapae::notification::cli::run(command, config).await,
@@ -137,6 +152,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Audit(command) => mapae::audit::cli::run(command, config).await,
         Command::Ledger(command) => mapae::ledger::cli::run(*command, config).await,
         Command::Gate(command) => mapae::gates::cli::run(*command, config).await,
+        Command::Document(command) => mapae::signatures::cli::run(*command, config).await,
         Command::Wallet(_) => Ok(()),
         Command::Demo(command) => mapae::demo::cli::run(command, config).await,
         Command::Bench(command) => mapae::bench::cli::run(command).await,

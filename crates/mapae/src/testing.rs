@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::sync::OnceCell;
 
-use crate::operations::{Clock, Config, Platform};
+use crate::operations::restore::{self, Closed, Remembered, RestoreError};
+use crate::operations::transfer::backup;
+use crate::operations::{Clock, Config, Platform, Store};
 
 /// 2026-11-24T00:00:00Z, where every test begins.
 pub const BEGINNING_MS: i64 = 1_795_478_400_000;
@@ -71,6 +73,60 @@ impl TestPlatform {
             ids.push(found.expect("imported").id);
         }
         ids
+    }
+}
+
+impl TestPlatform {
+    /// Another process on the same store, key file and clock.
+    pub async fn replica(&self) -> Arc<Platform> {
+        let clock = Arc::<TestClock>::clone(&self.clock);
+        Platform::open(self.platform.config.clone(), clock).await.expect("replica")
+    }
+}
+
+impl TestPlatform {
+    /// A backup of this platform restored into an empty store, and closed.
+    pub async fn restored(
+        &self,
+        file: &std::path::Path,
+        remembered: &Remembered,
+    ) -> Result<(TestPlatform, Closed), RestoreError> {
+        let (url, closed) = self.restored_into(file, remembered).await;
+        let closed = closed?;
+        let mut config = self.platform.config.clone();
+        config.store.url = url;
+        let clock = Arc::clone(&self.clock);
+        let platform = Platform::open(config, Arc::<TestClock>::clone(&clock)).await.expect("restored");
+        Ok((TestPlatform { platform, clock, folder: new_folder() }, closed))
+    }
+
+    /// The same; also where it failed.
+    pub async fn restored_into(
+        &self,
+        file: &std::path::Path,
+        remembered: &Remembered,
+    ) -> (String, Result<Closed, RestoreError>) {
+        let url = empty_store_url().await;
+        let closed = self.restored_at(&url, file, remembered).await;
+        (url, closed)
+    }
+
+    /// The same; into a store where it may have begun before.
+    pub async fn restored_at(
+        &self,
+        url: &str,
+        file: &std::path::Path,
+        remembered: &Remembered,
+    ) -> Result<Closed, RestoreError> {
+        let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
+        let target = Store::open(url, Arc::clone(&clock)).await.expect("store");
+        backup::unpack(file, &target, Arc::clone(&clock), &mut |_, _| {}).await.expect("unpacked");
+        let mut config = self.platform.config.clone();
+        url.clone_into(&mut config.store.url);
+        let platform = Platform::of(config, target, clock).await.expect("platform");
+        let closed = restore::close(&platform, remembered).await;
+        platform.store.close().await;
+        closed
     }
 }
 

@@ -3,6 +3,8 @@
 //! ```text
 //! sign_vectors write FOLDER NOW    a root, and documents of every level, good ones and tampered ones
 //! sign_vectors read FILE NOW ROOT [CRL…]   what our check says of a document, as JSON
+//! sign_vectors stamp FOLDER REQUEST RESPONSE NOW   answers a timestamp request with the folder's key
+//! sign_vectors cades CONTENT SIGNATURE NOW ROOT    what our check says of a detached signature
 //! ```
 //!
 //! `good/*.pdf` must be accepted at the level in their name, `bad/<code>.<name>.pdf` refused for that code;
@@ -11,10 +13,15 @@
 use std::error::Error;
 use std::path::Path;
 
+use std::sync::Arc;
+
 use keys::x509::Certificate;
+use keys::{SecretKey, Signer};
 use signing::check::{Revocations, Trust, check_pdf};
+use signing::cms::SignedData;
 use signing::pades::{self, Appearance, Certify, Options};
-use signing::revocation::Crl;
+use signing::revocation::{Crl, State};
+use signing::tsp::TimeAuthority;
 
 #[path = "../src/fixture.rs"]
 mod fixture;
@@ -27,6 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.as_slice() {
         ["write", folder, now] => write(Path::new(folder), now.parse()?),
         ["read", file, now, root, crls @ ..] => read(file, now.parse()?, root, crls),
+        ["stamp", folder, request, response, now] => {
+            stamp(Path::new(folder), request, response, now.parse()?)
+        }
+        ["cades", content, signature, now, root] => cades(content, signature, now.parse()?, root),
         _ => Err("write FOLDER NOW, or read FILE NOW ROOT [CRL…]".into()),
     }
 }
@@ -48,6 +59,11 @@ fn write(folder: &Path, now: i64) -> Result<(), Box<dyn Error>> {
         put(&format!("keys/{name}.key"), who.key.to_bytes().as_slice())?;
     }
     put("plain.pdf", &fixture::classic())?;
+    let attributes = signing::cades::attributes(&fixture::classic(), &house.person.certificate, now);
+    let signature = house.person.key.sign(attributes.to_sign())?;
+    let chain = [house.person.certificate.clone(), house.authority.certificate.clone()];
+    put("plain.p7s", &SignedData::new(attributes, &signature, &chain)?.to_der())?;
+    put("ocsp.der", &house.ocsp(&house.seal.certificate, State::Good))?;
     for (make, plain) in [("table", fixture::classic()), ("stream", fixture::modern())] {
         put(&format!("good/B-B.{make}.pdf"), &house.b(&plain))?;
         put(&format!("good/B-T.{make}.pdf"), &house.t(&plain))?;
@@ -55,7 +71,9 @@ fn write(folder: &Path, now: i64) -> Result<(), Box<dyn Error>> {
         put(&format!("good/B-LTA.{make}.pdf"), &house.lta(&plain))?;
         let prepared = pades::prepare(&house.lt(&plain), &Options::at(now))?;
         let both = house.sign(prepared, &house.person, Some(&house.time_authority()));
-        put(&format!("good/B-LT.two-{make}.pdf"), &pades::add_material(&both, &house.material())?)?;
+        // Lists made after the second signature, as a server makes them.
+        let newer = pades::Material { crls: house.crls_numbered(&[], 8), ..house.material() };
+        put(&format!("good/B-LT.two-{make}.pdf"), &pades::add_material(&both, &newer)?)?;
         let seen = Appearance { page: 0, rect: [430.0, 60.0, 500.0, 130.0], picture: None };
         let options = Options {
             appearance: Some(seen),
@@ -72,6 +90,8 @@ fn write(folder: &Path, now: i64) -> Result<(), Box<dyn Error>> {
     for (name, pdf, code) in fixture::updates(&signed) {
         put(&format!("bad/{code}.{name}.pdf"), &pdf)?;
     }
+    let hidden = fixture::revealed(&house.lt(&fixture::hiding()));
+    put("bad/changed_hidden.hidden-object.pdf", &hidden)?;
     let mut flipped = signed.clone();
     let place = flipped.windows(9).position(|window| window == b"1,000 won").ok_or("no amount")?;
     if let Some(byte) = flipped.get_mut(place) {
@@ -106,5 +126,28 @@ fn read(file: &str, now: i64, root: &str, crls: &[&str]) -> Result<(), Box<dyn E
         Trust { anchors: std::slice::from_ref(&root), crls: &lists, now, revocations: Revocations::Required };
     let report = check_pdf(&std::fs::read(file)?, &trust);
     println!("{}", serde_json::to_string(&report)?);
+    Ok(())
+}
+
+fn stamp(folder: &Path, request: &str, response: &str, now: i64) -> Result<(), Box<dyn Error>> {
+    let key = std::fs::read(folder.join("keys/tsa.key"))?;
+    let key = SecretKey::from_bytes(key.as_slice().try_into()?)?;
+    let certificate = |name: &str| -> Result<Certificate, Box<dyn Error>> {
+        Ok(Certificate::parse(&std::fs::read(folder.join(name))?)?)
+    };
+    let chain = vec![certificate("keys/tsa.der")?, certificate("authority.der")?];
+    let authority = TimeAuthority::new(Arc::new(key), chain, fixture::POLICY.to_vec())?;
+    std::fs::write(response, authority.answer(&std::fs::read(request)?, now)?.into_der())?;
+    Ok(())
+}
+
+fn cades(content: &str, signature: &str, now: i64, root: &str) -> Result<(), Box<dyn Error>> {
+    let root = Certificate::parse(&std::fs::read(root)?)?;
+    let trust =
+        Trust { anchors: std::slice::from_ref(&root), crls: &[], now, revocations: Revocations::WhereKnown };
+    match signing::cades::check(&std::fs::read(content)?, &std::fs::read(signature)?, &trust) {
+        Ok(checked) => println!("genuine {}", checked.certificate.subject_common_name().unwrap_or_default()),
+        Err(finding) => println!("{}", finding.code()),
+    }
     Ok(())
 }

@@ -119,9 +119,14 @@ impl House {
     }
 
     pub fn crls(&self, revoked: &[Revoked]) -> Vec<Vec<u8>> {
+        self.crls_numbered(revoked, 7)
+    }
+
+    pub fn crls_numbered(&self, revoked: &[Revoked], number: u64) -> Vec<Vec<u8>> {
         let valid = (self.now, self.now + 7 * DAY);
-        let by =
-            |who: &Signatory, revoked| issue_crl(&who.certificate, &*who.key, revoked, valid, 7).unwrap();
+        let by = |who: &Signatory, revoked| {
+            issue_crl(&who.certificate, &*who.key, revoked, valid, number).unwrap()
+        };
         vec![by(&self.root, &[]), by(&self.authority, revoked)]
     }
 
@@ -195,7 +200,7 @@ pub const OBJECTS: &[(u32, &str)] = &[
     (2, "<</Type/Pages/Kids[3 0 R]/Count 1>>"),
     (
         3,
-        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents[4 0 R 11 0 R 30 0 R]\
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents[4 0 R 11 0 R]\
          /Resources<</Font<</F1 5 0 R>>>>/Annots[8 0 R]>>",
     ),
     (4, "BT /F1 24 Tf 72 720 Td (Amount: 1,000 won) Tj ET"),
@@ -230,9 +235,24 @@ pub fn body(number: u32, text: &str) -> String {
 
 /// The document with a table of cross references.
 pub fn classic() -> Vec<u8> {
+    classic_with("[4 0 R 11 0 R]")
+}
+
+/// As [`classic`], but the page's content points to an object that is missing.
+pub fn hiding() -> Vec<u8> {
+    classic_with("[4 0 R 30 0 R]")
+}
+
+/// The missing object of [`hiding`] comes later.
+pub fn revealed(signed: &[u8]) -> Vec<u8> {
+    tamper(signed, &[(30, Some(stream("BT /F1 24 Tf 72 720 Td (Amount: 9,000,000 won) Tj ET")))])
+}
+
+fn classic_with(contents: &str) -> Vec<u8> {
     let mut out = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec();
+    let text = |text: &str| text.replace("[4 0 R 11 0 R]", contents);
     let objects: Vec<(u32, String)> =
-        OBJECTS.iter().map(|(number, text)| (*number, body(*number, text))).collect();
+        OBJECTS.iter().map(|(number, object)| (*number, body(*number, &text(object)))).collect();
     let places = write_objects(&mut out, &objects);
     table(
         &mut out,
@@ -387,11 +407,10 @@ pub fn updates(signed: &[u8]) -> Vec<(&'static str, Vec<u8>, &'static str)> {
             "changed_page_content",
         ),
         ("hide-and-replace", one(2, "<</Type/Pages/Kids[9 0 R]/Count 1>>".into()), "changed_pages"),
-        ("hidden-object", one(30, other_amount.clone()), "changed_hidden"),
         ("content-replaced", one(4, other_amount), "changed_page_content"),
         (
             "page-rewritten",
-            one(3, newest(signed, 3).replace("[4 0 R 11 0 R 30 0 R]", "10 0 R")),
+            one(3, newest(signed, 3).replace("[4 0 R 11 0 R]", "10 0 R")),
             "changed_page_content",
         ),
         (
@@ -496,4 +515,25 @@ pub fn odd_range(house: &House, change: impl Fn([usize; 4]) -> [usize; 4]) -> Ve
     let digits = keys::encoding::hex_encode(&signed);
     bytes[hole + 1..hole + 1 + digits.len()].copy_from_slice(digits.as_bytes());
     bytes
+}
+
+/// The document with a stream of so many bytes that nothing packs.
+pub fn large(bytes: usize) -> Vec<u8> {
+    let mut out = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec();
+    let objects: Vec<(u32, String)> =
+        OBJECTS.iter().map(|(number, object)| (*number, body(*number, object))).collect();
+    let mut places = write_objects(&mut out, &objects);
+    places.push((13, out.len()));
+    out.extend_from_slice(format!("13 0 obj\n<</Length {bytes}>>\nstream\n").as_bytes());
+    let mut state = 1u64;
+    out.extend(
+        std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state.to_be_bytes()[0]
+        })
+        .take(bytes),
+    );
+    out.extend_from_slice(b"\nendstream\nendobj\n");
+    table(&mut out, &places, "/Root 1 0 R/Info 6 0 R/Size 14", true);
+    out
 }

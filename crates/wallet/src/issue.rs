@@ -82,6 +82,11 @@ impl Holding {
         Format::from_name(&self.format)
     }
 
+    /// Whether it is a badge, by the name that wallet providers give its configurations, and not an ID beside it.
+    pub fn is_badge(&self) -> bool {
+        matches!(self.configuration.as_str(), "badge" | "badge-mdoc")
+    }
+
     /// How many copies are neither shown nor expired.
     pub fn unused(&self, now_s: i64) -> usize {
         self.copies.iter().filter(|copy| copy.shown == 0 && copy.is_current(now_s)).count()

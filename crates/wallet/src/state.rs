@@ -65,10 +65,11 @@ pub struct State {
 }
 
 impl State {
-    /// The credential that stands on the card: the same badge may be held as a mobile document too.
+    /// The credential that stands on the card: the badge, which may be held as a mobile document too and beside other IDs.
     pub fn card(&self) -> Option<&Holding> {
         let token = |held: &&Holding| held.format() == Some(Format::SdJwtVc);
-        self.holdings.iter().find(token).or_else(|| self.holdings.first())
+        let badge = self.holdings.iter().filter(|held| held.is_badge()).find(token);
+        badge.or_else(|| self.holdings.iter().find(token)).or_else(|| self.holdings.first())
     }
 }
 

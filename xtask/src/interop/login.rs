@@ -17,7 +17,11 @@ pub(super) fn run(mapae: &Path) -> Outcome {
         &["chromium", "chromium-browser", "google-chrome"],
         "install Chromium (Debian: apt-get install chromium)",
     )?;
-    let settings = [("MAPAE__LOGIN__NETWORKS", "[\"127.0.0.0/8=예시청사\"]".to_owned())];
+    // The judges sit in the office; one that says so by `x-forwarded-for` is elsewhere.
+    let settings = [
+        ("MAPAE__LOGIN__NETWORKS", "[\"127.0.0.0/8=예시청사\"]".to_owned()),
+        ("MAPAE__LOGIN__PROXIES", "[\"127.0.0.0/8\"]".to_owned()),
+    ];
     let demo = Demo::with_settings(mapae, "login", 0, &settings)?;
     let nodes = tools::node_folder()?;
     let scripts = nodes.join("login");

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Audience, Batch, Bilingual, Claim, ClaimKind, CredentialType, Disclosure, Format, Validity, single_name,
+    Apply, Approval, Audience, Batch, Bilingual, Claim, ClaimKind, CredentialType, Disclosure, FACTS, Format,
+    ISSUED, Source, Validity, single_name,
 };
 use crate::path::{ClaimPath, Step};
 use crate::sd_jwt::NEVER_DISCLOSED;
@@ -15,6 +16,13 @@ use crate::sd_jwt::NEVER_DISCLOSED;
 const MAX_FILE: usize = 64 * 1024;
 /// The most claims of one type.
 const MAX_CLAIMS: usize = 64;
+/// Most letters of a typed value, unless the file says otherwise, and whatever it says.
+const LONGEST: u16 = 100;
+const LONGEST_MOST: u16 = 500;
+/// Most values to choose from.
+const MAX_CHOICES: usize = 50;
+/// Most agencies that one type names.
+const MAX_AGENCIES: usize = 200;
 /// The most copies of one batch.
 const MAX_COPIES: u16 = 100;
 
@@ -41,6 +49,7 @@ struct RawType {
     formats: Spanned<Vec<Format>>,
     validity: Spanned<RawValidity>,
     batch: Spanned<RawBatch>,
+    apply: Option<Spanned<RawApply>>,
     claims: Vec<Spanned<RawClaim>>,
 }
 
@@ -62,6 +71,19 @@ struct RawBatch {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawApply {
+    approval: Approval,
+    #[serde(default = "yes")]
+    one: bool,
+    agencies: Vec<String>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawClaim {
     path: Spanned<Vec<String>>,
     label: Spanned<Bilingual>,
@@ -70,6 +92,10 @@ struct RawClaim {
     disclosure: Disclosure,
     mandatory: bool,
     only_for: Option<Audience>,
+    from: Option<Source>,
+    longest: Option<Spanned<u16>>,
+    #[serde(default)]
+    choices: Vec<String>,
 }
 
 pub(super) fn parse(text: &str, base_url: &str) -> Result<CredentialType, TypeFileError> {
@@ -141,8 +167,11 @@ fn check(raw: RawType, base_url: &str) -> Result<CredentialType, Wrong> {
         top_up_below: batch.top_up_below,
         silent_days: batch.silent_days,
     };
+    let apply = raw.apply.map(apply).transpose()?;
+    let claims = claims(raw.claims, &raw.id, apply.is_some())?;
     Ok(CredentialType {
-        claims: claims(raw.claims, &raw.id)?,
+        claims,
+        apply,
         id: raw.id.into_inner(),
         vct,
         doctype: raw.doctype.map(Spanned::into_inner),
@@ -156,7 +185,63 @@ fn check(raw: RawType, base_url: &str) -> Result<CredentialType, Wrong> {
     })
 }
 
-fn claims(raw: Vec<Spanned<RawClaim>>, file: &Spanned<String>) -> Result<Vec<Claim>, Wrong> {
+fn apply(raw: Spanned<RawApply>) -> Result<Apply, Wrong> {
+    let at = raw.span();
+    let raw = raw.into_inner();
+    let code = |code: &String| {
+        code == "*" || (code.len() == 7 && code.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()))
+    };
+    if raw.agencies.is_empty() || raw.agencies.len() > MAX_AGENCIES || !raw.agencies.iter().all(code) {
+        let reason =
+            format!("`agencies` has 1 to {MAX_AGENCIES} institution codes of seven characters, or \"*\"");
+        return Err((at, reason));
+    }
+    Ok(Apply { approval: raw.approval, one: raw.one, agencies: raw.agencies })
+}
+
+/// Where a claim's value comes from. For a type that is applied for, what it says must be there to be said.
+fn source(name: &str, claim: &RawClaim, applied: bool) -> Result<Source, Wrong> {
+    let known =
+        |list: &[(&str, ClaimKind)]| list.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
+    let source = match (claim.from, known(FACTS), known(ISSUED)) {
+        (Some(source), ..) => source,
+        (None, Some(_), _) => Source::Personnel,
+        (None, None, _) => Source::Issuer,
+    };
+    if !applied {
+        return match source {
+            Source::Personnel | Source::Issuer => Ok(source),
+            Source::Applicant | Source::Approver => {
+                Err(wrong(&claim.path, "a claim that somebody types needs a type with `[apply]`"))
+            }
+        };
+    }
+    let expected = match source {
+        Source::Personnel => known(FACTS),
+        Source::Issuer => known(ISSUED),
+        Source::Applicant | Source::Approver => {
+            if !matches!(claim.kind, ClaimKind::Text | ClaimKind::Bilingual | ClaimKind::Date) {
+                return Err(wrong(&claim.path, "what somebody types is `text`, `bilingual` or `date`"));
+            }
+            return Ok(source);
+        }
+    };
+    match expected {
+        Some(kind) if kind == claim.kind => {}
+        Some(_) => return Err(wrong(&claim.path, format!("`{name}` is of another kind"))),
+        None => {
+            let reason =
+                format!("nobody knows `{name}`: say `from = \"applicant\"` or `from = \"approver\"`");
+            return Err(wrong(&claim.path, reason));
+        }
+    }
+    if name == "link_id" && claim.only_for.is_none() {
+        return Err(wrong(&claim.path, "`link_id` is for the login provider alone"));
+    }
+    Ok(source)
+}
+
+fn claims(raw: Vec<Spanned<RawClaim>>, file: &Spanned<String>, applied: bool) -> Result<Vec<Claim>, Wrong> {
     if raw.is_empty() || raw.len() > MAX_CLAIMS {
         return Err(wrong(file, format!("a type has 1 to {MAX_CLAIMS} claims")));
     }
@@ -189,7 +274,18 @@ fn claims(raw: Vec<Spanned<RawClaim>>, file: &Spanned<String>) -> Result<Vec<Cla
                 "a claim that is always disclosed can't be kept for one audience",
             ));
         }
+        let source = source(name, &claim, applied)?;
+        let longest = claim.longest.as_ref().map_or(LONGEST, |longest| *longest.get_ref());
+        if !(1..=LONGEST_MOST).contains(&longest) || claim.choices.len() > MAX_CHOICES {
+            return Err(wrong(
+                &claim.path,
+                format!("`longest` is 1 to {LONGEST_MOST}, `choices` has at most {MAX_CHOICES}"),
+            ));
+        }
         claims.push(Claim {
+            source,
+            longest,
+            choices: claim.choices,
             path,
             label: claim.label.into_inner(),
             description: claim.description.map(Spanned::into_inner),

@@ -149,3 +149,104 @@ fn a_document_tells_what_the_other_format_tells_but_nothing_that_is_for_one_audi
     let no_document = CredentialType { doctype: None, ..badge };
     assert_eq!(no_document.elements(&values()).unwrap_err(), ClaimsError::NoDocument);
 }
+
+/// An ID that the HR desk approves: a claim of each source.
+const PASS: &str = r##"
+id = "sample-licence"
+vct = "sample-licence"
+doctype = "io.mapae.sample.licence.1"
+name = { ko = "예시 운전 자격", en = "Sample Driving Permit" }
+description = { ko = "예시입니다.", en = "A sample." }
+formats = ["dc+sd-jwt", "mso_mdoc"]
+
+[validity]
+document-years = 5
+copy-weeks = 2
+
+[batch]
+sd-jwt-copies = 4
+mdoc-copies = 2
+top-up-below = 2
+silent-days = 30
+
+[apply]
+approval = "hr"
+agencies = ["*"]
+
+[[claims]]
+path = ["name"]
+label = { ko = "성명", en = "Name" }
+kind = "bilingual"
+disclosure = "selective"
+mandatory = true
+
+[[claims]]
+path = ["purpose"]
+label = { ko = "용도", en = "Purpose" }
+kind = "text"
+disclosure = "selective"
+mandatory = true
+from = "applicant"
+longest = 10
+
+[[claims]]
+path = ["class"]
+label = { ko = "종별", en = "Class" }
+kind = "text"
+disclosure = "selective"
+mandatory = true
+from = "approver"
+choices = ["1종 보통", "2종 보통"]
+
+[[claims]]
+path = ["valid_until"]
+label = { ko = "유효 기간", en = "Valid until" }
+kind = "date"
+disclosure = "selective"
+mandatory = true
+"##;
+
+#[test]
+fn a_type_that_is_applied_for_says_where_each_value_comes_from() {
+    let kind = CredentialType::parse(PASS, "https://id.example").unwrap();
+    let sources: Vec<Source> = kind.claims.iter().map(|claim| claim.source).collect();
+    assert_eq!(sources, [Source::Personnel, Source::Applicant, Source::Approver, Source::Issuer]);
+    let apply = kind.apply.as_ref().unwrap();
+    assert!(apply.one && apply.approval == Approval::Hr && apply.is_for(["1741000"].into_iter()));
+    let narrow = Apply { agencies: vec!["1741000".to_owned()], ..apply.clone() };
+    assert!(narrow.is_for(["1741010", "1741000"].into_iter()) && !narrow.is_for(["1741010"].into_iter()));
+}
+
+#[test]
+fn a_value_that_nobody_knows_is_told_with_its_line() {
+    let told = |from: &str, to: &str| {
+        let error = CredentialType::parse(&PASS.replacen(from, to, 1), "https://id.example").unwrap_err();
+        (error.line, error.reason)
+    };
+    let line = |text: &str| PASS.lines().position(|line| line.contains(text)).unwrap() + 1;
+    let (at, reason) = told("from = \"applicant\"\n", "");
+    assert!(at == line("[\"purpose\"]") && reason.starts_with("nobody knows `purpose`"), "{at}: {reason}");
+    let (at, reason) = told("kind = \"bilingual\"", "kind = \"text\"");
+    assert!(at == line("[\"name\"]") && reason.contains("another kind"), "{at}: {reason}");
+    let (at, reason) = told("agencies = [\"*\"]", "agencies = [\"everybody\"]");
+    assert!(at == line("[apply]") && reason.contains("institution codes"), "{at}: {reason}");
+    let (_, reason) = told("[apply]\napproval = \"hr\"\nagencies = [\"*\"]\n", "");
+    assert!(reason.contains("needs a type with `[apply]`"), "{reason}");
+    let (_, reason) = told(
+        "kind = \"text\"\ndisclosure = \"selective\"\nmandatory = true\nfrom = \"applicant\"",
+        "kind = \"boolean\"\ndisclosure = \"selective\"\nmandatory = true\nfrom = \"applicant\"",
+    );
+    assert!(reason.starts_with("what somebody types"), "{reason}");
+}
+
+#[test]
+fn what_somebody_types_is_bounded_and_of_its_kind() {
+    let kind = CredentialType::parse(PASS, "https://id.example").unwrap();
+    let (purpose, class) = (kind.claim("purpose").unwrap(), kind.claim("class").unwrap());
+    assert_eq!(purpose.typed(" 제출용 "), Ok(Some("제출용".into())));
+    assert_eq!(purpose.typed(" "), Err(ClaimsError::Missing("purpose".to_owned())));
+    assert_eq!(purpose.typed("열한 글자가 넘는 용도"), Err(ClaimsError::WrongKind("purpose".to_owned())));
+    assert_eq!(purpose.typed("가\u{7}"), Err(ClaimsError::WrongKind("purpose".to_owned())));
+    assert_eq!(class.typed("1종 보통"), Ok(Some("1종 보통".into())));
+    assert_eq!(class.typed("1종 대형"), Err(ClaimsError::WrongKind("class".to_owned())));
+}

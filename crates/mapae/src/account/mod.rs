@@ -27,11 +27,14 @@ mod status;
 mod unlock;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use approval::{ApprovalRecord, approval};
 pub use error::{DeviceRefusal, OnboardingError};
 pub use passkey::PasskeyRefusal;
+pub(crate) use passkey::{
+    BrowserPasskey, browser_asserted, browser_created, browser_creation, browser_request,
+};
 pub use standing::{
     Standing, WipeError, badge_issued, end, of_employee, order_wipe, resume, standing, suspend, suspend_all,
     wipe,
@@ -48,7 +51,7 @@ use rustls_pki_types::pem::PemObject as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::operations::config::{Config, Section};
-use crate::operations::store::StoreError;
+use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Tasks;
 use crate::operations::{Platform, limits};
 
@@ -113,6 +116,27 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 /// Routes of the console listener.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
+}
+
+/// After a restore: enrolments, proofs, one-time codes, approvals and unlocks under way are over, and a PIN that was being
+/// changed stays the former one.
+///
+/// # Errors
+/// The store.
+pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    let mut over = 0;
+    for sql in [
+        "UPDATE account_onboarding SET step = 'over', otp_hash = NULL \
+         WHERE step IN ('activated', 'otp_sent', 'proofed', 'registered')",
+        "UPDATE account_proof SET step = 'over', otp_hash = NULL WHERE step IN ('otp_sent', 'proofed')",
+        "DELETE FROM account_approval",
+        "DELETE FROM account_unlock",
+        "UPDATE account SET unlock_hash = NULL, unlock_expires_at = NULL WHERE unlock_hash IS NOT NULL",
+        "UPDATE account SET pin_next = NULL WHERE pin_next IS NOT NULL",
+    ] {
+        over += tx.execute(sql, params![]).await?;
+    }
+    Ok(over)
 }
 
 /// Starts the workers of this folder.

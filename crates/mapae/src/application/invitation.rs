@@ -129,6 +129,17 @@ pub(super) async fn void_of(tx: &mut Tx, application_id: &str, why: &str) -> Res
     .await
 }
 
+/// After a restore: no invitation and no activation code from before is good. The applications stand, and the desk that
+/// lists what came to no badge leads to new ones.
+pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    tx.execute(
+        "UPDATE application_invitation SET state = 'void', void_reason = 'restored', code_hash = NULL \
+         WHERE state IN ('open', 'activated')",
+        params![],
+    )
+    .await
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(

@@ -36,9 +36,9 @@ pub use delegation::{DelegateError, Delegation, DelegationKind, Lending, has_bee
 pub use employment::{check_again, end_of_employee, start_over};
 pub(crate) use invitation::message_sent;
 pub use invitation::{
-    Activation, ActivationCode, CodeError, Invitation, activate, charge_proof, consume_invitation,
-    frozen_phone, install_address, invitation_by_handle, invitation_in, mark_issued, new_code, offer_void,
-    proof_failed, proof_passed,
+    Activation, ActivationCode, CodeError, Invitation, activate, after_restore, charge_proof,
+    consume_invitation, frozen_phone, install_address, invitation_by_handle, invitation_in, mark_issued,
+    new_code, offer_void, proof_failed, proof_passed,
 };
 pub(crate) use people::record_digest;
 pub use record::{Application, By, Event, events, find, of_employee};

@@ -19,6 +19,7 @@ mod checkpoint;
 pub mod cli;
 mod copy;
 mod leaf;
+mod lost;
 mod retention;
 mod search;
 mod sequencer;
@@ -33,6 +34,7 @@ use keys::ed25519::Ed25519Key;
 use sqlx::AssertSqlSafe;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use self::lost::Beyond;
 pub use self::search::{Filter, Head, Listed, head, search};
 
 use self::checkpoint::LogKey;
@@ -58,6 +60,20 @@ pub async fn number(platform: &Platform) -> Result<u64, AuditError> {
 #[cfg(test)]
 pub(crate) async fn number_all_for_tests(platform: &Platform) {
     sequencer::number_all(platform).await.expect("numbered");
+}
+
+/// A copy of the whole log.
+#[cfg(test)]
+pub(crate) async fn export_for_tests(platform: &Platform, out: &std::path::Path) {
+    let mut file = std::fs::File::create(out).expect("file");
+    copy::write(platform, &mut file, false, &|_| {}).await.expect("copied");
+}
+
+/// A copy that proves itself under this key.
+#[cfg(test)]
+pub(crate) fn prove_for_tests(copy: &std::path::Path, key: &str) {
+    let file = std::io::BufReader::new(std::fs::File::open(copy).expect("file"));
+    verify::verify(file, LogKey::parse(key).as_ref(), None).expect("proven");
 }
 
 /// Why the log could not be read, numbered or copied.
@@ -192,6 +208,40 @@ fn row(at: i64, record_id: &str, record: &Record<'_>, commitment: Option<[u8; 32
         commitment.map(|c| c.to_vec()),
         hash
     ]
+}
+
+/// After a restore: the log goes on from what the backup holds, under a key of its own that the caller makes. Records that
+/// came after the backup were signed under the former key, and checkpoints by it cover what is not here any more.
+///
+/// # Errors
+/// The store.
+pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    tx.execute("DELETE FROM audit_checkpoint", params![]).await
+}
+
+/// How many records the log holds under numbers.
+///
+/// # Errors
+/// The store, or a damaged head.
+pub async fn size(platform: &Platform) -> Result<u64, AuditError> {
+    Ok(sequencer::head(&platform.store).await?.size())
+}
+
+/// What a copy of the log holds beyond `size` records, by act; the badges that were stopped or ended among them.
+///
+/// # Errors
+/// The copy is none, or of another log.
+pub fn beyond(platform: &Platform, copy: &std::path::Path, size: u64) -> Result<Beyond, AuditError> {
+    lost::beyond(&log_key(platform)?.1, copy, size)
+}
+
+/// The size that a checkpoint of this log covers.
+///
+/// # Errors
+/// It is none of this log's.
+pub fn covered(platform: &Platform, note: &str) -> Result<u64, AuditError> {
+    let (_, log) = log_key(platform)?;
+    log.open(note).map(|checkpoint| checkpoint.size).map_err(|error| AuditError::Key(error.to_string()))
 }
 
 /// The log's public key as its readers note it down (C2SP signed-note verifier key).

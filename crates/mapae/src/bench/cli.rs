@@ -14,7 +14,7 @@ use super::latency::Latencies;
 use super::process::ServerProcess;
 use super::relying_party::RelyingParty;
 use super::report::{self, Figure, NAMES};
-use super::{gate, import, logout, micro, scale};
+use super::{gate, import, kills, logout, micro, scale};
 
 /// Starts that are timed.
 const STARTS: usize = 7;
@@ -55,6 +55,7 @@ pub struct Command {
 enum Other {
     Scale(scale::Command),
     Gate(gate::Command),
+    Kills(kills::Command),
 }
 
 /// Runs it.
@@ -65,6 +66,7 @@ pub async fn run(command: Command) -> Result<(), AnyError> {
     match command.other {
         Some(Other::Scale(command)) => return scale::run(command).await,
         Some(Other::Gate(command)) => return gate::run(command).await,
+        Some(Other::Kills(command)) => return kills::run(command).await,
         None => {}
     }
     let beside = command.data.clone().unwrap_or_else(std::env::temp_dir);

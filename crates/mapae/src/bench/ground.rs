@@ -207,7 +207,12 @@ fn official(n: u64) -> DemoPerson {
 
 /// The employee id of the first official.
 pub(super) async fn first_employee(platform: &Platform) -> Result<String, AnyError> {
-    let person = official(0);
+    employee(platform, 0).await
+}
+
+/// The employee id of the `n`-th official.
+pub(super) async fn employee(platform: &Platform, n: u64) -> Result<String, AnyError> {
+    let person = official(n);
     let found = personnel::employee_by_number(platform, person.agency, &person.number).await?;
     Ok(found.ok_or("an official was not imported")?.id)
 }

@@ -9,6 +9,7 @@
 //! * `flows`: whole flows, many at once.
 //! * `logout`: from a suspension to the relying party.
 //! * `import`: an import beside logins.
+//! * `kills`: nodes that are killed under load, and what is there afterwards.
 //! * `scale`: the console, the status lists and issuing with 1.2 million officials.
 //! * `drive`, `latency`, `report`: running, counting, telling.
 
@@ -18,6 +19,7 @@ mod flows;
 mod gate;
 mod ground;
 mod import;
+mod kills;
 mod latency;
 mod logout;
 mod micro;

@@ -129,6 +129,11 @@ impl ServerProcess {
         Ok(kib / 1_024.0)
     }
 
+    /// Kills it as it stands, as a power cut would.
+    pub(super) async fn kill(mut self) -> Result<(), AnyError> {
+        Ok(self.child.kill().await?)
+    }
+
     /// Tells it to stop, as an operator would, and waits for its end.
     pub(super) async fn stop(mut self) -> Result<(), AnyError> {
         Command::new("kill").arg(self.pid.to_string()).status().await?;

@@ -4,9 +4,9 @@
 use keys::JwkSet;
 use openid::form::Form;
 use openid::metadata::OpenIdProvider;
-use openid::oidc::UserInfo;
 use openid::oidc::relying_party::Login;
-use reqwest::Client;
+use openid::oidc::{IdToken, UserInfo};
+use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
@@ -47,6 +47,26 @@ impl RelyingParty {
 
     /// Redeems the code that the browser came back with, checks the ID token and asks who it is.
     pub(super) async fn finish(&self, login: &Login, back: &Url) -> Result<UserInfo, AnyError> {
+        let (token, access_token) = self.tokens(login, back).await?;
+        let userinfo = self.provider.userinfo_endpoint.as_ref().ok_or("the provider has no userinfo")?;
+        let request = self.http.get(userinfo).bearer_auth(&access_token);
+        let person: UserInfo = request.send().await?.error_for_status()?.json().await?;
+        if person.sub == token.sub { Ok(person) } else { Err("userinfo is about somebody else".into()) }
+    }
+
+    /// Redeems the code and checks the ID token; the access token.
+    pub(super) async fn redeem(&self, login: &Login, back: &Url) -> Result<String, AnyError> {
+        Ok(self.tokens(login, back).await?.1)
+    }
+
+    /// How the provider answers this access token, if it answers and is not out of order.
+    pub(super) async fn standing(&self, access_token: &str) -> Result<StatusCode, AnyError> {
+        let userinfo = self.provider.userinfo_endpoint.as_ref().ok_or("the provider has no userinfo")?;
+        let status = self.http.get(userinfo).bearer_auth(access_token).send().await?.status();
+        if status.is_server_error() { Err(format!("userinfo answered {status}").into()) } else { Ok(status) }
+    }
+
+    async fn tokens(&self, login: &Login, back: &Url) -> Result<(IdToken, String), AnyError> {
         let code = login.code(back.query().unwrap_or_default().as_bytes(), &self.provider)?;
         let form = [
             ("grant_type", "authorization_code"),
@@ -64,9 +84,6 @@ impl RelyingParty {
             &self.provider,
             now_s,
         )?;
-        let userinfo = self.provider.userinfo_endpoint.as_ref().ok_or("the provider has no userinfo")?;
-        let request = self.http.get(userinfo).bearer_auth(&tokens.access_token);
-        let person: UserInfo = request.send().await?.error_for_status()?.json().await?;
-        if person.sub == token.sub { Ok(person) } else { Err("userinfo is about somebody else".into()) }
+        Ok((token, tokens.access_token))
     }
 }

@@ -47,7 +47,14 @@ pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
     let outcome = match walked {
         Ok(walked) => {
             story.end(&ground, &walked, command.once)?;
-            if command.once { Ok(()) } else { crate::operations::signal::wait().await.map_err(Into::into) }
+            if command.once {
+                Ok(())
+            } else {
+                tokio::select! {
+                    stopped = crate::operations::signal::wait() => stopped.map_err(Into::into),
+                    never = ground.play_registrar() => never,
+                }
+            }
         }
         Err(error) => Err(error),
     };

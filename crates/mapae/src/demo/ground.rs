@@ -94,6 +94,23 @@ impl Ground {
         Ok(Self { platform, relying_party, server, folder, passing })
     }
 
+    /// Plays the registrar for as long as the demo runs: a credential type that is put into its folder is accredited.
+    pub(super) async fn play_registrar(&self) -> Result<(), AnyError> {
+        let registrar = self.folder.join("registrar");
+        let names = || -> Result<Vec<String>, AnyError> {
+            Ok(crate::issuance::desk(&self.platform)?.type_names().map(str::to_owned).collect())
+        };
+        let mut known = names()?;
+        loop {
+            tokio::time::sleep(crate::operations::limits::TYPES_LOOK.duration()).await;
+            let now = names()?;
+            if now != known {
+                crate::ledger::set_up_demo(&self.platform, &registrar).await?;
+                known = now;
+            }
+        }
+    }
+
     /// Where everything is.
     pub(super) fn urls(&self) -> Value {
         let config = &self.platform.config;
@@ -112,6 +129,8 @@ impl Ground {
         json!({
             "MAPAE__STORE__URL": config.store.url,
             "MAPAE__KEYS__FILE": config.keys.file,
+            "MAPAE__LEDGER__FILE": config.ledger.file,
+            "MAPAE__ISSUANCE__TYPES": config.issuance.types,
             "MAPAE__PUBLIC__BASE_URL": config.public.base_url,
             "MAPAE__CONSOLE__BASE_URL": config.console.base_url,
             "MAPAE__DEMO__ENABLED": "true",
@@ -159,6 +178,10 @@ pub(super) fn configure(config: &mut Config, folder: &Path, wishes: &Wishes) -> 
         wishes.store.clone().unwrap_or_else(|| format!("sqlite:{}", folder.join("mapae.db").display()));
     config.keys.file = folder.join("mapae.key");
     config.ledger.file = folder.join("ledger.db");
+    if config.issuance.types.as_os_str().is_empty() {
+        config.issuance.types = folder.join("types");
+        std::fs::create_dir_all(&config.issuance.types)?;
+    }
     config.demo.enabled = true;
     config.desk.purposes = vec![format!("{}: 예시 업무 포털에 로그인", crate::login::sample::CLIENT_ID)];
     Ok(())

@@ -8,7 +8,6 @@ mod badge_sign_in;
 mod my_data;
 mod people;
 mod reach;
-mod relying_parties;
 mod statistics;
 mod system;
 #[cfg(test)]
@@ -35,7 +34,7 @@ pub struct Settings {
 impl Section for Settings {
     const NOTES: &'static [(&'static str, &'static str)] = &[(
         "purposes",
-        "Why each relying party asks, as \"client_id: why\"; shown on the console's page of relying parties.",
+        "Why a relying party asks that was registered on the server, as \"client_id: why\"; shown to everybody on the page of relying parties.",
     )];
 }
 
@@ -58,11 +57,15 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
         .merge(audit_log::routes())
         .merge(system::routes())
         .merge(badge_sign_in::routes())
-        .merge(relying_parties::routes())
 }
 
 /// Starts the workers of this folder.
 pub fn start(_platform: &Arc<Platform>, _tasks: &mut Tasks) {}
+
+/// Whether a client id is that of the console itself: the platform registers it, nobody by hand.
+pub(crate) fn is_own_client(client_id: &str) -> bool {
+    client_id == badge_sign_in::CLIENT_ID
+}
 
 /// A problem told on this page.
 fn told<'p, E: Into<Problem>>(page: &'p Page) -> impl Fn(E) -> Fault + 'p {

@@ -21,7 +21,7 @@ use crate::operations::store::StoreError;
 use crate::pages::{Area, Fault, Page, PageResult, iso, render};
 use crate::personnel::{self, PersonnelError};
 use crate::staff::{self, Applicant};
-use crate::{account, application, audit, loss, notification};
+use crate::{account, application, audit, login, loss, notification};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new().route("/portal/my-data", get(page)).route("/portal/my-data.json", get(file))
@@ -72,6 +72,7 @@ async fn held(platform: &Platform, employee_id: &str) -> Result<Value, Personnel
     Ok(json!({
         "corrections": personnel::corrections_told(platform, employee_id).await?,
         "plastic_card": card,
+        "enrolled_browsers": login::enrolled_browsers(platform, employee_id).await?,
         "messages": {
             "language": notification::language_of(platform, employee_id).await?.tag(),
             "second_phone": notification::second_phone(platform, employee_id).await?,

@@ -44,7 +44,7 @@ pub(crate) async fn give_pass(
     let life = (limits::GATE_PASS_LIFE.get() / 1_000).min(MAX_LIFE_S);
     let expires = now_s.saturating_add(life).min(badge.valid_until.div_euclid(1_000));
     let thumbprint = key.thumbprint();
-    let (account, wake) = (account_id.to_owned(), platform.local.gates.feed.waker());
+    let account = account_id.to_owned();
     let gate_ref: Result<GateRef, PassRefusal> = platform
         .store
         .write(move |tx| {
@@ -77,7 +77,6 @@ pub(crate) async fn give_pass(
                 )
                 .await?;
                 setup::name_person(tx, &badge.employee_id, gate_ref).await?;
-                tx.after_commit(move || wake.notify_one());
                 Ok(gate_ref)
             })
         })

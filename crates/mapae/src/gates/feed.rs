@@ -14,6 +14,9 @@ use crate::operations::store::{Row, Store, StoreError, Tx, params};
 use crate::operations::tasks::Tasks;
 use crate::operations::{KeyName, Platform, limits};
 
+/// What is told when something was appended.
+const TOPIC: &str = "gate_feed";
+
 /// A record in its place.
 #[derive(Debug, Clone)]
 pub(super) struct Numbered {
@@ -53,8 +56,6 @@ pub(super) struct Memory {
     recent: Mutex<VecDeque<Arc<Numbered>>>,
     /// Wakes every open connection.
     head: watch::Sender<Head>,
-    /// Wakes the worker when this process appended.
-    woken: Arc<tokio::sync::Notify>,
     closing: watch::Sender<bool>,
 }
 
@@ -63,7 +64,6 @@ impl Default for Memory {
         Self {
             recent: Mutex::default(),
             head: watch::channel(Head::default()).0,
-            woken: Arc::default(),
             closing: watch::channel(false).0,
         }
     }
@@ -100,7 +100,7 @@ pub(super) async fn append(tx: &mut Tx, record: &Record, to: For<'_>) -> Result<
         params![seq, json, zone, controller, now_ms],
     )
     .await?;
-    Ok(())
+    tx.tell(TOPIC).await
 }
 
 /// Holds the feed until the commit: of a grant and a first pass that race, the second sees the first.
@@ -132,18 +132,18 @@ async fn stored_after(store: &Store, after: u64, most: usize) -> Result<Vec<Arc<
         .collect()
 }
 
-/// Follows the table: what this or another process committed is told within a fifth of a second.
+/// Follows the table: what this or another process committed is told at once, and without its signal within a look.
 pub(super) fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     let follower = Arc::clone(platform);
     tasks.spawn(|mut stop| async move {
         let memory = &follower.local.gates.feed;
-        let woken = Arc::clone(&memory.woken);
+        let told = follower.store.watch(TOPIC);
         loop {
             if let Err(error) = look(&follower).await {
                 tracing::warn!(%error, "the gates' feed can't be read; tried again");
             }
             tokio::select! {
-                () = woken.notified() => {}
+                () = told.told() => {}
                 going_on = stop.sleep(limits::GATE_FEED_LOOK.duration()) => if !going_on { break },
             }
         }
@@ -183,13 +183,6 @@ pub(super) async fn look(platform: &Platform) -> Result<(), StoreError> {
         newer
     });
     Ok(())
-}
-
-impl Memory {
-    /// What wakes the worker of this process.
-    pub(super) fn waker(&self) -> Arc<tokio::sync::Notify> {
-        Arc::clone(&self.woken)
-    }
 }
 
 /// The records after a number, from memory if they are there; `None` if some are gone.

@@ -16,6 +16,7 @@ pub mod controller;
 mod enrolment;
 mod feed;
 mod passages;
+mod restored;
 mod routes;
 pub mod setup;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use badge::{end, load_badge, resume, suspend};
 pub use enrolment::{Added, add_controller, end_controller};
+pub use restored::{FolderRefused, TakenOver, after_restore, take_over};
 
 use crate::operations::Platform;
 use crate::operations::tasks::Tasks;

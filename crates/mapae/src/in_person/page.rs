@@ -13,8 +13,10 @@ use keys::PublicKey;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 
+use super::across;
 use super::relay::{self, Channel, Refused};
 use crate::operations::problem::Problem;
+use crate::operations::store::Engine;
 use crate::operations::{Platform, limits};
 use crate::pages::{Fault, Page, PageResult, render};
 use crate::{issuance, ledger, wallet_app};
@@ -119,12 +121,20 @@ async fn phone(
     Path(channel): Path<String>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let came = match Channel::parse(&channel).map(|channel| platform.local.in_person.relay.wait(&channel)) {
-        Some(Ok(came)) => came,
-        Some(Err(refused)) => return problem(refused).into_response(),
-        None => return Problem::of_status(StatusCode::NOT_FOUND).into_response(),
+    let Some(channel) = Channel::parse(&channel) else {
+        return Problem::of_status(StatusCode::NOT_FOUND).into_response();
     };
-    bounded(upgrade).on_upgrade(move |socket| relay::hold(socket, came))
+    let came = match platform.local.in_person.relay.wait(&channel) {
+        Ok(came) => came,
+        Err(refused) => return problem(refused).into_response(),
+    };
+    let meeting = replicated(&platform).then(|| across::name(&channel));
+    if let Some(meeting) = &meeting
+        && let Err(refused) = across::announce(&platform, meeting).await
+    {
+        return problem(refused).into_response();
+    }
+    bounded(upgrade).on_upgrade(move |socket| relay::hold(platform, meeting, socket, came))
 }
 
 async fn reader(
@@ -132,15 +142,33 @@ async fn reader(
     Path(channel): Path<String>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let phone = match Channel::parse(&channel).map(|channel| platform.local.in_person.relay.call(&channel)) {
-        Some(Ok(phone)) => phone,
-        Some(Err(refused)) => return problem(refused).into_response(),
-        None => return Problem::of_status(StatusCode::NOT_FOUND).into_response(),
+    let Some(channel) = Channel::parse(&channel) else {
+        return Problem::of_status(StatusCode::NOT_FOUND).into_response();
     };
-    bounded(upgrade).on_upgrade(async move |socket| {
-        // A phone that left in this moment closes the reader with it.
-        let _ = phone.send(socket);
-    })
+    let meeting = replicated(&platform).then(|| across::name(&channel));
+    let elsewhere = match meeting {
+        None => None,
+        Some(meeting) => match across::join(&platform, &meeting).await {
+            Ok(true) => None,
+            Ok(false) => Some(meeting),
+            Err(refused) => return problem(refused).into_response(),
+        },
+    };
+    match (platform.local.in_person.relay.call(&channel), elsewhere) {
+        (Ok(phone), _) => bounded(upgrade).on_upgrade(async move |socket| {
+            // A phone that left in this moment closes the reader with it.
+            let _ = phone.send(socket);
+        }),
+        (Err(Refused::NoPhone), Some(meeting)) => {
+            bounded(upgrade).on_upgrade(async move |socket| across::read(&platform, &meeting, socket).await)
+        }
+        (Err(refused), _) => problem(refused).into_response(),
+    }
+}
+
+/// Whether the phone of a reader may wait in another process.
+fn replicated(platform: &Platform) -> bool {
+    platform.store.engine() == Engine::Postgres
 }
 
 fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
@@ -153,5 +181,6 @@ fn problem(refused: Refused) -> Problem {
         Refused::NoPhone => Problem::new(StatusCode::NOT_FOUND, "in_person_no_phone"),
         Refused::Taken => Problem::new(StatusCode::CONFLICT, "in_person_taken"),
         Refused::Full => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "in_person_full"),
+        Refused::Unavailable => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     }
 }

@@ -5,20 +5,21 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::operations::limits;
+use super::across;
+use crate::operations::{Platform, limits};
 
 /// Closing codes of RFC 6455 §7.4.1 and §7.4.2.
-mod close {
-    pub(super) const NORMAL: u16 = 1000;
+pub(super) mod close {
+    pub(in crate::in_person) const NORMAL: u16 = 1000;
     pub(super) const POLICY: u16 = 1008;
     /// Ours: nobody came.
-    pub(super) const NOBODY: u16 = 4000;
+    pub(in crate::in_person) const NOBODY: u16 = 4000;
 }
 
 /// A channel: 128 bits in base64url, which the phone drew.
@@ -29,17 +30,23 @@ impl Channel {
     pub(super) fn parse(text: &str) -> Option<Self> {
         keys::encoding::b64url_decode_array(text).ok().map(Self)
     }
+
+    pub(super) const fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 /// Why nobody is let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// No phone waits here: the code is old, used, or of another process.
+    /// No phone waits: the code is old or used.
     NoPhone,
     /// A phone waits here already.
     Taken,
     /// Too many phones wait.
     Full,
+    /// The store that joins processes does not answer.
+    Unavailable,
 }
 
 /// Phones that wait for their reader.
@@ -85,16 +92,35 @@ impl Relay {
     }
 }
 
-/// Holds a phone until its reader comes, then carries.
-pub(super) async fn hold(mut phone: WebSocket, came: oneshot::Receiver<WebSocket>) {
-    let reader = tokio::select! {
-        reader = timeout(limits::IN_PERSON_WAIT.duration(), came) => reader,
-        // It has nothing to say before somebody asks; whatever comes, it is gone or broken.
-        _ = phone.recv() => return end(phone, close::POLICY).await,
+/// Holds a phone until its reader comes, then carries. `meeting` names its row where there may be other processes.
+pub(super) async fn hold(
+    platform: Arc<Platform>,
+    meeting: Option<String>,
+    mut phone: WebSocket,
+    came: oneshot::Receiver<WebSocket>,
+) {
+    let elsewhere = async {
+        match &meeting {
+            Some(meeting) => across::reader_elsewhere(&platform, meeting).await,
+            None => std::future::pending().await,
+        }
     };
+    let reader = tokio::select! {
+        reader = timeout(limits::IN_PERSON_WAIT.duration(), came) => match reader {
+            Ok(Ok(reader)) => Ok(reader),
+            _ => Err(close::NOBODY),
+        },
+        () = elsewhere => return across::show(&platform, meeting.as_deref().unwrap_or_default(), phone).await,
+        // It has nothing to say before somebody asks; whatever comes, it is gone or broken.
+        _ = phone.recv() => Err(close::POLICY),
+    };
+    // The row has decided who comes; from here on it would only keep the name taken.
+    if let Some(meeting) = meeting {
+        across::forget(&platform, &meeting).await;
+    }
     match reader {
-        Ok(Ok(reader)) => carry(phone, reader).await,
-        _ => end(phone, close::NOBODY).await,
+        Ok(reader) => carry(phone, reader).await,
+        Err(code) => end(phone, code).await,
     }
 }
 
@@ -125,6 +151,6 @@ async fn carry(mut phone: WebSocket, mut reader: WebSocket) {
     end(reader, close::NORMAL).await;
 }
 
-async fn end(mut socket: WebSocket, code: u16) {
+pub(super) async fn end(mut socket: WebSocket, code: u16) {
     let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: "".into() }))).await;
 }

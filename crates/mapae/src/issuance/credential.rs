@@ -13,7 +13,7 @@ use std::sync::Arc;
 use credential::mdoc;
 use credential::sd_jwt::{self, StatusClaim};
 use credential::status_list::week::Week;
-use credential::types::Format;
+use credential::types::{CredentialType, Format, Source};
 use http::HeaderMap;
 use keys::PublicKey;
 use keys::encoding::b64url_encode;
@@ -23,6 +23,7 @@ use openid::vci::{CredentialRequest, CredentialResponse, Granted, ResponseEncryp
 use openid::{Code, OAuthError};
 use serde_json::{Map, Value};
 
+use super::dates::{day, valid_until};
 use super::desk::Desk;
 use super::notification::NotificationId;
 use super::offer::{OfferRow, OfferState};
@@ -30,11 +31,12 @@ use super::refusal::{Refused, internal};
 use super::token::AccessToken;
 use super::{attesters, deferred, encryption, nonce};
 use crate::application::Standing;
+use crate::credentials::{Held, NewHeld};
 use crate::lifecycle::{self, Badge, BadgeState, By, ChangeError, NewBadge};
 use crate::operations::server_keys::KeyName;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::{Platform, limits, once};
-use crate::{application, personnel};
+use crate::{application, credentials, personnel};
 
 /// A batch that was asked for, its proofs judged.
 pub(super) struct Asked<'a> {
@@ -76,6 +78,10 @@ enum Subject {
     New(NewBadge),
     /// An active badge whose copies are renewed.
     Active(Badge),
+    /// A credential beside the badge that begins with this batch.
+    NewHeld(NewHeld),
+    /// An active one whose copies are renewed.
+    Held(Held),
 }
 
 impl Subject {
@@ -83,6 +89,8 @@ impl Subject {
         match self {
             Self::New(badge) => (&badge.issuing_did, badge.slot),
             Self::Active(badge) => (&badge.issuing_did, badge.slot),
+            Self::NewHeld(held) => (&held.issuing_did, held.slot),
+            Self::Held(held) => (&held.issuing_did, held.slot),
         }
     }
 
@@ -91,6 +99,8 @@ impl Subject {
         match self {
             Self::New(badge) => (badge.slot, badge.issued_at, badge.valid_until),
             Self::Active(badge) => (badge.slot, badge.issued_at, badge.valid_until),
+            Self::NewHeld(held) => (held.slot, held.issued_at, held.valid_until),
+            Self::Held(held) => (held.slot, held.issued_at, held.valid_until),
         }
     }
 
@@ -98,6 +108,8 @@ impl Subject {
         match self {
             Self::New(badge) => &badge.id,
             Self::Active(badge) => &badge.id,
+            Self::NewHeld(held) => &held.id,
+            Self::Held(held) => &held.id,
         }
     }
 }
@@ -121,7 +133,7 @@ pub(super) async fn answer(
     encryption::judge(platform, request.response_encryption.as_ref(), key.is_some())?;
     let granted = granted(token);
     let desk = super::desk(platform).map_err(|error| internal("credential type", &error))?;
-    let configuration = request.resolve(&granted, |id| desk.format(id).is_some())?;
+    let configuration = request.resolve(&granted, |id| desk.configured(id).is_some())?;
     let keys = judge_proofs(platform, desk, token.client_id.as_deref(), &request)?;
     let asked = Asked {
         offer_id: &token.offer_id,
@@ -145,7 +157,8 @@ pub(super) async fn issue(platform: &Arc<Platform>, asked: &Asked<'_>) -> Result
     let mut tries = limits::ISSUANCE_TRIES.get();
     loop {
         let Some(batch) = prepare(platform, desk, asked).await? else { return Ok(Answered::Waits) };
-        let values = values(platform, &batch).await?;
+        let kind = desk.kind(&batch.offer.credential_type).ok_or_else(denied)?;
+        let values = values(platform, kind, &batch).await?;
         let credentials = sign(platform, desk, &batch, &values).await?;
         let notification_id = NotificationId::of(batch.badge.id(), asked.family).seal(platform)?;
         match commit(platform, batch, asked).await {
@@ -207,7 +220,14 @@ async fn prepare(platform: &Platform, desk: &Desk, asked: &Asked<'_>) -> Result<
     let now_ms = platform.now_ms();
     let week = Week::of(now_ms.div_euclid(1000));
     let copies = i64::try_from(asked.keys.len()).unwrap_or(i64::MAX);
-    let (badge, first) = if offer.is_renewal() || offer.state == OfferState::Issued {
+    let (kind, format) = desk.configured(configuration).ok_or_else(denied)?;
+    if kind.id != offer.credential_type {
+        return Err(denied().into());
+    }
+    let goes_on = offer.is_renewal() || offer.state == OfferState::Issued;
+    let (badge, first) = if !offer.is_of_badge() {
+        held_subject(platform, &offer, kind, week, copies, goes_on).await?
+    } else if goes_on {
         let badge_id = offer.badge_id.as_deref().ok_or_else(denied)?;
         let badge = Badge::find(&platform.store, badge_id).await?.ok_or_else(denied)?;
         if badge.state != BadgeState::Active || badge.valid_until <= now_ms || week.start() < badge.copy_week
@@ -246,10 +266,45 @@ async fn prepare(platform: &Platform, desk: &Desk, asked: &Asked<'_>) -> Result<
         };
         (Subject::New(badge), 0)
     };
-    let format = desk.format(configuration).ok_or_else(denied)?;
     let configuration = configuration.to_owned();
     let (keys, deferred) = (Arc::clone(&asked.keys), asked.deferred.clone());
     Ok(Some(Batch { offer, configuration, format, badge, week, first, keys, deferred }))
+}
+
+/// The credential beside the badge that the batch is of, and its first copy number.
+async fn held_subject(
+    platform: &Platform,
+    offer: &OfferRow,
+    kind: &CredentialType,
+    week: Week,
+    copies: i64,
+    goes_on: bool,
+) -> Result<(Subject, i64), Refused> {
+    let now_ms = platform.now_ms();
+    if goes_on {
+        let id = offer.badge_id.as_deref().ok_or_else(denied)?;
+        let held = Held::find(&platform.store, id).await?.ok_or_else(denied)?;
+        if !held.is_good(now_ms) || week.start() < held.copy_week {
+            return Err(denied().into());
+        }
+        let first = if held.copy_week == week.start() { held.copy_next } else { 0 };
+        return Ok((Subject::Held(held), first));
+    }
+    let lost = || internal("offer", &"a redeemed offer has no slot");
+    let held = NewHeld {
+        id: offer.badge_id.clone().ok_or_else(lost)?,
+        employee_id: offer.employee_id.clone(),
+        request_id: offer.application_id.clone().ok_or_else(lost)?,
+        credential_type: kind.id.clone(),
+        one: kind.apply.as_ref().is_some_and(|apply| apply.one),
+        issuing_did: offer.issuing_did.clone().ok_or_else(lost)?,
+        slot: offer.slot.ok_or_else(lost)?,
+        copy_week: week.start(),
+        copies,
+        issued_at: now_ms,
+        valid_until: valid_until(now_ms, kind.validity.document_years),
+    };
+    Ok((Subject::NewHeld(held), 0))
 }
 
 /// The offer, and how the application behind it stands where one is still to lead to a badge. Issuing ends both in one
@@ -281,7 +336,11 @@ async fn standing(platform: &Platform, offer: &OfferRow) -> Result<Standing, Sto
 }
 
 /// What the badge says: what personnel says of the employee now, and the badge's own number and dates.
-async fn values(platform: &Platform, batch: &Batch) -> Result<Map<String, Value>, Refused> {
+async fn values(
+    platform: &Platform,
+    kind: &CredentialType,
+    batch: &Batch,
+) -> Result<Map<String, Value>, Refused> {
     let employee_id = &batch.offer.employee_id;
     let unreadable = |error| internal("personnel", &error);
     let eligibility =
@@ -292,10 +351,28 @@ async fn values(platform: &Platform, batch: &Batch) -> Result<Map<String, Value>
     let mut values: Map<String, Value> =
         personnel::badge_claims(platform, employee_id).await.map_err(unreadable)?;
     let (slot, issued_at, valid_until) = batch.badge.dates();
-    values.insert("badge_number".to_owned(), lifecycle::number(slot, issued_at).into());
+    let number = lifecycle::number(slot, issued_at);
     values.insert("issued_at".to_owned(), day(issued_at).into());
     values.insert("valid_until".to_owned(), day(valid_until).into());
-    Ok(values)
+    let request_id = match &batch.badge {
+        Subject::New(_) | Subject::Active(_) => {
+            values.insert("badge_number".to_owned(), number.into());
+            return Ok(values);
+        }
+        Subject::NewHeld(held) => &held.request_id,
+        Subject::Held(held) => &held.request_id,
+    };
+    values.insert("credential_number".to_owned(), number.into());
+    let typed = credentials::typed(platform, request_id).await?.ok_or_else(denied)?;
+    // Only what the type's file names, and each from where it says.
+    let values = kind.claims.iter().filter_map(|claim| {
+        let from = match claim.source {
+            Source::Personnel | Source::Issuer => &values,
+            Source::Applicant | Source::Approver => &typed,
+        };
+        from.get(claim.name()).map(|value| (claim.name().to_owned(), value.clone()))
+    });
+    Ok(values.collect())
 }
 
 /// Signs every copy, before anything is committed.
@@ -312,16 +389,16 @@ async fn sign(
             .await?
             .ok_or_else(|| OAuthError::new(Code::CredentialRequestDenied, "no more copies this week"))?;
     let signer = platform.keys.signer(KeyName::Issuer).map_err(|error| internal("issuer key", &error))?;
-    let badge = desk.badge();
-    let (issued_at, expires_at) = batch.week.validity(badge.validity.copy_weeks);
+    let kind = desk.kind(&batch.offer.credential_type).ok_or_else(denied)?;
+    let (issued_at, expires_at) = batch.week.validity(kind.validity.copy_weeks);
     let copies = batch.keys.iter().zip(&places);
     match batch.format {
         Format::SdJwtVc => {
-            let claims = badge.claims(values).map_err(|error| internal("claims", &error))?;
+            let claims = kind.claims(values).map_err(|error| internal("claims", &error))?;
             let issue = |(holder, status)| {
                 let issuance = sd_jwt::Issuance {
                     issuer: desk.issuer(),
-                    vct: &badge.vct,
+                    vct: &kind.vct,
                     claims: &claims,
                     holder,
                     status: Some(status),
@@ -333,8 +410,8 @@ async fn sign(
             copies.map(issue).collect()
         }
         Format::Mdoc => {
-            let elements = badge.elements(values).map_err(|error| internal("elements", &error))?;
-            let doc_type = badge.doctype.as_deref().unwrap_or_default();
+            let elements = kind.elements(values).map_err(|error| internal("elements", &error))?;
+            let doc_type = kind.doctype.as_deref().unwrap_or_default();
             let issue = |(device_key, status)| {
                 let issuance = mdoc::Issuance {
                     issuer: desk.document_issuer(),
@@ -457,6 +534,18 @@ async fn enter(
                 return Err(if active { NotIssued::Behind } else { NotIssued::Overtaken });
             }
         }
+        Subject::Held(held) => {
+            if !credentials::take_copies(tx, held, batch.week.start(), copies).await? {
+                let now = Held::find_in(tx, &held.id).await?;
+                let good = now.is_some_and(|now| now.is_good(now_ms));
+                return Err(if good { NotIssued::Behind } else { NotIssued::Overtaken });
+            }
+        }
+        Subject::NewHeld(new) => {
+            if !credentials::enter(tx, new).await? {
+                return Err(NotIssued::Overtaken);
+            }
+        }
         Subject::New(new) => {
             let by = By { actor: new.employee_id.clone(), duty: "holder".to_owned() };
             let badge = lifecycle::create(tx, new, &by).await.map_err(|error| match error {
@@ -484,31 +573,4 @@ fn used() -> OAuthError {
 /// Final: asking again with this offer is useless.
 pub(super) fn denied() -> OAuthError {
     OAuthError::new(Code::CredentialRequestDenied, "this offer no longer leads to a credential")
-}
-
-/// The day in Korea, where a badge is issued and ends.
-fn day(at_ms: i64) -> String {
-    let date = time::OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1000))
-        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
-        .to_offset(time::macros::offset!(+9))
-        .date();
-    format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
-}
-
-/// The end of the day in Korea, `years` years on, before the day of issue comes round again.
-fn valid_until(from_ms: i64, years: u8) -> i64 {
-    let from = time::OffsetDateTime::from_unix_timestamp(from_ms.div_euclid(1000))
-        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
-        .to_offset(time::macros::offset!(+9));
-    // 29 February comes round on 1 March.
-    let date = from.date();
-    let year = date.year() + i32::from(years);
-    let end = time::Date::from_calendar_date(year, date.month(), date.day())
-        .or_else(|_| time::Date::from_calendar_date(year, time::Month::March, 1))
-        .unwrap_or(date);
-    end.midnight()
-        .assume_offset(time::macros::offset!(+9))
-        .unix_timestamp()
-        .saturating_mul(1000)
-        .saturating_sub(1)
 }

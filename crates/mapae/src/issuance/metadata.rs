@@ -25,7 +25,6 @@ const COSE_ES256: i64 = -7;
 /// The credential issuer metadata.
 pub(super) fn credential_issuer(platform: &Platform, desk: &Desk) -> CredentialIssuer {
     let base_url = platform.config.public.origin();
-    let badge = desk.badge();
     let required = platform.config.issuance.encryption == EncryptionPolicy::Required;
     let responses = ResponseEncryptionSupport::ours(required);
     CredentialIssuer {
@@ -47,7 +46,7 @@ pub(super) fn credential_issuer(platform: &Platform, desk: &Desk) -> CredentialI
             .collect(),
         credential_configurations_supported: desk
             .configurations()
-            .map(|(id, format)| (id.to_owned(), configuration(badge, id, format)))
+            .map(|(id, kind, format)| (id.clone(), configuration(kind, &id, format)))
             .collect(),
         ..CredentialIssuer::default()
     }
@@ -70,7 +69,7 @@ fn configuration(kind: &CredentialType, id: &str, format: Format) -> CredentialC
     ]);
     let common = CredentialConfiguration {
         format: format.as_str().to_owned(),
-        scope: Some(id.to_owned()),
+        scope: kind.apply.is_none().then(|| id.to_owned()),
         proof_types_supported: proofs,
         copies: Some(u32::from(kind.batch.copies(format))),
         credential_metadata: Some(CredentialMetadata {
@@ -145,7 +144,7 @@ pub(super) fn authorization_server(
         pushed_authorization_request_endpoint: Some(format!("{base_url}{}", paths::PAR)),
         require_pushed_authorization_requests: true,
         token_endpoint: Some(format!("{base_url}{}", paths::TOKEN)),
-        scopes_supported: desk.configurations().map(|(id, _)| id.to_owned()).collect(),
+        scopes_supported: Desk::configurations_of(desk.badge()).map(|(id, _)| id).collect(),
         response_types_supported: vec!["code".to_owned()],
         response_modes_supported: vec!["query".to_owned()],
         grant_types_supported: [AUTHORIZATION_CODE, PRE_AUTHORIZED_CODE, REFRESH_TOKEN]

@@ -14,6 +14,7 @@ mod authorize;
 mod client;
 mod code;
 mod credential;
+mod dates;
 mod deferred;
 mod desk;
 mod encryption;
@@ -43,15 +44,17 @@ use utoipa_axum::router::OpenApiRouter;
 pub use attesters::ProvidersError;
 pub use desk::{BADGE, BADGE_MDOC, Desk, DeskError};
 pub use offer::{
-    Agreed, Offer, OfferError, Order, by_value as offer_by_value, offer_for_account, offer_for_application,
-    offer_for_client, offer_of_sign_in, recovery_for_account, renewal_for_account, void_offers,
+    Agreed, Offer, OfferError, Order, after_restore, by_value as offer_by_value, offer_for_account,
+    offer_for_application, offer_for_client, offer_for_request, offer_of_sign_in, recovery_for_account,
+    renewal_for_account, void_offers,
 };
 pub use refusal::Refused;
 
+use crate::lifecycle;
 use crate::operations::config::Section;
 use crate::operations::server_keys::KeyName;
 use crate::operations::tasks::Tasks;
-use crate::operations::{Config, Platform};
+use crate::operations::{Config, Platform, limits};
 
 /// What is asked of a wallet that redeems an offer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -82,6 +85,7 @@ pub enum EncryptionPolicy {
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     pub badge_type: PathBuf,
+    pub types: PathBuf,
     pub issuing_did: String,
     pub wallet_attestation: AttestationPolicy,
     pub wallet_providers: PathBuf,
@@ -91,6 +95,10 @@ pub struct Settings {
 impl Section for Settings {
     const NOTES: &'static [(&'static str, &'static str)] = &[
         ("badge_type", "The credential type file of the badge; empty means the one that comes with Mapae."),
+        (
+            "types",
+            "Folder with one file for each further credential type (docs/new-credential-type.md); empty means none. A running server takes in what is added or changed here.",
+        ),
         (
             "issuing_did",
             "The DID that badges are issued under; empty means did:web of public.base_url. Changing it later starts new status lists.",
@@ -113,7 +121,7 @@ impl Section for Settings {
 /// What this process remembers for speed; nothing another replica would miss.
 #[derive(Debug, Default)]
 pub struct Local {
-    desk: OnceLock<Desk>,
+    desk: OnceLock<desk::Generation>,
     providers: OnceLock<Vec<Certificate>>,
     request_keys: OnceLock<Vec<encryption::RequestKey>>,
 }
@@ -135,21 +143,41 @@ pub enum IssuanceError {
 /// The credential type file or the list of wallet providers is missing or broken; the error names file and reason.
 pub fn check(config: &Config) -> Result<(), IssuanceError> {
     attesters::listed(&config.issuance)?;
-    desk::badge_type(&config.issuance, config.public.origin())?;
+    desk::types(&config.issuance, config.public.origin())?;
     Ok(())
 }
 
-/// The issuer's desk, made at its first use.
+/// The issuer's desk, made at its first use; the newest, where the folder of types changed since.
 ///
 /// # Errors
-/// The credential type file is missing or broken; the error names file, line and reason.
+/// A credential type file is missing or broken; the error names file, line and reason.
 pub fn desk(platform: &Platform) -> Result<&Desk, DeskError> {
-    if let Some(desk) = platform.local.issuance.desk.get() {
-        return Ok(desk);
+    let first = &platform.local.issuance.desk;
+    if let Some(desk) = first.get() {
+        return Ok(desk.desk());
     }
+    let made = made(platform)?;
+    Ok(first.get_or_init(|| desk::Generation::new(made)).desk())
+}
+
+fn made(platform: &Platform) -> Result<Desk, DeskError> {
     let chain = platform.keys.chain(KeyName::Issuer);
-    let made = Desk::new(&platform.config.issuance, platform.config.public.origin(), &chain)?;
-    Ok(platform.local.issuance.desk.get_or_init(|| made))
+    Desk::new(&platform.config.issuance, platform.config.public.origin(), &chain)
+}
+
+/// Takes in the folder of types, if it changed; whether it did. A broken file changes nothing.
+///
+/// # Errors
+/// A file is broken; the error names file, line and reason.
+pub fn take_in_types(platform: &Platform) -> Result<bool, DeskError> {
+    if !desk(platform)?.is_outdated(&platform.config.issuance) {
+        return Ok(false);
+    }
+    let made = made(platform)?;
+    if let Some(first) = platform.local.issuance.desk.get() {
+        first.follow(made)?;
+    }
+    Ok(true)
 }
 
 /// The issuer's name for people, as the metadata and the trust list tell it.
@@ -170,4 +198,33 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
 /// Starts the workers of this folder.
 pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     sweep::start(platform, tasks);
+    watch_types(platform, tasks);
+}
+
+/// Looks at the folder of types; a broken file is told once, until it changes.
+fn watch_types(platform: &Arc<Platform>, tasks: &mut Tasks) {
+    if platform.config.issuance.types.as_os_str().is_empty() {
+        return;
+    }
+    let platform = Arc::clone(platform);
+    tasks.spawn(move |mut stop| async move {
+        let mut told = String::new();
+        while stop.sleep(limits::TYPES_LOOK.duration()).await {
+            match take_in_types(&platform) {
+                Ok(true) => {
+                    lifecycle::types_changed(&platform);
+                    tracing::info!("the credential types were read anew");
+                    told.clear();
+                }
+                Ok(false) => told.clear(),
+                Err(error) => {
+                    let text = error.to_string();
+                    if text != told {
+                        tracing::error!(%error, "the credential types stay as they were");
+                        told = text;
+                    }
+                }
+            }
+        }
+    });
 }

@@ -9,6 +9,7 @@ use openid::vci::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::desk::Desk;
 use super::{paths, refusal};
 use crate::lifecycle::{Badge, BadgeState};
 use crate::operations::store::{Row, Store, StoreError, Tx, params};
@@ -171,6 +172,11 @@ impl OfferRow {
         Ok(store.fetch_optional(sql, params![&self.id, configuration]).await?.is_some())
     }
 
+    /// Whether it leads to the badge, and not to a credential beside it.
+    pub(super) fn is_of_badge(&self) -> bool {
+        self.credential_type == super::desk::BADGE
+    }
+
     pub(super) fn is_renewal(&self) -> bool {
         self.kind == "renewal"
     }
@@ -187,7 +193,8 @@ struct NewOffer<'a> {
     tx_code: Option<&'a str>,
     dpop_jkt: Option<&'a str>,
     client_id: Option<&'a str>,
-    /// Fewer than the issuer has.
+    credential_type: &'a str,
+    /// Fewer than the type has.
     configurations: Option<&'a [String]>,
     life_ms: i64,
 }
@@ -216,6 +223,7 @@ pub async fn offer_for_account(
         tx_code,
         dpop_jkt: device_jkt,
         client_id: None,
+        credential_type: super::desk::BADGE,
         configurations: None,
         life_ms: limits::OFFER_LIFE.get(),
     };
@@ -243,6 +251,34 @@ pub async fn offer_for_application(
         tx_code: Some(&tx_code),
         dpop_jkt: None,
         client_id: None,
+        credential_type: super::desk::BADGE,
+        configurations: None,
+        life_ms: limits::OFFER_LIFE.get(),
+    };
+    Ok((offered(tx, platform, &new).await?, tx_code))
+}
+
+/// Offers a credential beside the badge to any standard wallet, on an approved request, with a fresh transaction code. The
+/// caller holds the official's active badge.
+pub async fn offer_for_request(
+    tx: &mut Tx,
+    platform: &Platform,
+    employee_id: &str,
+    request_id: &str,
+    credential_type: &str,
+) -> Result<(Offer, String), StoreError> {
+    let tx_code = keys::random::digits(limits::TX_CODE_DIGITS.size());
+    let new = NewOffer {
+        kind: "wallet",
+        employee_id,
+        application_id: Some(request_id),
+        reason: "request",
+        account_id: None,
+        badge_id: None,
+        tx_code: Some(&tx_code),
+        dpop_jkt: None,
+        client_id: None,
+        credential_type,
         configurations: None,
         life_ms: limits::OFFER_LIFE.get(),
     };
@@ -281,6 +317,7 @@ pub async fn offer_for_client(
         tx_code: None,
         dpop_jkt: agreed.dpop_jkt.as_deref(),
         client_id: Some(&agreed.client_id),
+        credential_type: super::desk::BADGE,
         configurations: Some(&agreed.configurations),
         life_ms: limits::AUTHORIZATION_CODE_LIFE.get(),
     };
@@ -291,20 +328,22 @@ pub async fn offer_for_client(
 pub(super) async fn renewal_by_refresh(
     tx: &mut Tx,
     platform: &Platform,
-    badge: &Badge,
+    first: &OfferRow,
+    subject_id: &str,
     jkt: &str,
     configurations: &[String],
 ) -> Result<String, StoreError> {
     let new = NewOffer {
         kind: "renewal",
-        employee_id: &badge.employee_id,
+        employee_id: &first.employee_id,
         application_id: None,
         reason: "renewal",
-        account_id: badge.account_id.as_deref(),
-        badge_id: Some(&badge.id),
+        account_id: first.account_id.as_deref(),
+        badge_id: Some(subject_id),
         tx_code: None,
         dpop_jkt: Some(jkt),
         client_id: None,
+        credential_type: &first.credential_type,
         configurations: Some(configurations),
         life_ms: limits::RENEWAL_OFFER_LIFE.get(),
     };
@@ -327,7 +366,7 @@ pub fn offer_of_sign_in(platform: &Platform, employee_id: &str) -> Result<(Strin
     let grant = AuthorizationCodeOffer { issuer_state: Some(issuer_state), authorization_server: None };
     let offer = CredentialOffer {
         credential_issuer: platform.config.public.origin().to_owned(),
-        credential_configuration_ids: desk.configurations().map(|(id, _)| id.to_owned()).collect(),
+        credential_configuration_ids: Desk::configurations_of(desk.badge()).map(|(id, _)| id).collect(),
         grants: Some(Grants { pre_authorized_code: None, authorization_code: Some(grant) }),
     };
     Ok((OfferLink::ByValue(offer).to_link(), expires_at))
@@ -366,6 +405,7 @@ pub async fn renewal_for_account(
         tx_code: None,
         dpop_jkt: Some(device_jkt),
         client_id: None,
+        credential_type: super::desk::BADGE,
         configurations: None,
         life_ms: limits::RENEWAL_OFFER_LIFE.get(),
     };
@@ -395,6 +435,7 @@ pub async fn recovery_for_account(
         tx_code: None,
         dpop_jkt: Some(device_jkt),
         client_id: None,
+        credential_type: super::desk::BADGE,
         configurations: None,
         life_ms: limits::OFFER_LIFE.get(),
     };
@@ -420,6 +461,26 @@ pub async fn void_offers(tx: &mut Tx, employee_id: &str) -> Result<u64, StoreErr
     .await
 }
 
+/// After a restore: every offer that could still lead to something, and every right to ask for more, is over. Which of
+/// them were used since the backup nobody knows.
+pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    let now_ms = tx.now_ms();
+    let voided = tx
+        .execute(
+            "UPDATE issuance_offer SET state = 'void', changed_at = $1 WHERE state IN ('open', 'redeemed')",
+            params![now_ms],
+        )
+        .await?;
+    for sql in [
+        "UPDATE issuance_offer SET closed_at = $1 WHERE state = 'issued' AND closed_at IS NULL",
+        "UPDATE issuance_grant SET revoked_at = $1 WHERE revoked_at IS NULL",
+        "UPDATE issuance_deferred SET state = 'denied', changed_at = $1 WHERE state = 'waiting'",
+    ] {
+        tx.execute(sql, params![now_ms]).await?;
+    }
+    Ok(voided)
+}
+
 async fn not_suspended_since(tx: &mut Tx, order: &Order) -> Result<(), OfferError> {
     match Badge::live_of_employee_in(tx, &order.employee_id).await? {
         Some(badge) if badge.state == BadgeState::Suspended && badge.changed_at >= order.approved_at => {
@@ -443,13 +504,15 @@ async fn enter(tx: &mut Tx, platform: &Platform, new: &NewOffer<'_>) -> Result<S
     let id = id::new();
     tx.execute(
         "UPDATE issuance_offer SET state = 'superseded', changed_at = $2 \
-         WHERE employee_id = $1 AND state IN ('open', 'redeemed') AND (kind = 'renewal' OR $3 <> 'renewal')",
-        params![new.employee_id, now_ms, new.kind],
+         WHERE employee_id = $1 AND credential_type = $4 AND state IN ('open', 'redeemed') \
+         AND (kind = 'renewal' OR $3 <> 'renewal')",
+        params![new.employee_id, now_ms, new.kind, new.credential_type],
     )
     .await?;
     let desk = super::desk(platform)
         .map_err(|error| StoreError::Column("configurations".to_owned(), error.to_string()))?;
-    let all = || desk.configurations().map(|(id, _)| id.to_owned()).collect();
+    let kind = desk.kind(new.credential_type);
+    let all = || kind.into_iter().flat_map(Desk::configurations_of).map(|(id, _)| id).collect();
     let configurations: Vec<String> = new.configurations.map_or_else(all, <[String]>::to_vec);
     let configurations = serde_json::json!(configurations).to_string();
     tx.execute(
@@ -463,7 +526,7 @@ async fn enter(tx: &mut Tx, platform: &Platform, new: &NewOffer<'_>) -> Result<S
             new.application_id,
             new.reason,
             new.account_id,
-            super::desk::BADGE,
+            new.credential_type,
             configurations,
             new.tx_code.map(|code| tx_code_hash(platform, &id, code)),
             new.dpop_jkt,

@@ -12,6 +12,7 @@ use openid::{Code, OAuthError};
 use serde::{Deserialize, Serialize};
 
 use super::client::Proofs;
+use super::desk::Desk;
 use super::refusal::{Refused, internal};
 use super::{desk, offer};
 use crate::operations::store::StoreError;
@@ -77,8 +78,9 @@ pub(super) async fn answer(
 
 fn judge(platform: &Platform, form: &Form, proofs: &Proofs) -> Result<IssuanceRequest, Refused> {
     let desk = desk(platform).map_err(|error| internal("credential type", &error))?;
-    let known = |id: &str| desk.format(id).is_some();
-    let scope = |value: &str| desk.configurations().find(|(id, _)| *id == value).map(|(id, _)| id.to_owned());
+    // The other types are asked for at the portal, which then offers them.
+    let scope = |value: &str| Desk::configurations_of(desk.badge()).map(|(id, _)| id).find(|id| id == value);
+    let known = |id: &str| scope(id).is_some();
     let offered = Offered { issuer: platform.config.public.origin(), configuration: &known, scope: &scope };
     Ok(IssuanceRequest::parse(form, proofs.client_id(), proofs.jkt(), &offered)?)
 }

@@ -66,7 +66,11 @@ pub(super) async fn redeem(tx: &mut Tx, attempt: &Attempt) -> Result<Redeemed, S
         // The badge was active when the renewal was offered; a suspension since then has voided the offer.
         return Ok(Redeemed::Yes { refreshable: false });
     }
-    let replaces = Badge::live_of_employee_in(tx, &row.employee_id).await?.map(|badge| badge.id);
+    // What a credential beside the badge replaces is looked for when it is entered.
+    let replaces = match row.is_of_badge() {
+        true => Badge::live_of_employee_in(tx, &row.employee_id).await?.map(|badge| badge.id),
+        false => None,
+    };
     let slot = lifecycle::reserve_slot(tx, &attempt.did).await?;
     tx.execute(
         "UPDATE issuance_offer SET badge_id = $2, issuing_did = $3, slot = $4, replaces = $5 WHERE id = $1",

@@ -15,6 +15,7 @@ use super::client::Proofs;
 use super::offer::{self, OfferRow, OfferState};
 use super::refusal::Refused;
 use super::token::{AccessToken, response};
+use crate::credentials::Held;
 use crate::lifecycle::{Badge, BadgeState};
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tokens::TokenError;
@@ -139,12 +140,20 @@ async fn refresh(
     match offer.state {
         OfferState::Redeemed => Ok(Refreshed::Offer(offer.id)),
         OfferState::Issued => {
-            let Some(badge_id) = &offer.badge_id else { return Ok(Refreshed::No) };
-            let badge = Badge::find_in(tx, badge_id).await?;
+            let Some(subject_id) = &offer.badge_id else { return Ok(Refreshed::No) };
             // Held by another account by now, suspended, replaced, ended: no more copies from here.
-            let good = |badge: &Badge| badge.state == BadgeState::Active && badge.valid_until > now_ms;
-            let Some(badge) = badge.filter(good) else { return Ok(Refreshed::No) };
-            let renewal = offer::renewal_by_refresh(tx, platform, &badge, jkt, configurations).await?;
+            let good = if offer.is_of_badge() {
+                let badge = Badge::find_in(tx, subject_id).await?;
+                badge.is_some_and(|badge| badge.state == BadgeState::Active && badge.valid_until > now_ms)
+            } else {
+                let held = Held::find_in(tx, subject_id).await?;
+                held.is_some_and(|held| held.is_good(now_ms))
+            };
+            if !good {
+                return Ok(Refreshed::No);
+            }
+            let renewal =
+                offer::renewal_by_refresh(tx, platform, &offer, subject_id, jkt, configurations).await?;
             Ok(Refreshed::Offer(renewal))
         }
         OfferState::Open | OfferState::Void | OfferState::Superseded => Ok(Refreshed::No),

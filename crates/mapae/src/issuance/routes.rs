@@ -132,10 +132,10 @@ async fn did_document(State(platform): Shared) -> Result<Response, Problem> {
     params(("name" = String, Path, description = "The type's name.", max_length = 64)),
     responses((status = 200, description = "Names, claims and labels.", body = Object)))]
 async fn type_metadata(State(platform): Shared, Path(name): Path<String>) -> Result<Response, Problem> {
-    let kind = desk(&platform).map_err(Problem::internal)?.badge();
-    if name != kind.id {
-        return Err(Problem::of_status(StatusCode::NOT_FOUND));
-    }
+    let desk = desk(&platform).map_err(Problem::internal)?;
+    let vct = format!("{}/types/{name}", platform.config.public.origin().trim_end_matches('/'));
+    let kind = desk.types().find(|kind| kind.vct == vct);
+    let kind = kind.ok_or_else(|| Problem::of_status(StatusCode::NOT_FOUND))?;
     let mut response = ::credential::type_metadata::document(kind).into_response();
     describe(&mut response, "application/json", PUBLIC);
     Ok(response)

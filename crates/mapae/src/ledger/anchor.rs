@@ -27,8 +27,8 @@ pub(super) fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     let maker = Arc::clone(platform);
     tasks.spawn(move |mut stop| async move {
         while stop.sleep(limits::LEDGER_ANCHOR.duration()).await {
-            match make(&maker).await {
-                Ok(()) | Err(LedgerError::NotSetUp) => {}
+            match only_one(&maker, "ledger_anchor", make(&maker)).await {
+                Ok(_) | Err(LedgerError::NotSetUp) => {}
                 Err(error) => tracing::warn!(%error, "roots to be anchored"),
             }
         }
@@ -36,7 +36,7 @@ pub(super) fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     let sender = Arc::clone(platform);
     tasks.spawn(move |mut stop| async move {
         while stop.sleep(limits::LEDGER_DRAIN.duration()).await {
-            match drain(&sender).await {
+            match only_one(&sender, "ledger_drain", drain(&sender)).await {
                 Ok(_) | Err(LedgerError::NotSetUp) => {}
                 Err(error) => {
                     tracing::warn!(%error, "roots wait for the ledger");
@@ -48,6 +48,19 @@ pub(super) fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
             }
         }
     });
+}
+
+/// Does it if it is this process's turn: two that send with one key would use its numbers twice. Whoever lost a turn
+/// unknowingly meets the contract, which takes each position once.
+pub(super) async fn only_one<T: Default>(
+    platform: &Platform,
+    job: &'static str,
+    work: impl Future<Output = Result<T, LedgerError>>,
+) -> Result<T, LedgerError> {
+    match platform.store.turn(job).await? {
+        Some(_) => work.await,
+        None => Ok(T::default()),
+    }
 }
 
 /// Writes the roots of this minute into the outbox.

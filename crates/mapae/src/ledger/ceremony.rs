@@ -179,10 +179,10 @@ pub(super) fn badge_type(platform: &Platform) -> Result<String, LedgerError> {
     Ok(desk.badge().vct.clone())
 }
 
-/// Every name that the type has on the ledger: one in each format.
-pub(super) fn badge_names(platform: &Platform) -> Result<Vec<String>, LedgerError> {
+/// Every name that a type of this server has on the ledger: one in each format.
+pub(super) fn type_names(platform: &Platform) -> Result<Vec<String>, LedgerError> {
     let desk = issuance::desk(platform).map_err(|error| LedgerError::Source(error.to_string()))?;
-    Ok(desk.badge().type_names().map(str::to_owned).collect())
+    Ok(desk.type_names().map(str::to_owned).collect())
 }
 
 /// The key with which this server issues now.
@@ -212,7 +212,7 @@ pub async fn set_up_demo(platform: &Platform, folder: &Path) -> Result<String, L
         act(&opened, &members, &register(platform, &opened, agency, &key)).await?;
     }
     let now = platform.clock.now_s();
-    for vct in badge_names(platform)? {
+    for vct in type_names(platform)? {
         let wish = Wish {
             agency,
             name: issuance::issuer_name(),

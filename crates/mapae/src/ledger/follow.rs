@@ -9,7 +9,7 @@ use registry::did::Did;
 use registry::ethereum::B256;
 
 use super::record::Setup;
-use super::{LedgerError, open, record};
+use super::{LedgerError, anchor, open, record};
 use crate::lifecycle::{Grant, TrustChange};
 use crate::operations::store::StoreError;
 use crate::operations::tasks::Tasks;
@@ -20,7 +20,7 @@ pub(super) fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     let platform = Arc::clone(platform);
     tasks.spawn(move |mut stop| async move {
         while stop.sleep(limits::LEDGER_FOLLOW.duration()).await {
-            match follow(&platform).await {
+            match anchor::only_one(&platform, "ledger_follow", follow(&platform)).await {
                 Ok(_) | Err(LedgerError::NotSetUp) => {}
                 // The trust list stands as it was.
                 Err(error) => tracing::warn!(%error, "the ledger can't be read"),

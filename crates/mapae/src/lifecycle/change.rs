@@ -1,14 +1,14 @@
 //! The changes of a badge's state, each complete in the transaction it is given.
 //!
 //! A suspension touches tables of four owners; the caller commits all of it or none. Every change, and the issue of a
-//! badge, locks rows in the same order: offers, badge, account, login, issuing party. Two changes that race on
+//! badge, locks rows in the same order: offers, badge, credentials beside it, account, login, issuing party. Two changes that race on
 //! PostgreSQL wait for each other and don't die of a deadlock.
 
 use super::badge::{self, Badge, NewBadge};
 use super::state::{BadgeState, Reason};
 use super::{followers, party};
 use crate::operations::store::{StoreError, Tx, params};
-use crate::{audit, issuance};
+use crate::{audit, credentials, issuance};
 
 /// Why a badge's state was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -87,8 +87,10 @@ async fn stop(tx: &mut Tx, badge_id: &str, by: &By, reason: Reason) -> Result<St
             now => Err(ChangeError::NotAllowed { from: now.state, to: BadgeState::Suspended }),
         };
     };
+    let held = credentials::suspend(tx, &badge).await?;
     followers::suspend(tx, &badge).await?;
     publish(tx, &badge).await?;
+    credentials::publish(tx, &held).await?;
     record(tx, by, "badge.suspended", &badge).await?;
     Ok(Stopped { badge, by_this: true })
 }
@@ -180,8 +182,10 @@ pub async fn resume(tx: &mut Tx, badge_id: &str, by: &By, reason: Reason) -> Res
     let Some(badge) = move_to(tx, &badge, BadgeState::Active, reason).await? else {
         return Err(not_allowed(tx, badge_id, BadgeState::Active).await?);
     };
+    let held = credentials::resume(tx, &badge).await?;
     followers::resume(tx, &badge).await?;
     publish(tx, &badge).await?;
+    credentials::publish(tx, &held).await?;
     record(tx, by, "badge.resumed", &badge).await?;
     Ok(badge)
 }
@@ -205,8 +209,14 @@ pub async fn create(tx: &mut Tx, new: &NewBadge, by: &By) -> Result<Badge, Chang
         let old = Badge::find_in(tx, old_id).await?.ok_or(ChangeError::Overtaken)?;
         let old = move_to(tx, &old, BadgeState::Replaced, Reason::Replaced).await?;
         let old = old.ok_or(ChangeError::Overtaken)?;
+        // The same phone goes on with the credentials it holds beside the badge; on another phone they are received anew.
+        let held = match old.account_id.is_some() && old.account_id == new.account_id {
+            true => Vec::new(),
+            false => credentials::end(tx, &old).await?,
+        };
         followers::replaced(tx, &old, new).await?;
         publish(tx, &old).await?;
+        credentials::publish(tx, &held).await?;
         record(tx, by, "badge.replaced", &old).await?;
     }
     let badge = badge::insert(tx, new).await?.ok_or(ChangeError::Overtaken)?;
@@ -227,8 +237,10 @@ async fn end(
     let Some(badge) = move_to(tx, &badge, to, reason).await? else {
         return Err(not_allowed(tx, badge_id, to).await?);
     };
+    let held = credentials::end(tx, &badge).await?;
     followers::end(tx, &badge).await?;
     publish(tx, &badge).await?;
+    credentials::publish(tx, &held).await?;
     let act = if to == BadgeState::Expired { "badge.expired" } else { "badge.revoked" };
     record(tx, by, act, &badge).await?;
     Ok(badge)

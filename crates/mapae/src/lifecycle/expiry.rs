@@ -20,16 +20,20 @@ pub(super) fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     });
 }
 
-/// Expires every badge that is due, each in a transaction of its own; returns how many.
+/// Expires every badge that is due, each in a transaction of its own; returns how many. One process at a time does.
 pub(super) async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
+    let Some(turn) = platform.store.turn("badge_expiry").await? else { return Ok(0) };
     let mut expired = 0;
     loop {
         let due = Badge::due(&platform.store, platform.now_ms(), limits::EXPIRY_SWEEP_ROWS.get()).await?;
         let before = expired;
         for badge in due {
-            let unit = platform
-                .store
-                .write(move |tx| Box::pin(async move { change::expire(tx, &badge.id).await.map(|_| ()) }));
+            let unit = platform.store.write(move |tx| {
+                Box::pin(async move {
+                    turn.confirm(tx).await?;
+                    change::expire(tx, &badge.id).await.map(|_| ())
+                })
+            });
             match unit.await {
                 Ok(()) => expired += 1,
                 // Revoked or replaced since it was read.

@@ -18,6 +18,7 @@ mod followers;
 mod load;
 mod party;
 mod reminder;
+mod restored;
 mod routes;
 mod state;
 pub(crate) mod status;
@@ -35,9 +36,13 @@ pub use change::{
     suspend, suspend_employee,
 };
 pub use load::load;
+pub(crate) use party::raise_status;
 pub use party::reserve_slot;
 pub use reminder::renewal_begins;
+pub(crate) use restored::stop as stop_as_published;
+pub use restored::{AfterRestore, Lost, TakenOver, after_restore, take_over};
 pub use state::{BadgeState, Reason};
+pub use status::published::ListRefused;
 pub use status::{LocalStatus, badge_of};
 pub(crate) use trust::{Grant, TrustChange, follow_ledger};
 pub use trust::{TrustError, local_trust, retire_key, revoke_key};
@@ -60,6 +65,11 @@ impl Section for Settings {
 pub struct Local {
     board: status::Board,
     trust: trust::Memory,
+}
+
+/// Other credential types are issued from now on: the next trust list has them.
+pub fn types_changed(platform: &Platform) {
+    trust::forget(platform);
 }
 
 /// Routes of the public listener.

@@ -21,7 +21,7 @@ pub(super) async fn reserve_slots(tx: &mut Tx, did: &str, count: i64) -> Result<
 
 /// The next status version of a DID. The row stays locked until the transaction ends, so that versions are
 /// committed in their order and a reader who saw one has seen every change before it.
-pub(super) async fn raise_status(tx: &mut Tx, did: &str) -> Result<i64, StoreError> {
+pub(crate) async fn raise_status(tx: &mut Tx, did: &str) -> Result<i64, StoreError> {
     let row = tx
         .fetch_one(
             "UPDATE issuing_party SET status_version = status_version + 1 WHERE did = $1 RETURNING status_version",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::badge::Badge;
 use crate::audit;
 use crate::notification::{self, Message, Topic};
-use crate::operations::store::{StoreError, params};
+use crate::operations::store::{StoreError, Turn, params};
 use crate::operations::tasks::Tasks;
 use crate::operations::{Platform, language, limits};
 use crate::personnel::{self, PersonnelError};
@@ -26,8 +26,9 @@ pub(super) fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     });
 }
 
-/// Tells everybody who is due; returns how many were told.
+/// Tells everybody who is due; returns how many were told. One process at a time does.
 pub(super) async fn sweep(platform: &Platform) -> Result<u64, PersonnelError> {
+    let Some(turn) = platform.store.turn("badge_reminder").await? else { return Ok(0) };
     let mut told = 0;
     for days in DAYS {
         loop {
@@ -36,7 +37,7 @@ pub(super) async fn sweep(platform: &Platform) -> Result<u64, PersonnelError> {
                     .await?;
             let before = told;
             for badge in due {
-                told += u64::from(tell(platform, &badge, days).await?);
+                told += u64::from(tell(platform, turn, &badge, days).await?);
             }
             if told == before {
                 break;
@@ -46,7 +47,7 @@ pub(super) async fn sweep(platform: &Platform) -> Result<u64, PersonnelError> {
     Ok(told)
 }
 
-async fn tell(platform: &Platform, badge: &Badge, days: i64) -> Result<bool, PersonnelError> {
+async fn tell(platform: &Platform, turn: Turn, badge: &Badge, days: i64) -> Result<bool, PersonnelError> {
     let Some(employee) = personnel::employee(platform, &badge.employee_id).await? else { return Ok(false) };
     let told_in = notification::language_of(platform, &employee.id).await?;
     let values = [("date", crate::pages::date(badge.valid_until))];
@@ -61,6 +62,7 @@ async fn tell(platform: &Platform, badge: &Badge, days: i64) -> Result<bool, Per
         .store
         .write::<_, StoreError, _>(move |tx| {
             Box::pin(async move {
+                turn.confirm(tx).await?;
                 let first = tx
                     .execute(
                         "INSERT INTO badge_reminder (badge_id, days, told_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",

@@ -113,11 +113,13 @@ pub enum Reason {
     Replaced,
     /// Its validity ran out.
     Expired,
+    /// After a restore: it had ended or been stopped since the backup, as what was published then says.
+    Restored,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Issued,
         Self::Loss,
         Self::Theft,
@@ -131,6 +133,7 @@ impl Reason {
         Self::Order,
         Self::Replaced,
         Self::Expired,
+        Self::Restored,
     ];
 
     /// The stored code.
@@ -149,6 +152,7 @@ impl Reason {
             Self::Order => "order",
             Self::Replaced => "replaced",
             Self::Expired => "expired",
+            Self::Restored => "restored",
         }
     }
 
@@ -168,6 +172,7 @@ impl Reason {
             Self::Order => "badge.reason.order",
             Self::Replaced => "badge.reason.replaced",
             Self::Expired => "badge.reason.expired",
+            Self::Restored => "badge.reason.restored",
         }
     }
 

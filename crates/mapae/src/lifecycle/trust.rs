@@ -60,12 +60,17 @@ struct Parts {
     signed: HashMap<String, Arc<Signed>>,
 }
 
-/// Enters our issuing key for our credential type, under each name that it has, where it is not on the list yet: with
+/// Lets the next list be signed anew.
+pub(super) fn forget(platform: &Platform) {
+    *platform.local.lifecycle.trust.whole.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// Enters our issuing key for our credential types, under each name that they have, where it is not on the list yet: with
 /// the first list that is signed.
 async fn accredit(platform: &Platform) -> Result<(), TrustError> {
-    let kind = issuance::desk(platform)?.badge();
+    let desk = issuance::desk(platform)?;
     let jkt = platform.keys.signer(KeyName::Issuer)?.public_key().thumbprint();
-    for name in kind.type_names() {
+    for name in desk.type_names() {
         accredit_for(platform, &jkt, name).await?;
     }
     Ok(())

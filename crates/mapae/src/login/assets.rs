@@ -10,9 +10,12 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use crate::operations::Platform;
 
 const SCRIPT: &str = include_str!("assets/login.js");
+const BROWSER_SCRIPT: &str = include_str!("assets/browser.js");
 const STYLESHEET: &str = include_str!("assets/login.css");
 
 static SCRIPT_ADDRESS: LazyLock<String> = LazyLock::new(|| address("/assets/login.js", SCRIPT));
+static BROWSER_SCRIPT_ADDRESS: LazyLock<String> =
+    LazyLock::new(|| address("/assets/browser.js", BROWSER_SCRIPT));
 static STYLESHEET_ADDRESS: LazyLock<String> = LazyLock::new(|| address("/assets/login.css", STYLESHEET));
 
 fn address(path: &str, content: &str) -> String {
@@ -25,15 +28,24 @@ pub(super) fn script_address() -> &'static str {
     &SCRIPT_ADDRESS
 }
 
+/// `/assets/browser.js?v=…`.
+pub(super) fn browser_script_address() -> &'static str {
+    &BROWSER_SCRIPT_ADDRESS
+}
+
 /// `/assets/login.css?v=…`.
 pub(super) fn stylesheet_address() -> &'static str {
     &STYLESHEET_ADDRESS
 }
 
-/// Both files.
+/// The files.
 pub(super) fn routes() -> Router<Arc<Platform>> {
     Router::new()
         .route("/assets/login.js", get(|| async { asset("text/javascript; charset=utf-8", SCRIPT) }))
+        .route(
+            "/assets/browser.js",
+            get(|| async { asset("text/javascript; charset=utf-8", BROWSER_SCRIPT) }),
+        )
         .route("/assets/login.css", get(|| async { asset("text/css; charset=utf-8", STYLESHEET) }))
 }
 

@@ -14,7 +14,7 @@ use super::registration::{self, ClientSettings, Profile};
 use super::token::TokenFault;
 use crate::operations::store::{StoreError, Tx};
 use crate::operations::{Platform, once};
-use crate::verification::relying_party::{self, RelyingParty};
+use crate::verification::relying_party::{self, RelyingParty, Standing};
 
 /// What [`once`] calls assertions.
 const ASSERTION: &str = "login-assertion";
@@ -110,7 +110,10 @@ pub(super) async fn caller(
         return Ok(Caller { party, settings, proofs: Proofs { assertion, dpop: None } });
     }
     let credentials = ClientCredentials::read(header, form)?;
-    let (party, settings) = registered(platform, &credentials.client_id).await?.ok_or_else(failed)?;
+    let Some((party, settings)) = registered(platform, &credentials.client_id).await? else {
+        let expired = has_expired(platform, &credentials.client_id).await?;
+        return Err(if expired { refused("the client's registration has expired") } else { failed() }.into());
+    };
     let itself = match &credentials.client_secret {
         // A client that signs is never believed for less, whatever secret it once had.
         _ if settings.signs() => false,
@@ -118,6 +121,15 @@ pub(super) async fn caller(
         None => party.is_public(),
     };
     if itself { Ok(Caller { party, settings, proofs: Proofs::default() }) } else { Err(failed().into()) }
+}
+
+/// Whether nobody is found under a client id because its registration was not renewed.
+///
+/// # Errors
+/// The store.
+pub(super) async fn has_expired(platform: &Platform, client_id: &str) -> Result<bool, StoreError> {
+    let party = relying_party::look(&platform.store, client_id).await?;
+    Ok(party.is_some_and(|party| party.standing == Standing::Expired))
 }
 
 /// A relying party with its settings.

@@ -10,10 +10,13 @@
 //! given as the Korean text, and the English one under `<name>#en` (OpenID Connect Core §5.2). The names that Korean
 //! government systems read, `cn` and `instCode`, stand beside ours, and `preferred_username` for products that know no other
 //! name of an account: it is the employee number. Single claims may be asked for by the `claims` parameter (§5.5).
+//!
+//! A relying party that is registered for tests is given made-up values in place of all of these, and a `sub` that belongs to
+//! no other sector: its phone is asked for nothing but the link identifier.
 
 use openid::oidc::{ClaimRequest, ClaimsRequest};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::pages::Language;
 use crate::verification::relying_party::{RelyingParty, Subject};
@@ -106,8 +109,13 @@ impl ClaimSet {
         ClaimSet(self.0 | other.0)
     }
 
-    /// Those that `party` may have, in a fixed order, without the link identifier.
+    /// Those that `party` may have of a badge, in a fixed order, without the link identifier; none for a test.
     pub(super) fn asked(self, party: &RelyingParty) -> Vec<&'static str> {
+        if party.test { Vec::new() } else { self.registered(party) }
+    }
+
+    /// Those that `party` is registered for, in a fixed order.
+    pub(super) fn registered(self, party: &RelyingParty) -> Vec<&'static str> {
         let asked = NAMES.iter().enumerate().filter(|(at, _)| self.0 & (1 << at) != 0).map(|(_, name)| *name);
         asked.filter(|name| party.claims.iter().any(|registered| registered == name)).collect()
     }
@@ -138,6 +146,8 @@ pub(super) fn in_id_token<'a>(claims: &'a ClaimsRequest, name: &str) -> Option<&
 /// since the link identifier is; different for each sector unless the party is registered for the public one.
 pub(super) fn subject(key: &[u8], party: &RelyingParty, link_id: &str) -> String {
     let (kind, sector) = match party.subject {
+        // Nothing that a test learns fits to anything outside of it.
+        _ if party.test => ("test", party.sector.as_str()),
         Subject::Pairwise => ("pairwise", party.sector.as_str()),
         Subject::Public => ("public", ""),
     };
@@ -145,6 +155,23 @@ pub(super) fn subject(key: &[u8], party: &RelyingParty, link_id: &str) -> String
     let mac =
         keys::mac::hmac_sha256(key, &[kind.as_bytes(), b"\0", sector.as_bytes(), b"\0", link_id.as_bytes()]);
     keys::encoding::b64url_encode(&mac)
+}
+
+/// What a badge would disclose of these claims, made up: the same for everybody who tries a test.
+pub(super) fn made_up(asked: &[&str]) -> Map<String, Value> {
+    let text = |ko: &str, en: &str| json!({ "ko": ko, "en": en });
+    let value = |name: &str| match name {
+        "name" => text("김예시", "Kim Yesi"),
+        "family_name" => text("김", "Kim"),
+        "given_name" => text("예시", "Yesi"),
+        "agency_name" => text("예시행정부", "Example Ministry"),
+        "inst_code" => json!("9999999"),
+        "department" => text("예시과", "Example Division"),
+        "position" => text("예시관", "Example Officer"),
+        "rank" => text("예시급", "Example Grade"),
+        _ => json!("EX-TEST-0001"),
+    };
+    asked.iter().map(|name| ((*name).to_owned(), value(name))).collect()
 }
 
 /// The claims of the userinfo answer, without `sub`, from what the badge disclosed.

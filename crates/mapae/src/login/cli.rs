@@ -122,6 +122,7 @@ pub async fn put(platform: &Platform, id: &str, settings: ClientSettings) -> Res
     let unit = platform.store.write(move |tx| {
         Box::pin(async move {
             registration::put(tx, &id, &settings).await?;
+            relying_party::touch(tx, &id).await?;
             let detail = serde_json::json!({ "profile": settings.profile, "device": settings.device });
             let record = audit::Record {
                 actor: "system",

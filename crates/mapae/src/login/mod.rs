@@ -22,6 +22,7 @@ mod assets;
 mod attempt;
 mod authentication;
 mod authorize;
+mod browser;
 mod claims;
 pub mod cli;
 pub(crate) mod client;
@@ -63,7 +64,7 @@ use crate::operations::server_keys::{KeysError, SecretName};
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Tasks;
 use crate::verification::Network;
-use crate::verification::relying_party::RelyingParty;
+use crate::verification::relying_party::{RelyingParty, StartLevel};
 
 pub use networks::NamedNetwork;
 pub use provider::metadata;
@@ -106,6 +107,17 @@ impl Settings {
     /// The number of the registered network that a request comes from.
     pub(crate) fn network(&self, peer: IpAddr, headers: &HeaderMap) -> Option<u8> {
         networks::number(&self.networks, self.address(peer, headers))
+    }
+
+    /// The same for a relying party: above level `low` only networks that it is registered for count.
+    pub(crate) fn network_for(&self, party: &RelyingParty, peer: IpAddr, headers: &HeaderMap) -> Option<u8> {
+        let at = self.network(peer, headers)?;
+        (party.level == StartLevel::Low || self.may_start(party, at)).then_some(at)
+    }
+
+    /// Whether the network of this number is one that a relying party is registered for.
+    pub(crate) fn may_start(&self, party: &RelyingParty, at: u8) -> bool {
+        self.networks.get(usize::from(at)).is_some_and(|network| party.starts_in(network.name()))
     }
 
     /// What a link that opens the wallet on the browser's own device begins with: a scheme or an address.
@@ -181,6 +193,7 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/login/requests/{ticket}", get(response::request_by_get).post(response::request_by_post))
         .route("/login/responses/{ticket}", axum::routing::post(response::respond))
         .merge(holder::routes())
+        .merge(browser::routes())
         .merge(assets::routes().into())
 }
 
@@ -220,22 +233,26 @@ async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
             let sessions = session::sweep(tx, before).await?;
             let attempts = attempt::sweep(tx, before).await?;
             let devices = device::sweep(tx, now_ms).await?;
+            let browsers = browser::sweep(tx, now_ms).await?;
             let untold = tx.execute("DELETE FROM login_logout WHERE ends_at < $1", params![now_ms]).await?;
-            Ok::<u64, StoreError>(sessions + attempts + devices + untold)
+            Ok::<u64, StoreError>(sessions + attempts + devices + browsers + untold)
         })
     });
     unit.await
-}
-
-/// What a claim is called for people.
-pub(crate) fn claim_label(language: crate::pages::Language, name: &str) -> &'static str {
-    claims::label(language, name)
 }
 
 /// The identifier under which a relying party knows the person with this link identifier: what its ID tokens say.
 pub(crate) fn subject(platform: &Platform, party: &RelyingParty, link_id: &str) -> Result<String, KeysError> {
     let key = platform.keys.secret(SecretName::PairwiseSub)?;
     Ok(claims::subject(&*key.bytes, party, link_id))
+}
+
+/// The browsers that an official has enrolled, as they are told about themselves.
+pub(crate) async fn enrolled_browsers(
+    platform: &Platform,
+    employee_id: &str,
+) -> Result<serde_json::Value, StoreError> {
+    browser::told(platform, employee_id).await
 }
 
 /// Ends every session and every open code of a badge, in the transaction that suspends or ends it. A badge that is
@@ -247,6 +264,14 @@ pub async fn suspend(tx: &mut Tx, badge: &str) -> Result<(), StoreError> {
     let now_ms = tx.now_ms();
     session::end_all(tx, badge, "suspended", now_ms).await?;
     Ok(())
+}
+
+/// After a restore: every login is over.
+///
+/// # Errors
+/// The store.
+pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    session::after_restore(tx).await
 }
 
 /// Records a login event: the badge acts, the relying party is acted upon; no name stands in it.

@@ -38,7 +38,7 @@ impl From<NamedNetwork> for String {
 
 impl NamedNetwork {
     /// The name of the place.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 }

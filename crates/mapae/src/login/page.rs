@@ -18,7 +18,7 @@ use super::attempt::{self, Answer, Concluded, Outcome};
 use super::registration::origin;
 use super::texts::{Ending, Texts, texts};
 use super::ticket::{Return, Start, Ticket};
-use super::{assets, claims, response};
+use super::{assets, browser, claims, response};
 use crate::operations::Platform;
 use crate::operations::limits;
 use crate::operations::problem::Problem;
@@ -177,6 +177,8 @@ struct LoginPage<'a> {
     link: String,
     qr: Option<String>,
     scan: String,
+    /// Where a browser that is enrolled begins, where that is a way.
+    by_passkey: Option<String>,
     pin: bool,
     claims: Vec<&'static str>,
     endings: [Section; 9],
@@ -281,6 +283,8 @@ pub(super) fn show(
             None => origin(&start.grant.redirect_uri),
         },
         link: drawing.link,
+        by_passkey: (drawing.qr.is_none() && start.device.is_none())
+            .then(|| with_login(browser::PATH, login)),
         qr: drawing.qr.as_ref().map(|(picture, _)| picture.clone()),
         scan: drawing.qr.map(|(_, link)| link).unwrap_or_default(),
         pin: start.level == openid::approval::Level::Pin,
@@ -294,7 +298,7 @@ pub(super) fn show(
     Ok(pages::render_with(status, &view))
 }
 
-fn with_login(path: &str, login: &str) -> String {
+pub(super) fn with_login(path: &str, login: &str) -> String {
     format!("{path}?login={login}")
 }
 
@@ -325,20 +329,20 @@ struct Drawing {
     qr: Option<(String, String)>,
 }
 
-/// The QR and link on show at this moment. Above level `low` a QR is drawn in a registered network only: anywhere else the
-/// bare one can be relayed.
+/// The QR and link on show at this moment. Above level `low` a QR is drawn in a registered network or an enrolled browser
+/// only: anywhere else the bare one can be relayed.
 fn draw(platform: &Platform, party: &RelyingParty, start: &Start, now_ms: i64) -> Result<Drawing, PageError> {
     let (number, left_ms) = start.drawing(now_ms);
     let here = start.tapped().seal(platform, start.expires_ms())?;
     let link = response::link_here(platform, &here)?;
-    let qr = match (party.level, start.network) {
-        (StartLevel::Low, _) | (_, Some(_)) => {
+    let qr = match (party.level, start.network.is_some() || start.enrolled) {
+        (StartLevel::Low, _) | (_, true) => {
             let until = now_ms.saturating_add(limits::LOGIN_QR.get()).min(start.expires_ms());
             let scanned = start.scanned(party).seal(platform, until)?;
             let link = response::link(platform, &scanned)?;
             Some((qr::svg(&link).ok_or(PageError::TooLong)?, link))
         }
-        (StartLevel::Substantial | StartLevel::High, None) => None,
+        (StartLevel::Substantial | StartLevel::High, false) => None,
     };
     Ok(Drawing { number, seconds: left_ms.saturating_add(999) / 1_000, link, qr })
 }
@@ -354,7 +358,7 @@ pub(super) struct Standing {
     pub(super) state: PageState,
 }
 
-async fn party(platform: &Platform, start: &Start) -> Result<RelyingParty, PageError> {
+pub(super) async fn party(platform: &Platform, start: &Start) -> Result<RelyingParty, PageError> {
     relying_party::find(&platform.store, &start.grant.client_id).await?.ok_or(PageError::Party)
 }
 
@@ -536,7 +540,7 @@ pub(super) async fn cancel(
     see_other(&refused.redirect(&start.grant.redirect_uri, start.state.as_deref(), issuer))
 }
 
-fn refuse(page: Page, error: PageError) -> Response {
+pub(super) fn refuse(page: Page, error: PageError) -> Response {
     match error {
         PageError::Party => fault(page, |text| &text.bad_client, "login_party_unknown"),
         PageError::Invalid => fault(page, |text| &text.bad_request, "login_invalid"),

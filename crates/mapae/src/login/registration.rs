@@ -1,15 +1,15 @@
 //! How a relying party uses the login beyond the plain code flow: its keys, its profile, its sessions, its logout.
 
 use openid::link;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::operations::limits;
 use crate::operations::store::{Row, Store, StoreError, Tx, params};
-use crate::verification::relying_party::RelyingParty;
+use crate::verification::relying_party::{IdTokenAlg, RelyingParty};
 
 /// Which rules a relying party has asked to be held to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// OpenID Connect Core with PKCE.
@@ -29,7 +29,7 @@ impl Profile {
 }
 
 /// Where a client's public keys are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientKeys {
     /// It has none: it tells a secret, or is a public client.
@@ -42,7 +42,7 @@ pub enum ClientKeys {
 }
 
 /// How a relying party uses the login.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientSettings {
     /// The rules it is held to.
     pub profile: Profile,
@@ -121,6 +121,19 @@ impl ClientSettings {
     /// # Errors
     /// The first rule that is broken.
     pub fn check(&self, party: &RelyingParty) -> Result<(), SettingsError> {
+        self.fits(party.is_public(), party.id_token_alg, &party.redirect_uris)
+    }
+
+    /// The same for a registration that is not stored yet.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn fits(
+        &self,
+        public: bool,
+        id_token_alg: IdTokenAlg,
+        redirect_uris: &[String],
+    ) -> Result<(), SettingsError> {
         match &self.keys {
             ClientKeys::None => {}
             ClientKeys::Inline(text) => {
@@ -138,18 +151,18 @@ impl ClientSettings {
         if !session.contains(&self.session_ms) {
             return Err(SettingsError::Session);
         }
-        if !self.introspects.is_empty() && party.is_public() && !self.signs() {
+        if !self.introspects.is_empty() && public && !self.signs() {
             return Err(SettingsError::Introspection);
         }
         if self.profile == Profile::Fapi2 {
             if !self.signs() {
                 return Err(SettingsError::Fapi2("keys are missing"));
             }
-            if party.id_token_alg != crate::verification::relying_party::IdTokenAlg::ES256 {
+            if id_token_alg != IdTokenAlg::ES256 {
                 return Err(SettingsError::Fapi2("ID tokens must be ES256"));
             }
             let loopback_or_https = |uri: &String| link::endpoint(uri).is_ok();
-            if !party.redirect_uris.iter().all(loopback_or_https) {
+            if !redirect_uris.iter().all(loopback_or_https) {
                 return Err(SettingsError::Fapi2("a redirect URI is not https"));
             }
         }
@@ -258,7 +271,7 @@ pub async fn put(tx: &mut Tx, party: &str, settings: &ClientSettings) -> Result<
 }
 
 /// The origin of a registered redirect URI as people are shown it; of an app's private-use scheme, that scheme.
-pub(super) fn origin(redirect_uri: &str) -> String {
+pub(crate) fn origin(redirect_uri: &str) -> String {
     match Url::parse(redirect_uri) {
         Ok(url) if url.has_host() => url.origin().ascii_serialization(),
         Ok(url) => format!("{}:", url.scheme()),

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use super::attempt::{self, Grant, Outcome};
 use super::registration;
 use super::ticket::{Draw, Exchange, Return, Ticket};
-use super::{CODE_CLAIMS, claims};
+use super::{CODE_CLAIMS, browser, claims};
 use crate::account;
 use crate::lifecycle::{self, Badge, BadgeState};
 use crate::operations::problem::Problem;
@@ -64,6 +64,9 @@ pub(super) enum LoginRefused {
     /// The approval is of another badge.
     #[error("the request was approved by another badge")]
     ApprovalForeign,
+    /// An enrolled browser began this login, and the badge is not its owner's.
+    #[error("the badge is not that of the browser's owner")]
+    OtherPerson,
     /// The approval is weaker than this login demands.
     #[error("the request needs a stronger approval")]
     LevelTooLow,
@@ -110,6 +113,7 @@ impl LoginRefused {
             LoginRefused::BadgeRevoked => (StatusCode::FORBIDDEN, "login_badge_revoked"),
             LoginRefused::ApprovalMissing => (StatusCode::FORBIDDEN, "login_approval_missing"),
             LoginRefused::ApprovalForeign => (StatusCode::FORBIDDEN, "login_approval_foreign"),
+            LoginRefused::OtherPerson => (StatusCode::FORBIDDEN, "login_other_person"),
             LoginRefused::LevelTooLow => (StatusCode::FORBIDDEN, "login_level_too_low"),
             LoginRefused::NumberWrong => (StatusCode::FORBIDDEN, "login_number_wrong"),
             LoginRefused::MustWait => (StatusCode::TOO_MANY_REQUESTS, "login_must_wait"),
@@ -262,7 +266,7 @@ fn ask(platform: &Platform, party: &RelyingParty, draw: &Draw) -> Result<Ask, Re
                     |uri| registration::origin(uri),
                 ),
             },
-            place: place(platform, draw),
+            place: place(platform, party, draw),
             number_digits: if draw.number().is_some() { 2 } else { 0 },
             level: draw.level(),
         }),
@@ -272,12 +276,13 @@ fn ask(platform: &Platform, party: &RelyingParty, draw: &Draw) -> Result<Ask, Re
 }
 
 /// Where the browser or device is: the name of its network, and the code on the device's screen.
-fn place(platform: &Platform, draw: &Draw) -> Option<String> {
+fn place(platform: &Platform, party: &RelyingParty, draw: &Draw) -> Option<String> {
     let network = draw.network().and_then(|at| platform.config.login.networks.get(usize::from(at)));
     match (network, draw.device()) {
         (Some(network), Some(code)) => Some(format!("{}, 기기 코드 {code}", network.name())),
         (Some(network), None) => Some(network.name().to_owned()),
         (None, Some(code)) => Some(format!("기기 코드 {code}")),
+        (None, None) if browser::drew(party, draw) => Some("내가 등록한 브라우저".to_owned()),
         (None, None) => None,
     }
 }
@@ -389,6 +394,9 @@ struct Decision {
     subject: String,
     claims: Vec<u8>,
     request_hash: String,
+    /// Only an enrolled browser can have drawn the QR: the badge has to be its owner's.
+    by_passkey: bool,
+    employee: String,
 }
 
 impl Decision {
@@ -406,7 +414,12 @@ impl Decision {
             .keys
             .secret(SecretName::PairwiseSub)
             .map_err(|_| LoginRefused::Internal("the key of pairwise subjects is missing"))?;
-        let granted = claims::userinfo(disclosed, &draw.wanted().asked(party));
+        let granted = if party.test {
+            let asked = draw.wanted().registered(party);
+            claims::userinfo(&claims::made_up(&asked), &asked)
+        } else {
+            claims::userinfo(disclosed, &draw.wanted().asked(party))
+        };
         let plain =
             serde_json::to_vec(&granted).map_err(|_| LoginRefused::Internal("claims can't be written"))?;
         Ok(Decision {
@@ -419,6 +432,8 @@ impl Decision {
             subject: claims::subject(&*key.bytes, party, link_id),
             claims: verification::seal_under(&*draw.seed().derive("claims"), CODE_CLAIMS, &plain),
             request_hash,
+            by_passkey: browser::drew(party, draw),
+            employee: badge.employee_id.clone(),
         })
     }
 }
@@ -440,6 +455,9 @@ async fn decide(tx: &mut Tx, decision: Decision) -> Result<Outcome, LoginRefused
                 account::approval(tx, &decision.request_hash).await?.ok_or(LoginRefused::ApprovalMissing)?;
             if approval.badge_id != decision.badge {
                 return Err(LoginRefused::ApprovalForeign);
+            }
+            if decision.by_passkey && !browser::began(tx, &decision.id, &decision.employee).await? {
+                return Err(LoginRefused::OtherPerson);
             }
             if approval.level < decision.level {
                 return Err(LoginRefused::LevelTooLow);

@@ -147,6 +147,24 @@ pub(super) async fn end_all(tx: &mut Tx, badge: &str, reason: &str, now_ms: i64)
     .await
 }
 
+/// After a restore: every login and every session is over, and relying parties that want to hear of it are told.
+pub(super) async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    let now_ms = tx.now_ms();
+    tx.execute(
+        "UPDATE login_attempt SET revoked_at = $1, claims = NULL WHERE revoked_at IS NULL",
+        params![now_ms],
+    )
+    .await?;
+    tx.execute("DELETE FROM login_device", params![]).await?;
+    logout::queue_everybody(tx, now_ms).await?;
+    tx.execute(
+        "UPDATE login_session SET ended_at = $1, end_reason = 'restored', claims = NULL, refresh_claims = NULL \
+         WHERE ended_at IS NULL",
+        params![now_ms],
+    )
+    .await
+}
+
 /// A live session.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
@@ -201,7 +219,7 @@ impl Session {
     }
 }
 
-/// The session of an access token, if both are alive.
+/// The session of an access token, if both are alive and its relying party's registration counts.
 ///
 /// # Errors
 /// The store.
@@ -213,7 +231,10 @@ pub(super) async fn by_token(
     let hash = keys::sha256(access_token.as_bytes()).to_vec();
     let row = store
         .fetch_optional(
-            "SELECT * FROM login_session WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > $2",
+            "SELECT login_session.* FROM login_session JOIN relying_party ON relying_party.id = login_session.relying_party \
+             WHERE token_hash = $1 AND login_session.ended_at IS NULL AND login_session.expires_at > $2 \
+             AND relying_party.ended_at < authenticated_at AND disabled_at IS NULL \
+             AND (relying_party.expires_at IS NULL OR relying_party.expires_at > $2)",
             params![hash, now_ms],
         )
         .await?;
@@ -227,7 +248,9 @@ pub(super) async fn by_token(
 pub(super) async fn by_id(store: &Store, id: &str, now_ms: i64) -> Result<Option<Session>, StoreError> {
     let row = store
         .fetch_optional(
-            "SELECT * FROM login_session WHERE id = $1 AND ended_at IS NULL AND ends_at > $2",
+            "SELECT login_session.* FROM login_session JOIN relying_party ON relying_party.id = login_session.relying_party \
+             WHERE login_session.id = $1 AND login_session.ended_at IS NULL AND ends_at > $2 \
+             AND relying_party.ended_at < authenticated_at",
             params![id, now_ms],
         )
         .await?;

@@ -61,6 +61,7 @@ pub(super) struct Texts {
     pub(super) badge_suspended: Ending,
     pub(super) badge_revoked: Ending,
     pub(super) other_browser: Ending,
+    pub(super) party_expired: Ending,
     pub(super) device_done: Ending,
     pub(super) logged_out: Ending,
     pub(super) no_session: Ending,
@@ -152,6 +153,11 @@ static KO: Texts = Texts {
         title: "다른 브라우저에서 시작한 로그인입니다",
         why: "로그인은 시작한 브라우저에서만 마칠 수 있습니다. 쿠키가 꺼져 있어도 이렇게 보입니다.",
         next: "이 사이트의 쿠키를 허용하고, 로그인하려던 기관에서 다시 시작하세요.",
+    },
+    party_expired: Ending {
+        title: "등록 기간이 끝난 이용기관입니다",
+        why: "이 이용기관의 등록이 연장되지 않아 모바일 공무원증으로 로그인할 수 없습니다. 아무 정보도 보내지 않았습니다.",
+        next: "로그인하려던 기관의 담당자에게 알려 주세요.",
     },
     device_done: Ending {
         title: "기기에서 이어집니다",
@@ -271,6 +277,11 @@ static EN: Texts = Texts {
         title: "This login began in another browser",
         why: "A login can be finished only in the browser where it began. You also see this when cookies are off.",
         next: "Allow cookies for this site and start again from the service you wanted to sign in to.",
+    },
+    party_expired: Ending {
+        title: "This relying party's registration has ended",
+        why: "It was not renewed, so nobody can log in there with a mobile badge. Nothing was sent.",
+        next: "Tell whoever runs the service that you wanted to log in to.",
     },
     device_done: Ending {
         title: "Going on at the device",

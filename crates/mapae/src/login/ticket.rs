@@ -52,6 +52,9 @@ pub(super) struct Start {
     /// The registered network that the browser began in.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub(super) network: Option<u8>,
+    /// Whether its owner's passkey began it in an enrolled browser.
+    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) enrolled: bool,
     /// The person who has to log in, where the relying party named one.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub(super) subject: Option<String>,

@@ -44,6 +44,14 @@ impl Section for Settings {
     )];
 }
 
+/// A holder's new code, as the portal prints it; for the load tool.
+pub(crate) async fn code_on_paper(
+    platform: &Platform,
+    employee_id: &str,
+) -> Result<String, crate::operations::StoreError> {
+    code::make(platform, employee_id).await
+}
+
 /// What this process remembers for speed; nothing another replica would miss.
 #[derive(Debug, Default)]
 pub struct Local {}

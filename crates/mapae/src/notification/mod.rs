@@ -45,6 +45,7 @@ pub use worker::Worker;
 
 use crate::operations::Platform;
 use crate::operations::config::Section;
+use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Tasks;
 
 /// The `[notification]` section of the configuration.
@@ -142,6 +143,20 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 /// How messages stand and what they cost, for operators and auditors.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
     console::routes()
+}
+
+/// After a restore: nothing that waited is sent, since it may have been, and the codes in it are good for nothing now.
+///
+/// # Errors
+/// The store.
+pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    let now_ms = tx.now_ms();
+    tx.execute(
+        "UPDATE notification_contact SET pending = NULL, code_hash = NULL, code_ends_at = 0 WHERE pending IS NOT NULL",
+        params![],
+    )
+    .await?;
+    outbox::give_up_all(tx, "restored", now_ms).await
 }
 
 /// Starts the workers of this folder.

@@ -117,6 +117,16 @@ pub async fn enqueue(tx: &mut Tx, message: Message) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Gives up every message that waits or is under way; returns how many.
+pub(super) async fn give_up_all(tx: &mut Tx, why: &str, now_ms: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        "UPDATE notification_outbox SET state = 'dead', payload = NULL, done_at = $1, claim = NULL, failure = $2 \
+         WHERE state IN ('waiting', 'claimed')",
+        params![now_ms, why],
+    )
+    .await
+}
+
 /// Where a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {

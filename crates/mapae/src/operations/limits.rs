@@ -70,6 +70,9 @@ limits! {
         STORE_READERS = 4, Count, "Read connections of a SQLite store.";
         STORE_CONNECTIONS = 32, Count, "Connections of one process to PostgreSQL.";
         STORE_ACQUIRE = 5 * SECOND, Milliseconds, "How long a caller waits for a free connection.";
+        STORE_LISTEN_AGAIN = SECOND, Milliseconds, "How long after a broken connection a process listens to the others again; it polls meanwhile.";
+        TRANSFER_ROWS = 500, Count, "Rows of one commit of a move, a backup or a restore.";
+        TRANSFER_BYTES = 4 * MIB, Bytes, "Bytes after which such a commit ends before it has all its rows.";
         ONCE_SWEEP = MINUTE, Milliseconds, "How often expired single-use marks are removed.";
         ONCE_SWEEP_ROWS = 1_000, Count, "Expired single-use marks removed in one commit.";
     }
@@ -123,6 +126,16 @@ limits! {
         EMPLOYMENT_SWEEP = 2 * SECOND, Milliseconds, "How often an agency that was excluded is looked for.";
         EMPLOYMENT_SWEEP_ROWS = 100, Count, "People of an excluded agency whose badges end in one commit.";
     }
+    "signatures" {
+        DOCUMENT_AUTHORITY_LIFE = 15 * 365 * DAY, Milliseconds, "The certificate of the authority for documents.";
+        DOCUMENT_SERVICE_LIFE = 5 * 365 * DAY, Milliseconds, "The certificates of timestamps and of answers about certificates.";
+        DOCUMENT_SEAL_LIFE = 3 * 365 * DAY, Milliseconds, "The certificate of an agency's seal.";
+        DOCUMENT_SEAL_RENEWAL = 30 * DAY, Milliseconds, "A seal gets a new key and certificate when its certificate ends within this.";
+        DOCUMENT_PERSON_LIFE = 10 * MINUTE, Milliseconds, "The certificate of an official for one signature.";
+        DOCUMENT_LIST_LIFE = 7 * DAY, Milliseconds, "A list of revoked certificates is good so long; each is made when asked for.";
+        DOCUMENT_ANSWER_LIFE = HOUR, Milliseconds, "An answer about a certificate is good so long.";
+        DOCUMENT_REVOKED = 50_000, Count, "Revoked certificates that a list holds; beyond that none is made, as it would call one good.";
+    }
     "gates" {
         GATE_PASS_LIFE = 24 * HOUR, Milliseconds, "A gate pass is good so long; the phone renews it when half is over.";
         GATE_ENROL_CODE_LIFE = HOUR, Milliseconds, "A controller may be enrolled with its code.";
@@ -158,11 +171,18 @@ limits! {
         SCIM_BULK = MIB, Bytes, "A Bulk request.";
         SCIM_BULK_OPERATIONS = 200, Count, "Operations of one Bulk request: all of them have to fit into the time of a request.";
     }
+    "credentials" {
+        CREDENTIAL_ASKS = 30, Count, "Requests for credentials beside the badge that one official makes in the time below.";
+        CREDENTIAL_ASK_WINDOW = DAY, Milliseconds, "The time in which those requests are counted.";
+        CREDENTIAL_REASON = 300, Count, "Letters of the reason with which a request is rejected or revoked.";
+        CREDENTIAL_LIST = 100, Count, "Requests shown on one page.";
+    }
     "issuance" {
         OFFER_LIFE = 15 * MINUTE, Milliseconds, "A credential offer may be redeemed; a new one is made on demand.";
         RENEWAL_OFFER_LIFE = 5 * MINUTE, Milliseconds, "An offer of the next batch of copies, made for the device that asks.";
         TX_CODE_DIGITS = 8, Count, "Digits of a transaction code.";
         TX_CODE_TRIES = 5, Count, "Wrong transaction codes until an offer is void and HR is told.";
+        TYPES_LOOK = 2 * SECOND, Milliseconds, "How often a running server looks whether the folder of credential types changed.";
         ISSUANCE_TOKEN_LIFE = 5 * MINUTE, Milliseconds, "An access token for the credential endpoint, good for one batch in each format.";
         ISSUANCE_TRIES = 3, Count, "Times a batch is signed anew because the badge's other format was issued at the same moment.";
         PUSHED_REQUEST_LIFE = 5 * MINUTE, Milliseconds, "A pushed authorization request waits so long for its browser; FAPI 2.0 wants less than 10 minutes.";
@@ -335,6 +355,9 @@ limits! {
         IN_PERSON_WAITING = 4_096, Count, "Phones of one process that wait for a reader at once.";
         IN_PERSON_MESSAGE = 129 * KIB, Bytes, "A message between phone and reader.";
         IN_PERSON_MESSAGES = 16, Count, "Messages of one meeting.";
+        IN_PERSON_LOOK = 250, Milliseconds, "How often a meeting of two processes is looked at, should a signal be lost.";
+        IN_PERSON_JOIN = 3 * SECOND, Milliseconds, "How long a reader waits for the process that holds the phone.";
+        IN_PERSON_SWEEP = MINUTE, Milliseconds, "How often meetings are removed whose process ended in the middle.";
     }
     "audit" {
         AUDIT_NUMBERING = 250, Milliseconds, "How soon after its commit an audit record is numbered, and with it under a signed checkpoint.";
@@ -354,6 +377,16 @@ limits! {
         LEDGER_RECEIPT = MINUTE, Milliseconds, "How long a transaction's receipt is waited for before it is sent again.";
         LEDGER_DOCUMENT = 64 * KIB, Bytes, "A did:web document of another host.";
         LEDGER_KEY_FILE = 16 * KIB, Bytes, "A registrar's key file, or a prepared transaction.";
+    }
+    "relying parties" {
+        PARTY_LIFE = 365 * DAY, Milliseconds, "How long a registration that two persons approved lasts; then it has to be renewed by two.";
+        PARTY_SOON = 30 * DAY, Milliseconds, "A registration that ends within this time is shown as one to renew.";
+        PARTY_REQUEST = 14 * DAY, Milliseconds, "How long something that was asked for waits for a second person.";
+        PARTY_REQUESTS = 200, Count, "Requests that wait at once.";
+        PARTY_OVERLAP = 7 * DAY, Milliseconds, "How long the secrets before the newest work beside them.";
+        PARTY_PURPOSE = 200, Count, "Letters of the purpose of a claim.";
+        PARTY_CLAIM = 64, Bytes, "The name of a claim in a form.";
+        PARTY_PAGE = 50, Count, "Relying parties on one page.";
     }
     "login" {
         LOGIN_PAGE = 5 * MINUTE, Milliseconds, "How long a login page works.";
@@ -383,6 +416,9 @@ limits! {
         LOGIN_DEVICE_TRIES = 10, Count, "Wrong user codes from one address in a window.";
         LOGIN_DEVICE_WINDOW = 10 * MINUTE, Milliseconds, "That window.";
         LOGIN_DEVICES = 1_000, Count, "Devices of one relying party that wait for a login at once.";
+        LOGIN_BROWSERS = 5, Count, "Browsers that one official has enrolled.";
+        LOGIN_BROWSER_KEPT = 180 * DAY, Milliseconds, "How long a browser stays enrolled.";
+        LOGIN_BROWSER_NAME = 40, Count, "Letters of the name that its owner gives it.";
         LOGIN_WRONG_WINDOW = 10 * MINUTE, Milliseconds, "The window in which wrong numbers are counted.";
         LOGIN_WRONG_BADGE = 5, Count, "Wrong numbers by one badge in a window; then it waits.";
         LOGIN_WRONG_PARTY = 500, Count, "Wrong numbers at one relying party in a window; then all wait.";

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub(crate) mod courier;
+pub mod doctor;
 pub mod edge;
 pub mod id;
 pub mod kek;
@@ -16,6 +17,7 @@ pub mod log;
 pub mod once;
 mod openapi;
 pub mod problem;
+pub mod restore;
 pub mod sealer;
 pub mod server;
 pub mod server_keys;
@@ -24,6 +26,7 @@ pub mod store;
 pub mod tasks;
 mod tls;
 pub mod tokens;
+pub mod transfer;
 
 use std::sync::Arc;
 
@@ -65,6 +68,7 @@ local!(
     application,
     notification,
     account,
+    credentials,
     issuance,
     lifecycle,
     verification,
@@ -74,7 +78,8 @@ local!(
     desk,
     ledger,
     in_person,
-    gates
+    gates,
+    signatures
 );
 
 /// Why the platform could not start, and what to mend.
@@ -86,6 +91,10 @@ pub enum StartError {
     Kek(#[from] kek::KekError),
     #[error(transparent)]
     Keys(#[from] server_keys::KeysError),
+    #[error(
+        "a move or a restore into this database did not come to its end: run the same command again, which goes on where it stopped"
+    )]
+    Unfinished,
     #[error("the HTTP client cannot be made: {0}")]
     Http(#[from] reqwest::Error),
 }
@@ -94,6 +103,18 @@ impl Platform {
     /// Opens the store, creates and migrates it if needed, and opens or makes the keys.
     pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StartError> {
         let store = Store::open(&config.store.url, Arc::clone(&clock)).await?;
+        if transfer::is_under_way(&store).await? {
+            return Err(StartError::Unfinished);
+        }
+        Self::of(config, store, clock).await
+    }
+
+    /// The platform of a store that was just restored and is not closed yet: nobody else may open it.
+    pub(crate) async fn of(
+        config: Config,
+        store: Store,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, StartError> {
         let kek = match kek::read(&config.keys.file)? {
             Some(kek) => kek,
             None if server_keys::exist(&store).await? => {

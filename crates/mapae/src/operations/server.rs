@@ -27,6 +27,7 @@ macro_rules! merge {
             .merge(crate::application::$routes())
             .merge(crate::notification::$routes())
             .merge(crate::account::$routes())
+            .merge(crate::credentials::$routes())
             .merge(crate::issuance::$routes())
             .merge(crate::lifecycle::$routes())
             .merge(crate::verification::$routes())
@@ -34,9 +35,11 @@ macro_rules! merge {
             .merge(crate::audit::$routes())
             .merge(crate::loss::$routes())
             .merge(crate::desk::$routes())
+            .merge(crate::relying_parties::$routes())
             .merge(crate::ledger::$routes())
             .merge(crate::in_person::$routes())
             .merge(crate::gates::$routes())
+            .merge(crate::signatures::$routes())
             .merge(crate::wallet_app::$routes())
             .merge(crate::pages::routes().into())
     };
@@ -201,6 +204,8 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
             recorder().run_upkeep();
         }
     });
+    let store = platform.store.clone();
+    tasks.spawn(move |stop| store.listen(stop));
     let follower = Arc::clone(platform);
     tasks.spawn(move |stop| sealer::rotation::follow(follower, stop));
     crate::personnel::start(platform, tasks);
@@ -209,6 +214,7 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     crate::application::start(platform, tasks);
     crate::notification::start(platform, tasks);
     crate::account::start(platform, tasks);
+    crate::credentials::start(platform, tasks);
     crate::issuance::start(platform, tasks);
     crate::lifecycle::start(platform, tasks);
     crate::verification::start(platform, tasks);
@@ -216,7 +222,9 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     crate::audit::start(platform, tasks);
     crate::loss::start(platform, tasks);
     crate::desk::start(platform, tasks);
+    crate::relying_parties::start(platform, tasks);
     crate::ledger::start(platform, tasks);
+    crate::in_person::start(platform, tasks);
     crate::gates::start(platform, tasks);
 }
 

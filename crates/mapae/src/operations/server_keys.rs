@@ -20,8 +20,10 @@ use keys::{SecretKey, Signer, Zeroizing};
 
 use super::store::{Row, Store, StoreError, Tx, params};
 
+mod carried;
 mod provider;
 
+pub use carried::{Replacements, open_all, opens, seal_all_again};
 pub use provider::Rotation;
 
 /// The signing keys.

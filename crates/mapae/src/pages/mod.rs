@@ -51,8 +51,10 @@ pub struct Link {
 const PORTAL_LINKS: &[Link] = &[
     Link { href: "/portal", key: "portal.nav.badge" },
     Link { href: "/portal/apply", key: "portal.nav.apply" },
+    Link { href: "/portal/credentials", key: "credentials.portal.nav" },
     Link { href: "/portal/devices", key: "portal.nav.devices" },
     Link { href: "/portal/logins", key: "login.mine.title" },
+    Link { href: "/portal/browsers", key: "login.browser.title" },
     Link { href: "/portal/loss", key: "portal.nav.loss" },
     Link { href: "/portal/notices", key: "notification.contact.title" },
     Link { href: "/portal/my-data", key: "portal.nav.my_data" },
@@ -60,6 +62,7 @@ const PORTAL_LINKS: &[Link] = &[
 const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/", key: "console.nav.queue" },
     Link { href: "/applications", key: "console.nav.all" },
+    Link { href: "/credentials", key: "credentials.console.nav" },
     Link { href: "/people", key: "desk.nav.people" },
     Link { href: "/loss", key: "desk.nav.loss" },
     Link { href: "/unlock", key: "desk.nav.unlock" },

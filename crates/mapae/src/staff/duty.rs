@@ -71,6 +71,7 @@ impl Duty {
         match self {
             Self::HrManager => &[
                 "/applications",
+                "/credentials",
                 "/people",
                 "/loss",
                 "/unlock",

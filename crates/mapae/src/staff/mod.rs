@@ -39,7 +39,7 @@ pub(crate) use pages::{door_and_back, host_cookie, welcome};
 pub use password::{Attempt, BadPassword, HashingFailed, Password};
 pub use second_factor::{Policy, ResetError, has_codes, reset as reset_codes};
 pub(crate) use session::badge_stopped;
-pub use session::{Began, Door, Session, SignInError, SignedIn, sign_in, sign_in_by_badge};
+pub use session::{Began, Door, Session, SignInError, SignedIn, after_restore, sign_in, sign_in_by_badge};
 
 use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;

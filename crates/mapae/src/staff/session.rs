@@ -433,3 +433,8 @@ pub(super) async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
         })
         .await
 }
+
+/// After a restore: everybody signs in anew.
+pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    tx.execute("DELETE FROM staff_session", params![]).await
+}

@@ -225,8 +225,9 @@ pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
 /// # Errors
 /// A broken rule, a taken id, or the store.
 pub async fn register(platform: &Platform, registration: Registration) -> Result<Secrets, AnyError> {
-    let claims: Vec<String> =
-        super::badge(platform)?.claims.iter().map(|claim| claim.name().to_owned()).collect();
+    let claims: Vec<String> = super::exchange::types(platform)?
+        .flat_map(|kind| kind.claims.iter().map(|claim| super::api::registered_name(kind, claim.name())))
+        .collect();
     let secrets = platform
         .store
         .write(move |tx| {

@@ -88,6 +88,14 @@ pub fn badge(platform: &Platform) -> Result<&CredentialType, RequestError> {
     Ok(issuance::desk(platform)?.badge())
 }
 
+/// Every credential type of ours, the badge first.
+///
+/// # Errors
+/// A file is missing or broken.
+pub(super) fn types(platform: &Platform) -> Result<impl Iterator<Item = &CredentialType>, RequestError> {
+    Ok(issuance::desk(platform)?.types())
+}
+
 /// Our client identifier: the hash of the verifier's certificate, or the host name in it where the configuration says so.
 ///
 /// # Errors

@@ -39,6 +39,7 @@ pub use seed::{Seed, open_under, seal_under};
 use crate::operations::Platform;
 use crate::operations::config::Section;
 use crate::operations::limits;
+use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Tasks;
 
 /// How this verifier names itself to wallets (OpenID4VP 1.0 §5.9.3).
@@ -105,6 +106,22 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 /// Routes of the console listener.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
+}
+
+/// After a restore: no request is open, and no result waits to be picked up or told.
+///
+/// # Errors
+/// The store.
+pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    let mut over = 0;
+    for sql in [
+        "DELETE FROM verification_request",
+        "DELETE FROM verification_event",
+        "DELETE FROM verification_result",
+    ] {
+        over += tx.execute(sql, params![]).await?;
+    }
+    Ok(over)
 }
 
 /// Starts the workers of this folder: results are brought, and those that nobody took are deleted when their time is over.

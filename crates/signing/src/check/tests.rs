@@ -1,5 +1,5 @@
 use super::*;
-use crate::fixture::{DAY, House, OBJECTS, classic, modern, odd_range, tamper, updates};
+use crate::fixture::{DAY, House, OBJECTS, classic, hiding, modern, odd_range, revealed, tamper, updates};
 use crate::pades::{self, Appearance, Certify, Material, Options, Picture, Prepared};
 use crate::revocation::{Crl, Reason, State};
 
@@ -76,6 +76,14 @@ fn every_shadow_attack_is_refused_for_its_reason() {
             assert!(report.codes().contains(&code), "{level} {name}: {:?}", report.codes());
         }
     }
+}
+
+#[test]
+fn what_was_pointed_to_and_missing_must_not_appear_later() {
+    let house = house();
+    let signed = house.lt(&hiding());
+    assert_eq!(check_pdf(&signed, &house.trust()).verdict, Verdict::Genuine);
+    assert_eq!(codes(&revealed(&signed), &house), ["changed_hidden"]);
 }
 
 #[test]

@@ -60,6 +60,11 @@ impl OcspQuestion {
         Self { der, hash: oid::SHA1.to_vec(), name, key, serial: serial.to_vec() }
     }
 
+    /// The DER of the CertID.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
     /// Whether this authority is meant.
     pub fn is_of(&self, authority: &Certificate) -> bool {
         let hash = |bytes: &[u8]| match self.hash.as_slice() {

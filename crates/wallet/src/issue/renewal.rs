@@ -63,7 +63,9 @@ impl<S: Shell> Wallet<S> {
 
     /// The badge in a format.
     pub fn badge_as(&self, format: Format) -> Option<&Holding> {
-        let own = |held: &&Holding| held.format() == Some(format) && self.is_provider(&held.issuer);
+        let own = |held: &&Holding| {
+            held.is_badge() && held.format() == Some(format) && self.is_provider(&held.issuer)
+        };
         self.state().holdings.iter().find(own)
     }
 

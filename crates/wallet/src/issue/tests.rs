@@ -77,6 +77,25 @@ fn an_issuer_under_an_unknown_root_is_refused() {
 }
 
 #[test]
+fn an_id_beside_the_badge_never_takes_the_place_of_the_badge() {
+    let (issuer, _, mut wallet) = world(FakeIssuer::new());
+    receive(&mut wallet, &issuer).unwrap();
+    let badge = wallet.state().holdings[0].clone();
+    let other = Holding {
+        id: "other".to_owned(),
+        configuration: "example-honorary".to_owned(),
+        vct: "https://issuer.example/types/example-honorary".to_owned(),
+        ..badge.clone()
+    };
+    let held = |holdings: Vec<Holding>| {
+        let state = crate::state::State { holdings, ..crate::state::State::default() };
+        state.card().map(|card| card.configuration.clone())
+    };
+    assert_eq!(held(vec![other.clone(), badge]).as_deref(), Some("badge"));
+    assert_eq!(held(vec![other]).as_deref(), Some("example-honorary"), "an ID alone is shown as what it is");
+}
+
+#[test]
 fn a_wallet_without_a_root_sends_no_code_at_all() {
     let (issuer, world, _) = world(FakeIssuer::new());
     *world.storage().blob_mut() = None;

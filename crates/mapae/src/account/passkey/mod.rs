@@ -6,6 +6,7 @@
 
 mod attestation;
 mod authenticator;
+mod browser;
 mod record;
 mod share;
 
@@ -51,6 +52,9 @@ pub(super) mod testing {
     }
 }
 
+pub(crate) use browser::{
+    BrowserPasskey, browser_asserted, browser_created, browser_creation, browser_request,
+};
 pub(super) use record::{Passkey, bind, forget, keep_salt, of_account, of_onboarding, salt, sweep};
 pub(super) use share::{new as new_share, release as release_share};
 
@@ -61,6 +65,8 @@ pub(super) enum For {
     Share,
     Recovery,
     ForgottenPin,
+    BrowserCreation,
+    BrowserStart,
 }
 
 impl For {
@@ -70,6 +76,8 @@ impl For {
             Self::Share => "passkey-share",
             Self::Recovery => "passkey-recovery",
             Self::ForgottenPin => "passkey-forgotten-pin",
+            Self::BrowserCreation => "passkey-browser-creation",
+            Self::BrowserStart => "passkey-browser-start",
         }
     }
 }

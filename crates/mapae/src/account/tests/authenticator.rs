@@ -6,21 +6,21 @@ use keys::{SecretKey, Signer as _, sha256};
 use serde_json::{Value, json};
 
 /// One passkey, and what a test may bend about it.
-pub(in crate::account) struct Authenticator {
+pub(crate) struct Authenticator {
     key: SecretKey,
     id: Vec<u8>,
     user_handle: Value,
-    pub(in crate::account) aaguid: [u8; 16],
-    pub(in crate::account) origin: String,
-    pub(in crate::account) rp_id: String,
-    pub(in crate::account) user_verified: bool,
-    pub(in crate::account) synced: bool,
-    pub(in crate::account) counter: u32,
-    pub(in crate::account) cross_origin: bool,
+    pub(crate) aaguid: [u8; 16],
+    pub(crate) origin: String,
+    pub(crate) rp_id: String,
+    pub(crate) user_verified: bool,
+    pub(crate) synced: bool,
+    pub(crate) counter: u32,
+    pub(crate) cross_origin: bool,
 }
 
 impl Authenticator {
-    pub(in crate::account) fn new() -> Authenticator {
+    pub(crate) fn new() -> Authenticator {
         Authenticator {
             key: SecretKey::generate(),
             id: keys::random::bytes::<16>().to_vec(),
@@ -97,12 +97,12 @@ impl Authenticator {
     }
 
     /// `navigator.credentials.create()` without attestation.
-    pub(in crate::account) fn create(&mut self, options: &Value) -> Value {
+    pub(crate) fn create(&mut self, options: &Value) -> Value {
         self.statement(options, "none", Vec::new())
     }
 
     /// With a `packed` attestation (§8.2) by `signer`, whose certificates are `chain`; without any it attests itself.
-    pub(in crate::account) fn create_packed(
+    pub(crate) fn create_packed(
         &mut self,
         options: &Value,
         signer: Option<&SecretKey>,
@@ -120,7 +120,7 @@ impl Authenticator {
     }
 
     /// `navigator.credentials.get()`.
-    pub(in crate::account) fn get(&mut self, options: &Value) -> Value {
+    pub(crate) fn get(&mut self, options: &Value) -> Value {
         let challenge = options["challenge"].as_str().unwrap();
         if self.counter > 0 {
             self.counter += 1;
@@ -141,12 +141,12 @@ impl Authenticator {
     }
 
     /// Goes by another passkey's name.
-    pub(in crate::account) fn pretending_to_be(&self, other: &Authenticator) -> Authenticator {
+    pub(crate) fn pretending_to_be(&self, other: &Authenticator) -> Authenticator {
         Authenticator { id: other.id.clone(), user_handle: other.user_handle.clone(), ..Authenticator::new() }
     }
 
     /// A copy of it, as a cloned authenticator would be.
-    pub(in crate::account) fn copy(&self) -> Authenticator {
+    pub(crate) fn copy(&self) -> Authenticator {
         Authenticator {
             key: SecretKey::from_bytes(&self.key.to_bytes()).unwrap(),
             id: self.id.clone(),

@@ -2,7 +2,7 @@
 //! storage that can be broken.
 
 mod approvals;
-mod authenticator;
+pub(crate) mod authenticator;
 mod change_of_pin;
 mod enrolment;
 mod forgotten_pin;

@@ -100,7 +100,7 @@ impl Town {
     }
 
     /// A duty, as the operator gives it; the account that carries it gets a password nobody uses here.
-    async fn give(&self, n: u64, duty: Duty) {
+    pub(crate) async fn give(&self, n: u64, duty: Duty) {
         let id = self.id(n).await;
         self.account(&format!("person{n}"), n).await;
         staff::grant(&self.platform, &id, duty, demo_data::person(n).agency, "operator").await.unwrap();

@@ -69,6 +69,17 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("POST", "/personnel/change", "d--+---0"),
     ("POST", "/personnel/held", "d--0---0"),
     ("GET", "/relying-parties", "d----++-"),
+    ("POST", "/relying-parties/ask", "d-----+-"),
+    ("GET", "/relying-parties/new", "d-----+-"),
+    ("GET", "/relying-parties/registered/{party}", "d----++-"),
+    ("GET", "/relying-parties/registered/{party}/change", "d-----+-"),
+    ("POST", "/relying-parties/registered/{party}/disable", "d-----+-"),
+    ("POST", "/relying-parties/registered/{party}/end-old", "d-----+-"),
+    ("POST", "/relying-parties/registered/{party}/renew", "d-----+-"),
+    ("POST", "/relying-parties/registered/{party}/rotate", "d-----+-"),
+    ("GET", "/relying-parties/requests/{request}", "d----00-"),
+    ("POST", "/relying-parties/requests/{request}/approve", "d-----0-"),
+    ("POST", "/relying-parties/requests/{request}/drop", "d-----0-"),
     ("GET", "/statistics", "d--+++++"),
     ("GET", "/statistics.csv", "d--+++++"),
     ("GET", "/system", "d----++-"),
@@ -144,7 +155,7 @@ fn declared() -> BTreeSet<(String, String)> {
         "desk/audit_log.rs",
         "desk/system.rs",
         "desk/badge_sign_in.rs",
-        "desk/relying_parties.rs",
+        "relying_parties/console.rs",
         "loss/desk.rs",
         "staff/pages.rs",
         "staff/second_pages.rs",
@@ -312,14 +323,20 @@ async fn every_door_opens_to_whom_the_table_says_and_to_nobody_else() {
         Some(Desk::of(&town, OPERATOR).await),
         Some(Desk::of(&town, STRANGER).await),
     ];
+    let party = crate::login::tests::support::registration("portal");
+    crate::verification::cli::register(&town, party).await.unwrap();
     let person = crate::personnel::demo_data::person(OFFICIAL);
     let mut faults = String::new();
     for (method, path, letters) in ACCESS {
         for ((who, desk), expected) in WHO.iter().zip(&desks).zip(letters.chars()) {
             let id =
                 if path.starts_with("/applications") { &application.id } else { &application.employee_id };
-            let path =
-                path.replace("{id}", id).replace("{account}", &account).replace("{code}", person.agency);
+            let path = path
+                .replace("{id}", id)
+                .replace("{account}", &account)
+                .replace("{code}", person.agency)
+                .replace("{party}", "portal")
+                .replace("{request}", "01890000-0000-7000-8000-000000000000");
             let visit = match (desk, *method) {
                 (None, "GET") => send(&town, true, get(&path, "")).await,
                 (None, _) => send(&town, true, form(&path, "", "csrf=x")).await,

@@ -57,6 +57,11 @@ impl Folder {
         Ok(Self(path.to_owned()))
     }
 
+    /// A folder to be read only.
+    pub fn existing(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     /// The path of a file here.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)

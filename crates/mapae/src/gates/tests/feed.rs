@@ -62,7 +62,13 @@ async fn a_pass_and_a_suspension_that_race_leave_nobody_inside() {
 async fn a_controller_goes_on_where_it_was_and_takes_everything_when_too_much_was_missed() {
     let town = Town::new(1).await;
     let (folder, _) = town.controller("front").await;
-    let controller = town.running(&folder).await;
+    let controller = Controller::open(folder.clone(), Arc::new(SystemClock)).unwrap();
+    let in_touch = tokio::spawn(Arc::clone(&controller).keep_in_touch(client::http().unwrap()));
+    let seq = town.seq().await;
+    until(|| controller.known().1 >= seq).await;
+    // It is switched off: nobody writes to its disk any more.
+    in_touch.abort();
+    let _ = in_touch.await;
     let (feed, seq) = controller.known();
     drop(controller);
     town.order("schedule office mon-fri=08:00-18:00").await;
@@ -141,4 +147,49 @@ async fn a_grant_and_a_first_pass_that_race_find_each_other() {
         grant.await.unwrap();
     }
     until(|| controller.standing()["grants"] == 8).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_controller_was_told_outlives_a_restore_of_an_older_backup() {
+    use crate::operations::restore::Remembered;
+    use crate::operations::transfer::backup;
+    let town = Town::new(3).await;
+    let (folder, _) = town.controller("one").await;
+    let (known, later) = (town.phone(0).await, 1);
+    let out = town.folder.join("backup");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    backup::make(&town.platform.store, &out, clock, &mut |_, _| {}).await.unwrap();
+    // After the backup: a new badge; both are stopped, and the controller hears of it.
+    let unknown = town.phone(later).await;
+    let controller = town.running(&folder).await;
+    town.change(&known.badge, "suspend").await;
+    town.change(&unknown.badge, "suspend").await;
+    let seq = town.seq().await;
+    until(|| controller.known().1 >= seq).await;
+
+    let remembered = Remembered { controllers: vec![town.folder.join("one")], ..Remembered::default() };
+    let (restored, closed) = town.platform.restored(&out, &remembered).await.unwrap();
+    assert_eq!((closed.gates.controllers, closed.gates.suspended, closed.gates.unknown), (1, 1, 1));
+    let badge = lifecycle::Badge::find(&restored.store, &known.badge).await.unwrap().unwrap();
+    assert_eq!(badge.state, lifecycle::BadgeState::Suspended);
+    let sql = "SELECT COUNT(*) AS n FROM gate_badge WHERE stopped_at IS NOT NULL";
+    assert_eq!(restored.store.fetch_one(sql, params![]).await.unwrap().int("n").unwrap(), 2, "told on, both");
+    let sql = "SELECT feed, seq FROM gate_feed_head WHERE id = 1";
+    let (old, new) =
+        (town.platform.store.fetch_one(sql, params![]), restored.store.fetch_one(sql, params![]));
+    let (old, new) = (old.await.unwrap(), new.await.unwrap());
+    assert_ne!(old.text("feed").unwrap(), new.text("feed").unwrap());
+    assert!(new.int("seq").unwrap() > old.int("seq").unwrap());
+
+    // Pages that the feed did not sign prove nothing, wherever they lie.
+    let forged = Folder::open(&town.folder.join("forged")).unwrap();
+    forged.replace("controller.json", folder.read("controller.json").unwrap().unwrap().as_bytes()).unwrap();
+    for name in ["snapshot.pages", "delta.pages"] {
+        let text = folder.read(name).unwrap().unwrap_or_default();
+        let bent: String = text.lines().map(|line| format!("{}AAAA\n", &line[..line.len() - 4])).collect();
+        forged.replace(name, bent.as_bytes()).unwrap();
+    }
+    let theirs = Remembered { controllers: vec![town.folder.join("forged")], ..Remembered::default() };
+    assert!(town.platform.restored(&out, &theirs).await.is_err());
+    town.close().await;
 }

@@ -2,6 +2,7 @@
 //! One suite for SQLite and PostgreSQL.
 
 mod authorization;
+mod beside;
 mod browser;
 mod deferred;
 mod encryption;

@@ -40,7 +40,7 @@ impl Standing {
                 let code = Code::parse(AGENCY).unwrap();
                 let key = ceremony::issuing_key(platform).unwrap();
                 ground.act(ceremony::register(platform, &opened, code, &key)).await;
-                for name in ceremony::badge_names(platform).unwrap() {
+                for name in ceremony::type_names(platform).unwrap() {
                     let mut wish = Wish { vct: name, ..ground.wish() };
                     match self {
                         Self::OtherType => wish.vct.push_str("/other"),
@@ -66,7 +66,7 @@ impl Standing {
     pub(crate) async fn change(self, platform: &TestPlatform) {
         let ground = Ground { platform, members: registrar::read_all(&folder(platform)).unwrap() };
         let now = platform.clock.now_ms_s().unsigned_abs();
-        for name in ceremony::badge_names(platform).unwrap() {
+        for name in ceremony::type_names(platform).unwrap() {
             let triple = Wish { vct: name, ..ground.wish() }.triple();
             match self {
                 Self::Retired => ground.act(call::retire(triple, now)).await,

@@ -5,6 +5,7 @@
 //! same answer and a restart loses nothing.
 
 mod lists;
+pub(super) mod published;
 mod series;
 mod source;
 
@@ -209,7 +210,8 @@ async fn layout_covering(
     slot: i64,
 ) -> Result<Option<Arc<Layout>>, StoreError> {
     let layouts = layouts_of(platform, did, week).await?;
-    Ok(layouts.iter().find(|layout| layout.series.covers(slot)).map(Arc::clone))
+    // The newest: after a restore, copies go to a list that no earlier copy is in.
+    Ok(layouts.iter().rev().find(|layout| layout.series.covers(slot)).map(Arc::clone))
 }
 
 async fn layouts_of(platform: &Platform, did: &str, week: Week) -> Result<Layouts, StoreError> {

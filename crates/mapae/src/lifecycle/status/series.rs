@@ -14,7 +14,7 @@ use keys::mac;
 use crate::lifecycle::party;
 use crate::operations::ServerKeys;
 use crate::operations::server_keys::SecretName;
-use crate::operations::store::{Row, Store, StoreError, params};
+use crate::operations::store::{Row, Store, StoreError, Tx, params};
 
 /// How many copies of one badge may be issued in one week.
 pub(crate) const COPIES_A_WEEK: i64 = 128;
@@ -53,8 +53,14 @@ pub(super) struct Layout {
 }
 
 impl Series {
+    /// A series that was published, by the size of its list; `None` where no list of ours has that size.
+    pub(super) fn of_size(week: Week, number: i64, first_slot: i64, bits: u8, key_id: u32) -> Option<Self> {
+        let known = (MIN_BITS..=MAX_BITS).contains(&bits);
+        known.then(|| Self { week, number, first_slot, slots: usable(bits), bits, key_id })
+    }
+
     /// A series from `first_slot` for `population` badges, with room for as many again.
-    fn sized(week: Week, number: i64, first_slot: i64, population: i64, key_id: u32) -> Self {
+    pub(super) fn sized(week: Week, number: i64, first_slot: i64, population: i64, key_id: u32) -> Self {
         let wanted = population.max(0).saturating_mul(2).saturating_add(256);
         let bits = (MIN_BITS..MAX_BITS).find(|bits| usable(*bits) >= wanted).unwrap_or(MAX_BITS);
         Self { week, number, first_slot, slots: usable(bits), bits, key_id }
@@ -188,18 +194,30 @@ pub(super) async fn extend_to(
         let number = known.last().map_or(0, |last| last.number + 1);
         let population = next_slot.max(slot + 1) - first_slot;
         let new = Series::sized(week, number, first_slot, population, key_id);
-        let did = did.to_owned();
-        store
-            .write(move |tx| {
-                Box::pin(async move {
-                    tx.execute(
-                        "INSERT INTO status_series (issuing_did, week, series, first_slot, slots, bits, key_id) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-                        params![did, new.week.start(), new.number, new.first_slot, new.slots, new.bits, new.key_id],
-                    )
-                    .await
-                })
-            })
-            .await?;
+        enter(store, did, new).await?;
     }
+}
+
+/// Enters a series; one of that number that is there already stays.
+pub(super) async fn enter(store: &Store, did: &str, series: Series) -> Result<(), StoreError> {
+    let did = did.to_owned();
+    store.write(move |tx| Box::pin(async move { insert(tx, &did, &series).await })).await
+}
+
+pub(super) async fn insert(tx: &mut Tx, did: &str, series: &Series) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO status_series (issuing_did, week, series, first_slot, slots, bits, key_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        params![
+            did,
+            series.week.start(),
+            series.number,
+            series.first_slot,
+            series.slots,
+            series.bits,
+            series.key_id
+        ],
+    )
+    .await?;
+    Ok(())
 }

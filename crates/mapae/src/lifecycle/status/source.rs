@@ -193,7 +193,11 @@ async fn party_at(
         .store
         .fetch_all(
             "SELECT slot, state, status_version, copy_week FROM badge WHERE issuing_did = $1 AND status_version > $2 \
-             AND copy_week >= $3 ORDER BY status_version",
+             AND copy_week >= $3 UNION ALL \
+             SELECT slot, state, status_version, copy_week FROM status_kept WHERE issuing_did = $1 AND status_version > $2 \
+             AND copy_week >= $3 UNION ALL \
+             SELECT slot, state, status_version, copy_week FROM held_credential WHERE issuing_did = $1 \
+             AND status_version > $2 AND copy_week >= $3 ORDER BY status_version",
             params![did, next.version, since.start()],
         )
         .await?;

@@ -18,7 +18,7 @@ use openid::oidc::{AuthorizationRequest, AuthorizeForm, AuthorizeRefusal, Claims
 use openid::{Code as Refusal, OAuthError};
 
 pub(super) use self::pushed::{__path_push, push};
-use super::authentication::registered;
+use super::authentication::{self, registered};
 use super::claims::ClaimSet;
 use super::page::{self, Browser, PageError, PageState};
 use super::registration::ClientSettings;
@@ -76,7 +76,13 @@ async fn authorize(
     };
     let (party, settings) = match registered(platform, form.client_id()).await {
         Ok(Some(found)) => found,
-        Ok(None) => return page::fault(page, |text| &text.bad_client, "login_party_unknown"),
+        Ok(None) => {
+            return match authentication::has_expired(platform, form.client_id()).await {
+                Ok(true) => page::fault(page, |text| &text.party_expired, "login_party_expired"),
+                Ok(false) => page::fault(page, |text| &text.bad_client, "login_party_unknown"),
+                Err(error) => Problem::from(error).into_response(),
+            };
+        }
         Err(error) => return Problem::from(error).into_response(),
     };
     let browser = Browser::of(headers);
@@ -101,7 +107,7 @@ async fn authorize(
         page.lang = language;
     }
     let issuer = platform.config.public.origin();
-    let network = platform.config.login.network(peer, headers);
+    let network = platform.config.login.network_for(&party, peer, headers);
     let start = match start(platform, &party, &request, &browser) {
         Ok(start) => {
             Start { seed: seed.unwrap_or(start.seed), network, by_party: by_party || start.by_party, ..start }
@@ -279,6 +285,7 @@ fn start(
         wanted: ClaimSet::of_scopes(&request.scopes).with(single),
         in_id_token,
         network: None,
+        enrolled: false,
         // The page's own address for beginning anew has no room for these.
         by_party: request.subject.is_some() || request.claims != ClaimsRequest::default(),
         subject: request.subject.clone(),

@@ -70,6 +70,7 @@ pub(super) async fn begin(
         return Err(refused("this client is not registered for devices"));
     }
     let network = platform.config.login.network(peer, &headers);
+    let network = network.filter(|at| platform.config.login.may_start(&caller.party, *at));
     let network = network.ok_or_else(|| refused("devices log in from registered networks only"))?;
     let scopes: Vec<String> = form.get("scope").unwrap_or("openid").split(' ').map(str::to_owned).collect();
     let scopes: Vec<String> =

@@ -127,6 +127,7 @@ fn start(platform: &Platform, code: &UserCode, device: Device, browser: &Browser
         wanted: ClaimSet::of_scopes(&grant.scopes),
         in_id_token: ClaimSet::default(),
         network: Some(network),
+        enrolled: false,
         subject: None,
         by_party: true,
         device: Some(code.to_string()),

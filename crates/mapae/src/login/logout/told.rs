@@ -26,14 +26,14 @@ pub(in crate::login) enum Tell {
 }
 
 macro_rules! queue {
-    ($column:literal) => {
+    ($which:literal) => {
         concat!(
             "INSERT INTO login_logout (id, relying_party, session, subject, next_at, ends_at, created_at) \
              SELECT 'logout-' || login_session.id, login_session.relying_party, login_session.id, login_session.subject, \
              $2, $3, $2 FROM login_session JOIN login_client ON login_client.relying_party = login_session.relying_party \
              WHERE login_session.",
-            $column,
-            " = $1 AND login_session.ended_at IS NULL AND login_session.ends_at > $2 \
+            $which,
+            " AND login_session.ended_at IS NULL AND login_session.ends_at > $2 \
              AND login_client.backchannel_uri IS NOT NULL ON CONFLICT (id) DO NOTHING"
         )
     };
@@ -44,7 +44,7 @@ macro_rules! queue {
 /// # Errors
 /// The store.
 pub(in crate::login) async fn queue_badge(tx: &mut Tx, badge: &str, now_ms: i64) -> Result<(), StoreError> {
-    tx.execute(queue!("badge"), params![badge, now_ms, ends(now_ms)]).await?;
+    tx.execute(queue!("badge = $1"), params![badge, now_ms, ends(now_ms)]).await?;
     Ok(())
 }
 
@@ -53,7 +53,16 @@ pub(in crate::login) async fn queue_badge(tx: &mut Tx, badge: &str, now_ms: i64)
 /// # Errors
 /// The store.
 pub(in crate::login) async fn queue_session(tx: &mut Tx, id: &str, now_ms: i64) -> Result<(), StoreError> {
-    tx.execute(queue!("id"), params![id, now_ms, ends(now_ms)]).await?;
+    tx.execute(queue!("id = $1"), params![id, now_ms, ends(now_ms)]).await?;
+    Ok(())
+}
+
+/// The same for every live session there is: after a restore.
+///
+/// # Errors
+/// The store.
+pub(in crate::login) async fn queue_everybody(tx: &mut Tx, now_ms: i64) -> Result<(), StoreError> {
+    tx.execute(queue!("created_at <= $1"), params![i64::MAX, now_ms, ends(now_ms)]).await?;
     Ok(())
 }
 

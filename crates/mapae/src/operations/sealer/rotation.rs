@@ -29,6 +29,7 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("employee", "user_name", "id"),
     SealedColumn::new("staff_account", "totp_secret", "id"),
     SealedColumn::new("staff_duty_request", "reason", "id"),
+    SealedColumn::new("login_browser", "name", "id"),
     SealedColumn::new("employment_held", "payload", "id"),
     SealedColumn::new("employment_held", "reason", "id"),
     SealedColumn::new("employee_portrait", "sealed", "employee_id"),
@@ -46,6 +47,9 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("application_comment", "body", "id"),
     SealedColumn::new("application_said", "said", "application_id"),
     SealedColumn::new("application_event", "note", "id"),
+    SealedColumn::new("credential_request", "typed", "id"),
+    SealedColumn::new("credential_request", "reason", "id"),
+    SealedColumn::new("document_key", "sealed", "id"),
     // Bound to account and device: a key moved to another device does not open (protocols.md §5). The next PIN's key
     // is sealed as the one it will become, and goes first: it may become it while we are at work.
     SealedColumn {

@@ -15,7 +15,7 @@ use keys::rsa::RsaKey;
 
 use super::{KeyName, KeyRow, KeysError, ServerKeys, insert, promote, read, sealed_row, secret_key};
 use crate::operations::limits;
-use crate::operations::store::Store;
+use crate::operations::store::{Store, StoreError};
 
 /// The provider's keys.
 const NAMES: [KeyName; 2] = [KeyName::OpEs256, KeyName::OpRs256];
@@ -103,7 +103,7 @@ impl ServerKeys {
                     for (name, id) in ids {
                         promote(tx, &name, id, now_ms).await?;
                     }
-                    Ok(())
+                    Ok::<(), StoreError>(())
                 })
             })
             .await?;

@@ -137,3 +137,13 @@ async fn postgres_locked(connection: &mut PgConnection) -> Result<(), StoreError
     }
     Ok(())
 }
+
+/// The names of our migrations that a database lacks; refuses one whose applied text differs from ours.
+pub async fn missing_migrations(store: &mut super::Snapshot) -> Result<Vec<String>, StoreError> {
+    let rows = store.fetch_all(APPLIED, Vec::new()).await?;
+    let applied = rows
+        .iter()
+        .map(|row| Ok((row.int("version")?, row.bytes("checksum")?)))
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    Ok(missing(&applied)?.iter().map(|migration| migration.description.to_string()).collect())
+}

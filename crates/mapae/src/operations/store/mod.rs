@@ -9,8 +9,12 @@
 //!   not by catching a constraint error: PostgreSQL aborts the whole transaction at the first error;
 //! - no signature, HSM or network call inside: everybody waits behind the one writer.
 
+mod catalogue;
 mod migrate;
 mod readers;
+mod signals;
+mod snapshot;
+mod turn;
 mod tx;
 mod value;
 mod writer;
@@ -30,12 +34,20 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 use tokio::time::Instant;
 
+pub use catalogue::{Column, Kind, Table, catalogue, catalogue_of};
+pub use migrate::missing_migrations;
 use readers::Readers;
+use signals::Signals;
+pub use signals::Watch;
+pub use snapshot::Snapshot;
+pub use turn::Turn;
+use turn::Turns;
 pub use tx::Tx;
 pub use value::{Row, STATEMENT_ROWS, Value, places};
 
 use crate::operations::clock::Clock;
 use crate::operations::limits;
+use crate::operations::tasks::Stop;
 
 /// Why the store could not do what was asked. The text names tables and columns, never values.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +79,9 @@ pub enum StoreError {
     /// A migration could not be applied or differs from the one applied earlier.
     #[error("migration {version} ({name}): {reason}")]
     Migration { version: i64, name: String, reason: String },
+    /// Another process has taken this job's turn; nothing of the unit is stored.
+    #[error("another process has taken over the job {0}")]
+    TurnLost(String),
     /// The store address is neither `sqlite:` nor `postgres:`.
     #[error("store.url must begin with sqlite: or postgres:, got {0:?}")]
     Url(String),
@@ -135,17 +150,20 @@ pub struct Store {
     db: Arc<Db>,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
+    signals: Arc<Signals>,
+    turns: Arc<Turns>,
 }
 
 impl Store {
     /// Opens the store at `url` (`sqlite:path/to/file.db` or `postgres://…`), creating and migrating it.
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let counters = Arc::new(Counters::default());
+        let (counters, signals) = (Arc::new(Counters::default()), Arc::<Signals>::default());
         let db = if let Some(path) = url.strip_prefix("sqlite:") {
             open_sqlite(
                 PathBuf::from(path.trim_start_matches("//")),
                 Arc::clone(&counters),
                 Arc::clone(&clock),
+                Arc::clone(&signals),
             )
             .await?
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
@@ -154,7 +172,7 @@ impl Store {
             let scheme = url.split(':').next().unwrap_or_default();
             return Err(StoreError::Url(scheme.to_owned()));
         };
-        Ok(Self { db: Arc::new(db), counters, clock })
+        Ok(Self { db: Arc::new(db), counters, clock, signals, turns: Arc::default() })
     }
 
     /// The engine behind this store.
@@ -163,6 +181,11 @@ impl Store {
             Db::Sqlite { .. } => Engine::Sqlite,
             Db::Postgres(_) => Engine::Postgres,
         }
+    }
+
+    /// Now, in epoch milliseconds, by the platform's clock.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
     }
 
     /// Commits, units and roll-backs since the store was opened.
@@ -182,10 +205,11 @@ impl Store {
         match &*self.db {
             Db::Sqlite { writer, .. } => writer.write(unit).await,
             Db::Postgres(pool) => {
-                let (pool, counters, clock) =
-                    (pool.clone(), Arc::clone(&self.counters), Arc::clone(&self.clock));
+                let (pool, counters) = (pool.clone(), Arc::clone(&self.counters));
+                let (clock, signals) = (Arc::clone(&self.clock), Arc::clone(&self.signals));
                 // A task of its own: a caller that goes away must not tear a unit apart between statements.
-                let unit = tokio::spawn(async move { write_postgres(&pool, &counters, clock, unit).await });
+                let unit =
+                    tokio::spawn(async move { write_postgres(&pool, &counters, clock, signals, unit).await });
                 unit.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
             }
         }
@@ -243,6 +267,31 @@ impl Store {
         })
     }
 
+    /// Watches for a topic that units tell, here or in another process ([`Tx::tell`]). Also poll: a signal may be lost.
+    pub fn watch(&self, topic: impl Into<String>) -> Watch {
+        self.signals.watch(topic.into())
+    }
+
+    /// Hears what other processes tell, until the server stops. An embedded store has no other processes to hear.
+    pub async fn listen(self, stop: Stop) {
+        if let Db::Postgres(pool) = &*self.db {
+            signals::listen(pool.clone(), Arc::clone(&self.signals), stop).await;
+        }
+    }
+
+    /// This process's turn at a job that one process does at a time; `None` while another one has it.
+    ///
+    /// It stays with the process that has it until that ends or loses its connection. A unit of the job asks
+    /// [`Turn::confirm`] first: one that was overtaken stores nothing.
+    pub async fn turn(&self, job: &'static str) -> Result<Option<Turn>, StoreError> {
+        self.turns.take(self, job).await
+    }
+
+    /// Everything as it stands now, for a copy: read while others go on writing.
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::of(self).await
+    }
+
     /// Whether the store answers; `/readyz` asks this.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.fetch_one("SELECT CAST(1 AS BIGINT) AS one", Vec::new()).await.map(|_| ())
@@ -255,7 +304,10 @@ impl Store {
                 writer.close().await;
                 read.close().await;
             }
-            Db::Postgres(pool) => pool.close().await,
+            Db::Postgres(pool) => {
+                self.turns.give_back().await;
+                pool.close().await;
+            }
         }
     }
 }
@@ -264,6 +316,7 @@ async fn open_sqlite(
     path: PathBuf,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
+    signals: Arc<Signals>,
 ) -> Result<Db, StoreError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| StoreError::Database(sqlx::Error::Io(e)))?;
@@ -285,7 +338,7 @@ async fn open_sqlite(
     // The writer keeps the pages that a commit of many rows goes back to; readers have the mapped file.
     let writing = options.clone().pragma("cache_size", "-32000");
     let connection = connect_and_migrate(&writing).await?;
-    let writer = writer::start(writing, connection, counters, clock);
+    let writer = writer::start(writing, connection, counters, clock, signals);
     let read = Readers::open(options.read_only(true).create_if_missing(false)).await?;
     Ok(Db::Sqlite { read: Box::new(read), writer })
 }
@@ -329,6 +382,7 @@ async fn write_postgres<T, E, F>(
     pool: &PgPool,
     counters: &Counters,
     clock: Arc<dyn Clock>,
+    signals: Arc<Signals>,
     unit: F,
 ) -> Result<T, E>
 where
@@ -337,7 +391,7 @@ where
     E: From<StoreError> + Send + 'static,
 {
     let transaction = pool.begin().await.map_err(StoreError::from)?;
-    let mut tx = Tx::postgres(transaction, clock);
+    let mut tx = Tx::postgres(transaction, clock, signals);
     let limit = limits::STORE_UNIT.duration();
     let outcome =
         tokio::time::timeout(limit, std::panic::AssertUnwindSafe(unit(&mut tx)).catch_unwind()).await;

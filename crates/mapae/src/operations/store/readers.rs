@@ -35,6 +35,11 @@ impl Readers {
         Ok(Self { options, idle: Mutex::new(vec![first]), places })
     }
 
+    /// How a read connection is opened.
+    pub(super) const fn options(&self) -> &SqliteConnectOptions {
+        &self.options
+    }
+
     /// Waits for a connection, at most [`limits::STORE_ACQUIRE`].
     pub(super) async fn take(&self) -> Result<Reader<'_>, StoreError> {
         let waiting = tokio::time::timeout(limits::STORE_ACQUIRE.duration(), self.places.acquire());

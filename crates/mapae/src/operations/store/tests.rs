@@ -299,3 +299,102 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed_at_any_moment_m
     assert!(!acknowledged.is_empty(), "the children got as far as writing");
     assert!(acknowledged.is_subset(&stored), "{} acknowledged, {} stored", acknowledged.len(), stored.len());
 }
+
+async fn in_turn(store: &Store, turn: Turn, id: &'static str) -> Result<bool, StoreError> {
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                turn.confirm(tx).await?;
+                once::consume(tx, "turn", id, i64::MAX).await
+            })
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_job_is_one_process_s_until_that_ends_and_then_the_next_one_s_at_once() {
+    let platform = testing::platform().await;
+    let other = platform.replica().await;
+    let first = platform.store.turn("test").await.expect("turn").expect("nobody else has it");
+    assert_eq!(platform.store.turn("test").await.expect("turn"), Some(first), "and keeps it");
+    assert!(in_turn(&platform.store, first, "a").await.expect("its turn"));
+    if platform.store.engine() == Engine::Postgres {
+        assert_eq!(other.store.turn("test").await.expect("turn"), None);
+        assert!(other.store.turn("another").await.expect("turn").is_some(), "each job by itself");
+    }
+    platform.store.close().await;
+    let next = other.store.turn("test").await.expect("turn").expect("the first one is gone");
+    assert!(next.fence() > first.fence());
+    assert!(in_turn(&other.store, next, "b").await.expect("its turn"));
+}
+
+#[tokio::test]
+async fn who_was_overtaken_stores_nothing_whatever_it_believes() {
+    let platform = testing::platform().await;
+    let stale = platform.store.turn("test").await.expect("turn").expect("turn");
+    // As the database sees a process that stood still: its session is over, and another one was given the turn.
+    platform
+        .store
+        .write::<_, StoreError, _>(|tx| {
+            Box::pin(async move { tx.execute("UPDATE job_turn SET fence = fence + 1", params![]).await })
+        })
+        .await
+        .expect("overtaken");
+    let refused = in_turn(&platform.store, stale, "a").await;
+    assert!(matches!(&refused, Err(StoreError::TurnLost(job)) if job == "test"), "{refused:?}");
+    assert_eq!(marks(&platform).await, 0, "nothing of the unit is there");
+    let fresh = platform.store.turn("test").await.expect("turn").expect("it asks anew");
+    assert!(fresh.fence() > stale.fence());
+    assert!(in_turn(&platform.store, fresh, "a").await.expect("its turn"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_processes_that_want_a_turn_at_once_one_has_it() {
+    let platform = testing::platform().await;
+    if platform.store.engine() == Engine::Sqlite {
+        // One process serves an embedded store; of its tasks all are in the same turn.
+        let turns = (0..16).map(|_| platform.store.turn("test"));
+        let turns = futures::future::try_join_all(turns).await.expect("turns");
+        assert!(turns.iter().all(|turn| *turn == turns[0] && turn.is_some()), "{turns:?}");
+        return;
+    }
+    let mut others = Vec::new();
+    for _ in 0..6 {
+        others.push(platform.replica().await);
+    }
+    let asked = others.iter().map(|other| other.store.turn("test"));
+    let turns = futures::future::try_join_all(asked).await.expect("turns");
+    assert_eq!(turns.iter().flatten().count(), 1, "{turns:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_process_tells_another_hears_and_nothing_of_what_was_rolled_back() {
+    let platform = testing::platform().await;
+    let mut tasks = crate::operations::tasks::Tasks::default();
+    let (teller, hearer) = match platform.store.engine() {
+        Engine::Sqlite => (platform.store.clone(), platform.store.clone()),
+        Engine::Postgres => (platform.store.clone(), platform.replica().await.store.clone()),
+    };
+    let (told, other) = (hearer.watch("told"), hearer.watch("other"));
+    let listener = hearer.clone();
+    tasks.spawn(move |stop| listener.listen(stop));
+    if platform.store.engine() == Engine::Postgres {
+        // Whoever begins to listen looks once: something may have been told before.
+        told.told().await;
+        other.told().await;
+    }
+    let tell = |topic: &'static str, fail: bool| {
+        teller.write::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                tx.tell(topic).await?;
+                if fail { Err(StoreError::NotFound) } else { Ok(()) }
+            })
+        })
+    };
+    tell("other", true).await.expect_err("rolled back");
+    tell("told", false).await.expect("told");
+    tokio::time::timeout(Duration::from_secs(10), told.told()).await.expect("heard");
+    let more = tokio::time::timeout(Duration::from_millis(50), other.told()).await;
+    assert!(more.is_err(), "what was rolled back was never told");
+    tasks.stop(Duration::from_secs(5)).await;
+}

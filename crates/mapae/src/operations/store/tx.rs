@@ -6,7 +6,8 @@ use sqlx::{Postgres, SqlSafeStr, SqliteConnection, Transaction};
 
 use crate::operations::clock::Clock;
 
-use super::{Row, StoreError, Value, value};
+use super::signals::Signals;
+use super::{Row, StoreError, Value, params, value};
 
 type AfterCommit = Box<dyn FnOnce() + Send>;
 
@@ -20,6 +21,7 @@ pub struct Tx {
     connection: Connection,
     after: Vec<AfterCommit>,
     clock: Arc<dyn Clock>,
+    signals: Arc<Signals>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -29,12 +31,16 @@ impl std::fmt::Debug for Tx {
 }
 
 impl Tx {
-    pub(super) fn sqlite(connection: SqliteConnection, clock: Arc<dyn Clock>) -> Self {
-        Self { connection: Connection::Sqlite(connection), after: Vec::new(), clock }
+    pub(super) fn sqlite(connection: SqliteConnection, clock: Arc<dyn Clock>, signals: Arc<Signals>) -> Self {
+        Self { connection: Connection::Sqlite(connection), after: Vec::new(), clock, signals }
     }
 
-    pub(super) fn postgres(transaction: Transaction<'static, Postgres>, clock: Arc<dyn Clock>) -> Self {
-        Self { connection: Connection::Postgres(transaction), after: Vec::new(), clock }
+    pub(super) fn postgres(
+        transaction: Transaction<'static, Postgres>,
+        clock: Arc<dyn Clock>,
+        signals: Arc<Signals>,
+    ) -> Self {
+        Self { connection: Connection::Postgres(transaction), after: Vec::new(), clock, signals }
     }
 
     /// Now, in epoch milliseconds, by the platform's clock.
@@ -111,6 +117,16 @@ impl Tx {
     /// Calls `wake` once this unit is durable, and never if it is rolled back: to wake a worker, not to do work.
     pub fn after_commit(&mut self, wake: impl FnOnce() + Send + 'static) {
         self.after.push(Box::new(wake));
+    }
+
+    /// Wakes who watches `topic` ([`super::Store::watch`]) once this unit is durable, in every process on this store.
+    pub async fn tell(&mut self, topic: &str) -> Result<(), StoreError> {
+        if matches!(self.connection, Connection::Postgres(_)) {
+            self.execute("SELECT pg_notify('mapae', $1)", params![topic]).await?;
+        }
+        let (signals, topic) = (Arc::clone(&self.signals), topic.to_owned());
+        self.after_commit(move || signals.wake(&topic));
+        Ok(())
     }
 
     /// What is to be woken so far; a rolled back unit truncates to its own beginning.

@@ -26,6 +26,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::signals::Signals;
 use super::{Counters, StoreError, Tx};
 use crate::operations::clock::Clock;
 use crate::operations::limits;
@@ -126,10 +127,11 @@ pub(super) fn start(
     connection: SqliteConnection,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
+    signals: Arc<Signals>,
 ) -> Handle {
     let (queue, waiting) = mpsc::channel(limits::STORE_QUEUE.size());
-    let writer =
-        Writer { options, tx: Tx::sqlite(connection, Arc::clone(&clock)), counters, clock, broken: false };
+    let tx = Tx::sqlite(connection, Arc::clone(&clock), Arc::clone(&signals));
+    let writer = Writer { options, tx, counters, clock, signals, broken: false };
     tokio::spawn(writer.serve(waiting));
     Handle { queue }
 }
@@ -139,6 +141,7 @@ struct Writer {
     tx: Tx,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
+    signals: Arc<Signals>,
     /// The connection is in an unknown state and has to be opened again.
     broken: bool,
 }
@@ -226,7 +229,8 @@ impl Writer {
     async fn begin(&mut self) -> Result<(), StoreError> {
         if self.broken {
             let connection = self.options.connect().await?;
-            let old = std::mem::replace(&mut self.tx, Tx::sqlite(connection, Arc::clone(&self.clock)));
+            let fresh = Tx::sqlite(connection, Arc::clone(&self.clock), Arc::clone(&self.signals));
+            let old = std::mem::replace(&mut self.tx, fresh);
             old.close_sqlite().await;
             self.tx.control(NO_WAIT).await?;
             self.broken = false;

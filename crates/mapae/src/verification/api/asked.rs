@@ -23,11 +23,11 @@ pub(super) fn check(
     transaction_data: &[String],
 ) -> Result<(), ApiRefused> {
     let query = Query::from_value(dcql).map_err(|error| ApiRefused::Query(error.to_string()))?;
-    let badge = exchange::badge(platform)?;
+    let types: Vec<&CredentialType> = exchange::types(platform)?.collect();
     for credential in &query.credentials {
         match foreign.iter().find(|accepted| accepted.answers(credential)) {
             Some(accepted) => check_foreign(accepted, credential)?,
-            None => check_badge(badge, party, credential)?,
+            None => check_ours(&types, party, credential)?,
         }
     }
     for entry in transaction_data {
@@ -48,37 +48,51 @@ pub(super) fn check(
     Ok(())
 }
 
-fn check_badge(
-    badge: &CredentialType,
+fn check_ours(
+    types: &[&CredentialType],
     party: &RelyingParty,
     credential: &CredentialQuery,
 ) -> Result<(), ApiRefused> {
     let refused = |why: &str| ApiRefused::Query(format!("`{}`: {why}", credential.id));
-    let format = Format::from_name(&credential.format).filter(|format| badge.is_issued_as(*format));
-    let kind = match format {
-        Some(Format::SdJwtVc) => Some(badge.vct.as_str()),
-        Some(Format::Mdoc) => badge.doctype.as_deref(),
-        None => None,
+    let format = Format::from_name(&credential.format);
+    let format =
+        format.ok_or_else(|| refused("a credential of ours is asked for as dc+sd-jwt or mso_mdoc"))?;
+    let name = |kind: &CredentialType| match format {
+        Format::SdJwtVc => Some(kind.vct.clone()),
+        Format::Mdoc => kind.doctype.clone(),
     };
-    let (Some(format), Some(kind)) = (format, kind) else {
-        return Err(refused("the badge can be asked for as dc+sd-jwt or mso_mdoc"));
+    // One type and no other: what a wallet answers with is then of the type that was looked at here.
+    let allowed = |kind: &&&CredentialType| {
+        kind.is_issued_as(format) && name(kind).is_some_and(|name| credential.meta.allows(&[name.as_str()]))
     };
-    if !credential.meta.allows(&[kind]) || credential.multiple {
-        return Err(refused("the badge, once, by its type, or a type of another issuer that is registered"));
-    }
+    let mut fitting = types.iter().filter(allowed);
+    let (Some(kind), None, false) = (fitting.next(), fitting.next(), credential.multiple) else {
+        return Err(refused(
+            "one type of ours, once, by its name, or a type of another issuer that is registered",
+        ));
+    };
     if !credential.require_cryptographic_holder_binding {
         return Err(refused("holder binding is always required"));
     }
     // Without a list of claims DCQL asks for none that can be withheld (OpenID4VP 1.0 §6.4.1).
     for claim in &credential.claims {
-        // What is no claim of the badge is nobody's: it is refused by its own name.
+        // What is no claim of the type is nobody's: it is refused by its own name.
         let unknown = claim.path.to_string();
-        let name = badge.claim_at(format, &claim.path).map_or(unknown.as_str(), Claim::name);
-        if NEVER.contains(&name) || !party.claims.iter().any(|registered| registered == name) {
-            return Err(ApiRefused::Claim(name.to_owned()));
+        let name = kind.claim_at(format, &claim.path).map_or(unknown.as_str(), Claim::name);
+        let registered = registered_name(kind, name);
+        if NEVER.contains(&name) || !party.claims.iter().any(|known| *known == registered) {
+            return Err(ApiRefused::Claim(registered));
         }
     }
     Ok(())
+}
+
+/// How a claim is registered for a relying party: by its name for the badge, behind the type's id for all others.
+pub(crate) fn registered_name(kind: &CredentialType, claim: &str) -> String {
+    match kind.apply {
+        None => claim.to_owned(),
+        Some(_) => format!("{}:{claim}", kind.id),
+    }
 }
 
 fn check_foreign(accepted: &Accepted, credential: &CredentialQuery) -> Result<(), ApiRefused> {

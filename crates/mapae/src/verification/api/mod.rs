@@ -23,6 +23,7 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(super) use self::asked::registered_name;
 use self::messages::{Create, Created, Standing};
 use self::refused::ApiRefused;
 use self::tickets::{Full, HANDLE, Handle, REQUEST, Request, Wanted, badge_query};
@@ -63,7 +64,8 @@ async fn caller(platform: &Platform, headers: &HeaderMap) -> Result<RelyingParty
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(ApiRefused::Unauthorized);
     }
-    relying_party::by_api_key(&platform.store, key).await?.ok_or(ApiRefused::Unauthorized)
+    let party = relying_party::by_api_key(&platform.store, key).await?.ok_or(ApiRefused::Unauthorized)?;
+    if party.standing == relying_party::Standing::Expired { Err(ApiRefused::Expired) } else { Ok(party) }
 }
 
 /// Ask a wallet.
@@ -76,7 +78,7 @@ async fn caller(platform: &Platform, headers: &HeaderMap) -> Result<RelyingParty
         (status = CREATED, body = Created),
         (status = BAD_REQUEST, body = ProblemBody, content_type = "application/problem+json", description = "`verification_query`, `verification_redirect`, `verification_origin`, `verification_webhook`, `verification_too_long`"),
         (status = UNAUTHORIZED, body = ProblemBody, content_type = "application/problem+json", description = "`verification_unauthorized`"),
-        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`verification_claim`")))]
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json", description = "`verification_claim`, `verification_party_expired`")))]
 async fn create(
     State(platform): State<Arc<Platform>>,
     headers: HeaderMap,

@@ -13,6 +13,8 @@ use crate::verification::exchange::{self, AnswerRefused};
 pub(super) enum ApiRefused {
     #[error("the API key is missing or unknown")]
     Unauthorized,
+    #[error("the relying party's registration has expired")]
+    Expired,
     #[error("the query is not one that can be asked")]
     Query(String),
     #[error("the relying party may not ask for this claim")]
@@ -60,6 +62,7 @@ impl From<ApiRefused> for Problem {
     fn from(refused: ApiRefused) -> Problem {
         match refused {
             ApiRefused::Unauthorized => Problem::new(StatusCode::UNAUTHORIZED, "verification_unauthorized"),
+            ApiRefused::Expired => Problem::new(StatusCode::FORBIDDEN, "verification_party_expired"),
             ApiRefused::Query(reason) => {
                 Problem::new(StatusCode::BAD_REQUEST, "verification_query").with("reason", reason)
             }

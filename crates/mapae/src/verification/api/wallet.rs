@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use credential::dcql;
 use credential::path::{ClaimPath, Step};
+use credential::types::CredentialType;
 use credential::verify::{
     AcceptedTypes, HolderBinding, Policy, StatusRule, StatusVerdict, Unproven, Verified,
 };
@@ -192,7 +193,9 @@ pub(super) async fn answer(
 /// Every check is made; nothing is waived.
 fn policy(platform: &Platform) -> Result<Policy, ApiRefused> {
     Ok(Policy {
-        types: AcceptedTypes::OneOf(exchange::badge(platform)?.type_names().map(str::to_owned).collect()),
+        types: AcceptedTypes::OneOf(
+            exchange::types(platform)?.flat_map(CredentialType::type_names).map(str::to_owned).collect(),
+        ),
         required: Vec::new(),
         holder_binding: HolderBinding::Required { max_age: limits::VERIFICATION_ANSWER.get() / 1_000 },
         status: StatusRule::Checked {

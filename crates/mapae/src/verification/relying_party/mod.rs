@@ -3,12 +3,34 @@
 //! Secrets are 256 random bits, shown once and kept as SHA-256: a value that nobody can guess needs no slow hash,
 //! and a login must not pay for one.
 
+mod change;
+mod secrets;
+
+use std::collections::BTreeMap;
+
+use credential::types::Bilingual;
 use openid::approval::Level;
 use openid::oidc::{Client, ClientAuthMethod, IdTokenAlgorithm, SubjectType};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::change::{Approved, disable, put, touch};
+pub use self::secrets::{end_old_secrets, renew_secrets, rotate_secrets};
 use crate::operations::store::{Row, Store, StoreError, Tx, params};
+
+/// Why a relying party asks for each claim.
+pub type Purposes = BTreeMap<String, Bilingual>;
+
+/// Whether a registration counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It does.
+    Live,
+    /// Its time is over: it was not renewed.
+    Expired,
+    /// It was ended.
+    Disabled,
+}
 
 /// From where a login may be started (protocols.md §4): above `low` the bare QR is not enough, since a live relay can
 /// show a victim both the code and the number.
@@ -17,7 +39,7 @@ use crate::operations::store::{Row, Store, StoreError, Tx, params};
 pub enum StartLevel {
     /// A QR in any browser.
     Low,
-    /// A QR in a registered network, or the phone's own browser.
+    /// A QR in a registered network or an enrolled browser, or the phone's own browser.
     Substantial,
     /// As `substantial`.
     High,
@@ -107,16 +129,51 @@ pub struct RelyingParty {
     pub id_token_alg: IdTokenAlg,
     /// Where it is told of results.
     pub webhook_url: Option<String>,
+    /// Why it asks for each claim, as far as somebody said so.
+    pub purposes: Purposes,
+    /// Names of the operator's networks that a login may start in; empty for all of them.
+    pub networks: Vec<String>,
+    /// It is given made-up values only, and its name says so wherever it is shown.
+    pub test: bool,
+    /// Counts the changes.
+    pub version: i64,
+    /// Since when it is registered, in milliseconds.
+    pub created_at: i64,
+    /// Until when; without an end for what the server's operator registered.
+    pub expires_at: Option<i64>,
+    /// Who asked for the registration as it is, and who approved it.
+    pub by: Option<(String, String)>,
+    /// Whether it counts now.
+    pub standing: Standing,
+    /// Until when the secrets before the newest work beside them, if they do now.
+    pub overlap_until: Option<i64>,
+    /// Whether it has a key for the verification API.
+    pub api: bool,
     secret_hash: Option<Vec<u8>>,
-    disabled: bool,
+    old_secret_hash: Option<Vec<u8>>,
 }
 
+/// What stands before the name of a registration for tests.
+const TEST_KO: &str = "[시험] ";
+const TEST_EN: &str = "[Test] ";
+
 impl RelyingParty {
-    fn from_row(row: &Row) -> Result<RelyingParty, StoreError> {
+    fn from_row(row: &Row, now_ms: i64) -> Result<RelyingParty, StoreError> {
+        let test = row.int("test")? == 1;
+        let shown = |name: String, mark: &str| if test { format!("{mark}{name}") } else { name };
+        let expires_at = row.opt_int("expires_at")?;
+        let standing = if row.opt_int("disabled_at")?.is_some() {
+            Standing::Disabled
+        } else if expires_at.is_some_and(|at| at <= now_ms) {
+            Standing::Expired
+        } else {
+            Standing::Live
+        };
+        let overlap_until = Some(row.int("old_until")?).filter(|until| *until > now_ms);
         Ok(RelyingParty {
             id: row.text("id")?,
-            name_ko: row.text("name_ko")?,
-            name_en: row.text("name_en")?,
+            name_ko: shown(row.text("name_ko")?, TEST_KO),
+            name_en: shown(row.text("name_en")?, TEST_EN),
             redirect_uris: row.json("redirect_uris")?,
             claims: row.json("claims")?,
             level: StartLevel::stored("level", &row.text("level")?)?,
@@ -125,8 +182,18 @@ impl RelyingParty {
             sector: row.text("sector")?,
             id_token_alg: IdTokenAlg::stored("id_token_alg", &row.text("id_token_alg")?)?,
             webhook_url: row.opt_text("webhook_url")?,
+            purposes: row.json("purposes")?,
+            networks: row.json("networks")?,
+            test,
+            version: row.int("version")?,
+            created_at: row.int("created_at")?,
+            expires_at,
+            by: row.opt_text("asked_by")?.zip(row.opt_text("approved_by")?),
+            standing,
+            api: row.opt_bytes("api_key_hash")?.is_some(),
             secret_hash: row.opt_bytes("secret_hash")?,
-            disabled: row.opt_int("disabled_at")?.is_some(),
+            old_secret_hash: row.opt_bytes("old_secret_hash")?.filter(|_| overlap_until.is_some()),
+            overlap_until,
         })
     }
 
@@ -135,9 +202,26 @@ impl RelyingParty {
         self.secret_hash.is_none()
     }
 
-    /// Whether `secret` is this client's, in constant time. A public client has none.
+    /// The names without the mark of a test, Korean and English.
+    pub fn plain_names(&self) -> (&str, &str) {
+        let bare = |name: &'_ str, mark: &str| -> usize {
+            if self.test && name.starts_with(mark) { mark.len() } else { 0 }
+        };
+        let (ko, en) = (bare(&self.name_ko, TEST_KO), bare(&self.name_en, TEST_EN));
+        (self.name_ko.get(ko..).unwrap_or_default(), self.name_en.get(en..).unwrap_or_default())
+    }
+
+    /// Whether `secret` is this client's, in constant time: the newest, or the one before while both work. A public client
+    /// has none.
     pub fn secret_matches(&self, secret: &str) -> bool {
-        self.secret_hash.as_ref().is_some_and(|hash| keys::mac::eq(hash, &keys::sha256(secret.as_bytes())))
+        let told = keys::sha256(secret.as_bytes());
+        let is = |hash: &Option<Vec<u8>>| hash.as_ref().is_some_and(|hash| keys::mac::eq(hash, &told));
+        is(&self.secret_hash) | is(&self.old_secret_hash)
+    }
+
+    /// Whether a login of this party may start in a network of this name.
+    pub fn starts_in(&self, network: &str) -> bool {
+        self.networks.is_empty() || self.networks.iter().any(|name| name == network)
     }
 
     /// The registration as the protocol reads it; `scopes` are those that this server knows. A secret may come by
@@ -343,7 +427,6 @@ pub async fn register(
         client_secret: (!registration.public).then(keys::random::token),
         api_key: registration.api.then(keys::random::token),
     };
-    let hash = |secret: &Option<String>| secret.as_ref().map(|text| keys::sha256(text.as_bytes()).to_vec());
     let rows = tx
         .execute(
             "INSERT INTO relying_party (id, name_ko, name_en, redirect_uris, claims, level, acr, subject, sector, \
@@ -360,8 +443,8 @@ pub async fn register(
                 registration.subject.as_str(),
                 sector.as_str(),
                 registration.id_token_alg.as_str(),
-                hash(&secrets.client_secret),
-                hash(&secrets.api_key),
+                secrets::hash(&secrets.client_secret),
+                secrets::hash(&secrets.api_key),
                 now_ms,
             ],
         )
@@ -373,34 +456,12 @@ fn json(list: &[String]) -> String {
     serde_json::Value::from(list).to_string()
 }
 
-/// Gives a registered relying party new secrets; the old ones are worth nothing from then on.
-///
-/// # Errors
-/// [`StoreError::NotFound`] if it is not registered.
-pub async fn renew_secrets(tx: &mut Tx, id: &str) -> Result<Secrets, StoreError> {
-    let row = tx
-        .fetch_one("SELECT secret_hash, api_key_hash FROM relying_party WHERE id = $1", params![id])
-        .await?;
-    let renew = |old: Option<Vec<u8>>| old.map(|_| keys::random::token());
-    let secrets = Secrets {
-        client_secret: renew(row.opt_bytes("secret_hash")?),
-        api_key: renew(row.opt_bytes("api_key_hash")?),
-    };
-    let hash = |secret: &Option<String>| secret.as_ref().map(|text| keys::sha256(text.as_bytes()).to_vec());
-    tx.execute(
-        "UPDATE relying_party SET secret_hash = $2, api_key_hash = $3 WHERE id = $1",
-        params![id, hash(&secrets.client_secret), hash(&secrets.api_key)],
-    )
-    .await?;
-    Ok(secrets)
-}
-
 /// Registers other redirect URIs for a relying party: its address has changed.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] if it is not registered.
 pub async fn set_redirects(tx: &mut Tx, id: &str, redirect_uris: &[String]) -> Result<(), StoreError> {
-    let sql = "UPDATE relying_party SET redirect_uris = $2 WHERE id = $1";
+    let sql = "UPDATE relying_party SET redirect_uris = $2, version = version + 1 WHERE id = $1";
     let rows = tx.execute(sql, params![id, json(redirect_uris)]).await?;
     if rows == 1 { Ok(()) } else { Err(StoreError::NotFound) }
 }
@@ -415,36 +476,70 @@ pub async fn set_webhook(tx: &mut Tx, id: &str, url: Option<&str>) -> Result<(),
     if rows == 1 { Ok(()) } else { Err(StoreError::NotFound) }
 }
 
-/// The relying party with this `client_id`, unless unknown or disabled.
+/// The relying party with this `client_id`, whether it counts or not.
 ///
 /// # Errors
 /// The store.
-pub async fn find(store: &Store, id: &str) -> Result<Option<RelyingParty>, StoreError> {
+pub async fn look(store: &Store, id: &str) -> Result<Option<RelyingParty>, StoreError> {
     if id.is_empty() || id.len() > MAX_ID {
         return Ok(None);
     }
     let row = store.fetch_optional("SELECT * FROM relying_party WHERE id = $1", params![id]).await?;
-    let found = row.as_ref().map(RelyingParty::from_row).transpose()?;
-    Ok(found.filter(|party| !party.disabled))
+    row.as_ref().map(|row| RelyingParty::from_row(row, store.now_ms())).transpose()
 }
 
-/// The relying party whose verification API key this is.
+/// The relying party with this `client_id`, unless unknown, expired or disabled.
+///
+/// # Errors
+/// The store.
+pub async fn find(store: &Store, id: &str) -> Result<Option<RelyingParty>, StoreError> {
+    Ok(look(store, id).await?.filter(|party| party.standing == Standing::Live))
+}
+
+/// The relying party whose verification API key this is, unless it is disabled: the newest key, or the one before while both
+/// work. An expired one is for the caller to refuse.
 ///
 /// # Errors
 /// The store.
 pub async fn by_api_key(store: &Store, key: &str) -> Result<Option<RelyingParty>, StoreError> {
     let hash = keys::sha256(key.as_bytes()).to_vec();
-    let row =
-        store.fetch_optional("SELECT * FROM relying_party WHERE api_key_hash = $1", params![hash]).await?;
-    let found = row.as_ref().map(RelyingParty::from_row).transpose()?;
-    Ok(found.filter(|party| !party.disabled))
+    let now_ms = store.now_ms();
+    let row = store
+        .fetch_optional(
+            "SELECT * FROM relying_party WHERE api_key_hash = $1 OR (old_api_key_hash = $1 AND old_until > $2)",
+            params![hash, now_ms],
+        )
+        .await?;
+    let found = row.as_ref().map(|row| RelyingParty::from_row(row, now_ms)).transpose()?;
+    Ok(found.filter(|party| party.standing != Standing::Disabled))
 }
 
-/// Every relying party, in the order of their ids, at most a page.
+/// Every relying party, in the order of their ids, at most a thousand.
 ///
 /// # Errors
 /// The store.
 pub async fn list(store: &Store) -> Result<Vec<RelyingParty>, StoreError> {
-    let rows = store.fetch_all("SELECT * FROM relying_party ORDER BY id LIMIT 1000", params![]).await?;
-    rows.iter().map(RelyingParty::from_row).collect()
+    page(store, "", 1_000).await
+}
+
+/// A page of relying parties in the order of their ids, after one of them.
+///
+/// # Errors
+/// The store.
+pub async fn page(store: &Store, after: &str, rows: i64) -> Result<Vec<RelyingParty>, StoreError> {
+    let sql = "SELECT * FROM relying_party WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows = store.fetch_all(sql, params![after, rows]).await?;
+    rows.iter().map(|row| RelyingParty::from_row(row, store.now_ms())).collect()
+}
+
+/// A page of those that count and are no tests: what is told to everybody.
+///
+/// # Errors
+/// The store.
+pub async fn live_page(store: &Store, after: &str, rows: i64) -> Result<Vec<RelyingParty>, StoreError> {
+    let now_ms = store.now_ms();
+    let sql = "SELECT * FROM relying_party WHERE id > $1 AND disabled_at IS NULL AND test = 0 \
+               AND (expires_at IS NULL OR expires_at > $2) ORDER BY id LIMIT $3";
+    let rows = store.fetch_all(sql, params![after, now_ms, rows]).await?;
+    rows.iter().map(|row| RelyingParty::from_row(row, now_ms)).collect()
 }
