@@ -13,7 +13,6 @@ import threading
 import time
 import tty
 
-import osdp_sys
 from osdp import Capability, Channel, Command, Event, LibFlag, LogLevel, PDCapabilities, PDInfo, PeripheralDevice, StatusReportType
 
 said = threading.Lock()
@@ -65,8 +64,8 @@ def ordered(command):
     if kind == Command.Output:
         say(output=command["output_no"], code=command["control_code"], timer=command["timer_count"])
     elif kind == Command.LED:
-        temporary = command.get("temporary") or command
-        say(lamp=temporary["on_color"] if "on_color" in temporary else command.get("on_color"))
+        if command["temporary"]:
+            say(lamp=command["on_color"])
     elif kind == Command.Buzzer:
         say(sound=command["rep_count"])
     elif kind == Command.Text:
@@ -126,6 +125,7 @@ def main():
                     "reader_no": 0,
                     "direction": 0,
                     "format": 0,
+                    "length": 4 * len(rest),
                     "data": bytes.fromhex(rest),
                 }
             )

@@ -64,7 +64,11 @@ impl Told {
         Some(Self {
             unlocked: value.get("unlocked")?.as_bool()?,
             decided,
-            alarm: value.get("alarm").is_some_and(|alarm| !alarm.is_null()),
+            // What this line tells of itself is for the log.
+            alarm: value
+                .get("alarm")
+                .and_then(Value::as_str)
+                .is_some_and(|code| !code.starts_with("reader_")),
         })
     }
 }

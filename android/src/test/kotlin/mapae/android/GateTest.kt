@@ -4,13 +4,13 @@ import android.app.KeyguardManager
 import android.content.Context
 import android.content.Intent
 import android.os.Bundle
-import android.os.Handler
+import android.os.IMessenger
 import android.os.Looper
 import android.os.Message
 import android.os.Messenger
 import java.time.Duration
 import java.time.Instant
-import java.util.concurrent.CompletableFuture
+import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 import javax.xml.parsers.DocumentBuilderFactory
 import mapae.wallet.Act
@@ -53,24 +53,27 @@ class GateTest {
         app.phone.close()
     }
 
+    private val responses = LinkedBlockingQueue<ByteArray>()
+
+    // The stack is another process: what arrives there is a copy, made by its binder. The service keeps the first it hears of.
+    private val replies = Messenger(object : IMessenger.Stub() {
+        override fun send(message: Message) {
+            if (message.what == RESPONSE_APDU) responses.add(checkNotNull(message.data.getByteArray("data")))
+        }
+    })
+
     /** Does with the service what Android's NFC stack does: messages of a command out, of a response back. */
     private fun nfc(command: ByteArray): ByteArray {
-        val response = CompletableFuture<ByteArray>()
-        val replies = Messenger(object : Handler(Looper.getMainLooper()) {
-            override fun handleMessage(message: Message) {
-                if (message.what == RESPONSE_APDU) response.complete(message.data.getByteArray("data"))
-            }
-        })
         val message = Message.obtain(null, COMMAND_APDU)
         message.replyTo = replies
         message.data = Bundle().apply { putByteArray("data", command) }
         Messenger(service.get().onBind(Intent())).send(message)
-        val until = Instant.now() + Duration.ofSeconds(10)
-        while (!response.isDone && Instant.now() < until) {
+        val until = Instant.now() + Duration.ofSeconds(30)
+        while (Instant.now() < until) {
             shadowOf(Looper.getMainLooper()).idle()
-            Thread.sleep(1)
+            responses.poll(1, TimeUnit.MILLISECONDS)?.let { return it }
         }
-        return response.get(0, TimeUnit.SECONDS)
+        throw AssertionError("the service does not answer")
     }
 
     private fun tap(seen: MutableList<ByteArray> = mutableListOf()) = Stage.tap(::nfc, seen)

@@ -140,11 +140,10 @@ class PlayedInfo : KeyFactorySpi() {
         // Its constructor is Android's own business, and its parameters have grown over the versions.
         val made = KeyInfo::class.java.declaredConstructors.maxBy { it.parameterCount }
         made.isAccessible = true
-        var ints = 0
         val arguments = made.parameterTypes.map { type ->
             when (type) {
-                // The first number of the constructor is the key's size; which one is the level is asked below.
-                Int::class.javaPrimitiveType -> ints++
+                // Which of its numbers is the level is told below.
+                Int::class.javaPrimitiveType -> 0
                 Boolean::class.javaPrimitiveType -> false
                 Long::class.javaPrimitiveType -> 0L
                 else -> null
@@ -168,12 +167,10 @@ class PlayedStore : KeyStoreSpi() {
     override fun engineGetKey(alias: String, password: CharArray?): Key? {
         val key = PlayedKeystore.keys[alias] ?: return null
         val needsPerson = PlayedKeystore.rules[alias]?.isUserAuthenticationRequired == true
-        if (needsPerson && !PlayedKeystore.personIsThere) throw Away()
+        // On a phone it comes from Signature.initSign; here the key is not even given.
+        if (needsPerson && !PlayedKeystore.personIsThere) throw UserNotAuthenticatedException()
         return key
     }
-
-    /** UserNotAuthenticatedException comes from Signature.initSign on a phone; here the key is not even given. */
-    private class Away : ProviderException(UserNotAuthenticatedException())
 
     override fun engineGetCertificateChain(alias: String) = PlayedKeystore.chains[alias]
 

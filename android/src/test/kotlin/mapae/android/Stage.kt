@@ -32,7 +32,7 @@ object Stage {
             connection.doOutput = true
             connection.outputStream.use { it.write((body?.toString() ?: "").toByteArray()) }
         }
-        check(connection.responseCode == 200) { "$path answered ${connection.responseCode}" }
+        check(connection.responseCode in 200..299) { "$path answered ${connection.responseCode}" }
         return connection.inputStream.use { it.readBytes().decodeToString() }
     }
 
