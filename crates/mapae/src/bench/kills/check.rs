@@ -70,12 +70,14 @@ const TORN: &[(&str, &str)] = &[
 
 /// Compares the store with what people were told.
 pub(super) async fn compare(platform: &Platform, book: &Book) -> Result<(), AnyError> {
-    for n in lock(&book.issued).clone() {
+    let issued = lock(&book.issued).clone();
+    for n in issued {
         if state_of(platform, n).await?.is_none() {
             lock(&book.lost).push(format!("official {n} was told of a badge that is not there"));
         }
     }
-    for n in lock(&book.stopped).clone() {
+    let stopped = lock(&book.stopped).clone();
+    for n in stopped {
         if state_of(platform, n).await?.as_deref() != Some("suspended") {
             lock(&book.lost).push(format!("official {n} was told that the badge is stopped, and it is not"));
         }

@@ -192,6 +192,6 @@ async fn count(tx: &mut Tx, employee_id: &str) -> Result<i64, StoreError> {
 
 /// Every browser of everybody, for tests that count.
 #[cfg(test)]
-pub(super) async fn all(store: &Store) -> Result<i64, StoreError> {
+pub(super) async fn all(store: &crate::operations::store::Store) -> Result<i64, StoreError> {
     store.fetch_one("SELECT COUNT(*) AS n FROM login_browser", Vec::new()).await?.int("n")
 }

@@ -80,7 +80,7 @@ fn check_ours(
         let unknown = claim.path.to_string();
         let name = kind.claim_at(format, &claim.path).map_or(unknown.as_str(), Claim::name);
         let registered = registered_name(kind, name);
-        if NEVER.contains(&name) || !party.claims.iter().any(|known| *known == registered) {
+        if NEVER.contains(&name) || !party.claims.contains(&registered) {
             return Err(ApiRefused::Claim(registered));
         }
     }
