@@ -18,6 +18,16 @@ class GateCard(
 ) {
     private var decision: GateDecision? = null
 
+    /** Opens the vault where that can be, before a reader asks. */
+    fun makeReady() {
+        if (!lock.now().unlocked) return
+        try {
+            wallet()
+        } catch (_: WalletException) {
+            // There is none, or it says so again when a reader asks.
+        }
+    }
+
     /** The response to one command. A locked phone answers 6985 before the vault is touched. */
     fun answer(command: ByteArray): ByteArray {
         val state = lock.now()

@@ -12,6 +12,12 @@ class GateService : HostApduService() {
     // The Keystore signs for tens of milliseconds: never on the main thread, and one APDU after the other.
     private val work = Executors.newSingleThreadExecutor()
 
+    override fun onCreate() {
+        super.onCreate()
+        // A reader waits for a second at most: the library and the vault are there before its first command.
+        work.execute { (application as MapaeApp).gateCard.makeReady() }
+    }
+
     override fun processCommandApdu(commandApdu: ByteArray, extras: Bundle?): ByteArray? {
         val card = (application as MapaeApp).gateCard
         work.execute {

@@ -36,11 +36,14 @@ object Stage {
         return connection.inputStream.use { it.readBytes().decodeToString() }
     }
 
+    private fun messages(phone: String) =
+        JSONArray(call("/demo/messages.json?to=${URLEncoder.encode(phone, "UTF-8")}", method = "GET"))
+
     /** The newest message to a number, once there are more than were seen. */
     private fun message(phone: String, seen: Int): String {
-        val until = Instant.now() + Duration.ofSeconds(20)
+        val until = Instant.now() + Duration.ofSeconds(60)
         while (Instant.now() < until) {
-            val messages = JSONArray(call("/demo/messages.json?to=${URLEncoder.encode(phone, "UTF-8")}", method = "GET"))
+            val messages = messages(phone)
             if (messages.length() > seen) return messages.getJSONObject(0).getString("text")
             Thread.sleep(50)
         }
@@ -52,12 +55,12 @@ object Stage {
         val person = demo.getJSONArray("standard_wallets").getJSONObject(applicant)
         val login = JSONObject().put("login", person.getString("login")).put("password", person.getString("password"))
         val token = JSONObject(call("/api/v1/portal/session", login)).getString("token")
-        val link = message(person.getString("phone"), 0).split(Regex("\\s+")).first { it.startsWith(public) }
         val code = JSONObject(call("/api/v1/portal/activation-code", token = token)).getString("code")
         val wallet = phone.begun()
-        wallet.activate(link, code)
+        wallet.activate(person.getString("install"), code)
+        val seen = messages(person.getString("phone")).length()
         wallet.proveIdentity(person.getString("name"), person.getString("rrn"))
-        val otp = checkNotNull(Regex("(?<!\\d)\\d{6}(?!\\d)").find(message(person.getString("phone"), 1))).value
+        val otp = checkNotNull(Regex("(?<!\\d)\\d{6}(?!\\d)").find(message(person.getString("phone"), seen))).value
         wallet.provePhone(otp)
         wallet.register("482951")
         wallet.receiveBadge(null)
