@@ -94,9 +94,11 @@ impl Turns {
     pub(super) async fn give_back(&self) {
         let mut held = self.0.lock().await;
         held.fences.clear();
-        if let Some(connection) = held.connection.take()
-            && let Err(error) = connection.close().await
-        {
+        let Some(mut connection) = held.connection.take() else { return };
+        // Asked for and answered: the end of the session alone would release them a moment after it was told.
+        let released = sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut connection).await;
+        let closed = connection.close().await;
+        if let Err(error) = released.map(drop).and(closed) {
             tracing::warn!(%error, "giving back the turns");
         }
     }
