@@ -42,6 +42,15 @@ function start(client_id) {
   return url.href;
 }
 
+/** Gives the page's browser an authenticator that holds nothing yet. */
+async function authenticator(page) {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('WebAuthn.enable');
+  await devtools.send('WebAuthn.addVirtualAuthenticator', {
+    options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+  });
+}
+
 /** Where the browser was sent to, though nobody listens there. */
 function sentBack(page) {
   return page.waitForRequest((request) => request.url().startsWith(REDIRECT)).then((request) => new URL(request.url()));
@@ -152,11 +161,7 @@ test('a browser enrolled in the office by its passkey begins a login elsewhere, 
   const page = await context.newPage();
   const complaints = [];
   page.on('pageerror', (error) => complaints.push(String(error)));
-  const authenticator = await context.newCDPSession(page);
-  await authenticator.send('WebAuthn.enable');
-  await authenticator.send('WebAuthn.addVirtualAuthenticator', {
-    options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
-  });
+  await authenticator(page);
   await page.goto(new URL('/portal/sign-in', demo.urls.public).href);
   await page.fill('#login', 'yesi.gong');
   await page.fill('#password', demo.accounts[0].password);
@@ -192,6 +197,8 @@ test('a browser enrolled in the office by its passkey begins a login elsewhere, 
   assert.ok((await back).searchParams.get('code'));
 
   const stranger = await open({ extraHTTPHeaders: { 'x-forwarded-for': '203.0.113.10' } });
+  // It has an authenticator, and no passkey of ours in it.
+  await authenticator(stranger);
   await stranger.goto(start('guarded'));
   await stranger.getByRole('link', { name: '등록한 브라우저로 시작' }).click();
   await stranger.click('[data-begin] button');

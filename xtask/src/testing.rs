@@ -22,6 +22,8 @@ pub(crate) fn run(filter: Option<&str>) -> Outcome {
                 "openid",
                 "--package",
                 "wallet",
+                "--package",
+                "signing",
             ])
             .args(&filter),
     )
