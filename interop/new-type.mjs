@@ -99,11 +99,11 @@ test('an official asks, the HR desk approves', async () => {
   const early = await api('public', `/api/v1/portal/credential-requests/${request}/offer`, applicant, {});
   assert.equal(early.body.code, 'credential_not_approved');
   const hr = await signIn('console', 'console', 'yesi.insa');
-  const waiting = await api('console', '/api/v1/credential-requests', hr);
+  const waiting = await api('console', '/api/v1/console/credential-requests', hr);
   assert.ok(waiting.body.requests.some((one) => one.id === request));
-  const bare = await api('console', `/api/v1/credential-requests/${request}/decision`, hr, { approve: true });
+  const bare = await api('console', `/api/v1/console/credential-requests/${request}/decision`, hr, { approve: true });
   assert.equal(bare.body.code, 'credential_value', 'the file leaves the grade to the approver');
-  const approved = await api('console', `/api/v1/credential-requests/${request}/decision`, hr, { approve: true, values: { grade: '금' } });
+  const approved = await api('console', `/api/v1/console/credential-requests/${request}/decision`, hr, { approve: true, values: { grade: '금' } });
   assert.equal(approved.status, 204, JSON.stringify(approved.body));
 });
 

@@ -156,12 +156,13 @@ async fn withdraw(
 }
 
 /// Requests that wait for the HR desk, oldest first.
-#[utoipa::path(get, path = "/api/v1/credential-requests", tag = "credentials", security(("session" = [])),
+#[utoipa::path(get, path = "/api/v1/console/credential-requests", tag = "credentials", security(("session" = [])),
     responses((status = 200, body = CredentialRequestList)))]
 async fn waiting(
     who: Actor,
     Shared(platform): Shared<Arc<Platform>>,
 ) -> Result<Json<CredentialRequestList>, Problem> {
+    decide::on_duty(&who)?;
     let mut requests = Vec::new();
     let agencies = decide::agencies(&platform, &who).await?;
     for request in Request::of_agencies(&platform, &agencies, RequestState::Waiting).await? {
@@ -184,7 +185,7 @@ struct CredentialDecision {
 }
 
 /// Approve or reject a request.
-#[utoipa::path(post, path = "/api/v1/credential-requests/{id}/decision", tag = "credentials", security(("session" = [])),
+#[utoipa::path(post, path = "/api/v1/console/credential-requests/{id}/decision", tag = "credentials", security(("session" = [])),
     params(("id" = String, Path, max_length = 36)), request_body = CredentialDecision, responses((status = 204)))]
 async fn decision(
     who: Actor,
@@ -192,6 +193,7 @@ async fn decision(
     Shared(platform): Shared<Arc<Platform>>,
     decided: Result<Json<CredentialDecision>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
+    decide::on_duty(&who)?;
     let decided = body(decided)?;
     let decision = match decided.approve {
         true => Decision::Approve(decided.values),
@@ -209,7 +211,7 @@ struct CredentialRevocation {
 }
 
 /// Take an approval back; the credential ends with all its copies.
-#[utoipa::path(post, path = "/api/v1/credential-requests/{id}/revocation", tag = "credentials", security(("session" = [])),
+#[utoipa::path(post, path = "/api/v1/console/credential-requests/{id}/revocation", tag = "credentials", security(("session" = [])),
     params(("id" = String, Path, max_length = 36)), request_body = CredentialRevocation, responses((status = 204)))]
 async fn revocation(
     who: Actor,
@@ -217,6 +219,7 @@ async fn revocation(
     Shared(platform): Shared<Arc<Platform>>,
     revoked: Result<Json<CredentialRevocation>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
+    decide::on_duty(&who)?;
     decide::revoke(&platform, &who, &id, &body(revoked)?.reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -20,7 +20,7 @@ use crate::operations::Platform;
 use crate::operations::problem::Problem;
 use crate::pages::{Area, Fault, Page, PageResult, render_with};
 use crate::personnel;
-use crate::staff::{Actor, Duty, Posted};
+use crate::staff::{Actor, Posted};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
@@ -113,9 +113,7 @@ async fn show(page: Page, who: &Actor, platform: &Platform, problem: Option<Prob
 
 async fn list(page: Page, who: Actor, Shared(platform): Shared<Arc<Platform>>) -> PageResult {
     let page = page.signed_in(Area::Console, who.who());
-    if !who.holds(Duty::HrManager) {
-        return Err(Fault::told(&page, Problem::new(StatusCode::FORBIDDEN, "forbidden")));
-    }
+    decide::on_duty(&who).map_err(told(&page))?;
     show(page, &who, &platform, None).await
 }
 
@@ -140,6 +138,7 @@ async fn approve(
     Posted(who, form): Posted<Actor, ApproveForm>,
 ) -> PageResult {
     let page = page.signed_in(Area::Console, who.who());
+    decide::on_duty(&who).map_err(told(&page))?;
     let decision = Decision::Approve(portal::typed(&form.rest));
     let outcome = decide::decide(&platform, &who, &id, decision).await;
     done(page, &who, &platform, outcome).await
@@ -158,6 +157,7 @@ async fn reject(
     Posted(who, form): Posted<Actor, ReasonForm>,
 ) -> PageResult {
     let page = page.signed_in(Area::Console, who.who());
+    decide::on_duty(&who).map_err(told(&page))?;
     let outcome = decide::decide(&platform, &who, &id, Decision::Reject(form.reason)).await;
     done(page, &who, &platform, outcome).await
 }
@@ -169,6 +169,7 @@ async fn revoke(
     Posted(who, form): Posted<Actor, ReasonForm>,
 ) -> PageResult {
     let page = page.signed_in(Area::Console, who.who());
+    decide::on_duty(&who).map_err(told(&page))?;
     let outcome = decide::revoke(&platform, &who, &id, &form.reason).await;
     done(page, &who, &platform, outcome).await
 }

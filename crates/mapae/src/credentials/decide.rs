@@ -52,6 +52,14 @@ impl From<PersonnelError> for DecideError {
     }
 }
 
+/// Whether somebody is an HR manager at all; everybody else is told that this desk is not theirs.
+pub(super) fn on_duty(who: &Actor) -> Result<(), Problem> {
+    match who.holds(Duty::HrManager) {
+        true => Ok(()),
+        false => Err(Problem::new(StatusCode::FORBIDDEN, "forbidden")),
+    }
+}
+
 /// The agencies that the person's duty as HR manager reaches.
 pub(super) async fn agencies(platform: &Platform, who: &Actor) -> Result<Vec<String>, PersonnelError> {
     let from = who.reaches_from(Duty::HrManager);
