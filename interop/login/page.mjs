@@ -69,14 +69,14 @@ test('the login page weighs less than 60 KB, loads nothing from elsewhere, and s
   assert.deepEqual([...origins], [new URL(demo.urls.public).origin]);
   assert.ok(bytes < 60_000, `${bytes} bytes`);
   const times = [];
-  for (let turn = 0; turn < 7; turn += 1) {
+  for (let turn = 0; turn < 21; turn += 1) {
     const begun = performance.now();
     await page.goto(start('weighed'), { waitUntil: 'commit' });
     await page.waitForSelector('[data-qr] svg');
     times.push(performance.now() - begun);
   }
   times.sort((a, b) => a - b);
-  console.log(`${bytes} bytes uncompressed; QR after ${times[3].toFixed(0)} ms in the middle of seven, ${times[0].toFixed(0)} at best`);
+  console.log(`${bytes} bytes uncompressed; QR after ${times[10].toFixed(0)} ms in the middle of 21, ${times[0].toFixed(0)} at best`);
   assert.ok(times[0] <= 300, `${times[0]} ms at best`);
   await look(page, 'login page');
 });
