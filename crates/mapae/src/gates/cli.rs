@@ -169,7 +169,7 @@ pub struct DoorArguments {
     #[arg(long)]
     open_in: Option<String>,
     /// Change this door instead of adding one.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     id: Option<String>,
 }
 

@@ -28,7 +28,7 @@ pub(super) struct CardArguments {
     #[arg(long, value_name = "HOST:PORT", requires = "door", conflicts_with = "vpcd")]
     reader: Option<String>,
     /// The door's id.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     door: Option<String>,
     /// The screen is locked: the card refuses. A terminal has no screen lock; this plays one.
     #[arg(long)]

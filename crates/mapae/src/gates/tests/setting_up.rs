@@ -55,3 +55,18 @@ async fn what_is_out_of_bounds_is_not_set_up() {
     }
     town.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_is_changed_whatever_letter_its_id_begins_with() {
+    let town = Town::new(1).await;
+    let (folder, _) = town.controller("front").await;
+    let id = folder.papers().unwrap().unwrap().0.controller;
+    for first in [0xf8, 0xfc, 0] {
+        let mut bytes = [7; 16];
+        bytes[0] = first;
+        let name = String::from(GateRef(bytes));
+        let line = format!("door --controller {id} --zone hall --ko 옆문 --en Side --id {name}");
+        assert_eq!(town.order(&line).await["door"], name.as_str());
+    }
+    town.close().await;
+}
