@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Name of the private request object parameter that holds a [`LoginContext`].
 pub const PARAMETER: &str = "mapae_login";
 
-/// How strongly the holder has to approve: the two values of `acr` that the provider grants.
+/// How strongly a login has to be approved: the three values of `acr` that the provider grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -21,6 +21,18 @@ pub enum Level {
     Base,
     /// An approval inside a PIN instruction.
     Pin,
+    /// The same by a phone whose hardware a maker known to the account role vouches for.
+    Hardware,
+}
+
+impl Level {
+    /// What the holder does for it. Evidence of hardware is the account role's to look up, never the phone's to claim.
+    pub const fn on_phone(self) -> Level {
+        match self {
+            Level::Base => Level::Base,
+            Level::Pin | Level::Hardware => Level::Pin,
+        }
+    }
 }
 
 /// Who wants the login, from where, and what the holder must do: shown by the wallet before consent.
@@ -37,8 +49,11 @@ pub struct LoginContext {
     pub place: Option<String>,
     /// The browser shows a number of this many digits which the approval must repeat; 0 asks for none.
     pub number_digits: u8,
-    /// Lowest level that this login accepts.
+    /// What the holder has to do: [`Level::on_phone`] of the level that this login demands.
     pub level: Level,
+    /// Whether the phone may remember that its holder agreed, and then show what is asked more briefly.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remembers: bool,
 }
 
 /// The part of a signed request object that an approval covers: `header.payload`, the signing input (RFC 7515 §5.1).
@@ -69,8 +84,9 @@ mod tests {
     }
 
     #[test]
-    fn pin_is_above_base() {
-        assert!(Level::Pin > Level::Base);
+    fn each_level_is_above_the_one_before_and_the_phone_knows_two() {
+        assert!(Level::Hardware > Level::Pin && Level::Pin > Level::Base);
+        assert_eq!((Level::Hardware.on_phone(), Level::Base.on_phone()), (Level::Pin, Level::Base));
         assert_eq!(serde_json::to_string(&Level::Pin).unwrap(), "\"pin\"");
     }
 }

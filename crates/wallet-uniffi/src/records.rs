@@ -414,7 +414,7 @@ impl From<&usage::UsageRecord> for UsageRecord {
             usage::Act::Received { vct, copies, .. } => {
                 Act::Received { vct: vct.clone(), copies: count(*copies) }
             }
-            usage::Act::Presented { claims, reused_copy, login } => {
+            usage::Act::Presented { claims, reused_copy, login, .. } => {
                 Act::Presented { claims: claims.clone(), reused_copy: *reused_copy, login: *login }
             }
             usage::Act::Declined { reason } => Act::Declined { reason: reason.clone() },

@@ -295,8 +295,8 @@ macro_rules! elements {
     };
 }
 elements! {
-    a, article, button, dd, div, dl, dt, fieldset, h1, h2, header, img, input, label, legend, li, main, nav, ol, p,
-    section, span, strong, time, ul, video,
+    a, article, button, dd, details, div, dl, dt, fieldset, h1, h2, header, img, input, label, legend, li, main, nav, ol, p,
+    section, span, strong, summary, time, ul, video,
 }
 
 /// SVG elements.

@@ -27,6 +27,9 @@ pub enum Act {
         reused_copy: bool,
         /// Whether it was a login with the number matched.
         login: bool,
+        /// The relying party's origin, of a login.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<String>,
     },
     /// The badge was shown on the screen where no network was.
     ShownOffline {
@@ -202,6 +205,7 @@ mod tests {
             claims: vec!["name".into(), "department".into()],
             reused_copy: false,
             login: true,
+            origin: Some("https://portal.example".into()),
         };
         vec![
             record(1_000, "예시 포털", login),
@@ -255,7 +259,12 @@ mod tests {
             at_ms: 5,
             party: "예시 포털".into(),
             verified: false,
-            act: Act::Presented { claims: vec!["name".into()], reused_copy: false, login: true },
+            act: Act::Presented {
+                claims: vec!["name".into()],
+                reused_copy: false,
+                login: true,
+                origin: None,
+            },
         };
         let json = serde_json::to_string(&record).unwrap();
         assert!(json.contains("\"kind\":\"presented\""));

@@ -1,7 +1,7 @@
 //! Approvals: "I approve this request, I read this number", recorded until the login takes it.
 
 use openid::approval::Level;
-use wallet::account::messages::PushKind;
+use wallet::account::messages::{PasskeyEvidence, PushKind};
 
 use crate::notification;
 use crate::operations::store::{StoreError, Tx, params};
@@ -48,6 +48,14 @@ pub async fn approval(tx: &mut Tx, request_hash: &str) -> Result<Option<Approval
     }))
 }
 
+/// Whether a maker that the operator trusts vouches for the hardware of an account's phone: its passkey is bound to the
+/// device by a verified attestation.
+pub async fn has_hardware(tx: &mut Tx, account: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT evidence FROM account_passkey WHERE account_id = $1";
+    let Some(row) = tx.fetch_optional(sql, params![account]).await? else { return Ok(false) };
+    Ok(PasskeyEvidence::parse(&row.text("evidence")?) == Some(PasskeyEvidence::DeviceBoundAttested))
+}
+
 /// What [`insert`] writes.
 #[derive(Debug, Clone)]
 pub(super) struct NewApproval {
@@ -65,9 +73,10 @@ pub(super) async fn insert(
     new: NewApproval,
     now_ms: i64,
 ) -> Result<bool, StoreError> {
-    let level = match new.level {
+    // What was done, not what it was asked for: a phone knows two levels.
+    let level = match new.level.on_phone() {
         Level::Base => "base",
-        Level::Pin => "pin",
+        Level::Pin | Level::Hardware => "pin",
     };
     let rows = tx
         .execute(

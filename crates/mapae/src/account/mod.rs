@@ -29,7 +29,7 @@ mod unlock;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use approval::{ApprovalRecord, approval};
+pub use approval::{ApprovalRecord, approval, has_hardware};
 pub use error::{DeviceRefusal, OnboardingError};
 pub use passkey::PasskeyRefusal;
 pub(crate) use passkey::{

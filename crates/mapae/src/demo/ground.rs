@@ -201,6 +201,7 @@ async fn register_judge(platform: &Platform) -> Result<Value, AnyError> {
         claims: claims.map(str::to_owned).to_vec(),
         level: StartLevel::Low,
         acr: Level::Base,
+        remembers: false,
         subject: Subject::Pairwise,
         sector: None,
         id_token_alg: IdTokenAlg::ES256,

@@ -106,6 +106,7 @@ pub(super) async fn party(platform: &Platform) -> Result<RelyingParty, BadgeRefu
                 claims: ["inst_code", "employee_number"].map(str::to_owned).to_vec(),
                 level: StartLevel::Low,
                 acr: Level::Pin,
+                remembers: false,
                 subject: Subject::Pairwise,
                 sector: Some(CLIENT_ID.to_owned()),
                 id_token_alg: IdTokenAlg::ES256,

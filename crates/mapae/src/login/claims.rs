@@ -104,6 +104,19 @@ impl ClaimSet {
         }
     }
 
+    /// Bit that no claim has: a consent that was remembered does not count (`prompt=consent`).
+    const ANEW: u16 = 1 << 15;
+
+    /// The same, asked of the holder as if it were the first time.
+    pub(super) fn asked_anew(self, anew: bool) -> ClaimSet {
+        if anew { ClaimSet(self.0 | Self::ANEW) } else { self }
+    }
+
+    /// Whether a consent that was remembered does not count.
+    pub(super) fn is_asked_anew(self) -> bool {
+        self.0 & Self::ANEW != 0
+    }
+
     /// Both together.
     pub(super) fn with(self, other: ClaimSet) -> ClaimSet {
         ClaimSet(self.0 | other.0)

@@ -18,6 +18,7 @@ fn methods(level: Level) -> Vec<String> {
     let methods: &[&str] = match level {
         Level::Base => &["swk"],
         Level::Pin => &["swk", "pin", "mfa"],
+        Level::Hardware => &["hwk", "pin", "mfa"],
     };
     methods.iter().map(|method| (*method).to_owned()).collect()
 }

@@ -28,6 +28,7 @@ pub mod cli;
 pub(crate) mod client;
 mod client_keys;
 mod device;
+mod government;
 mod handed;
 mod holder;
 mod id_token;
@@ -73,6 +74,11 @@ pub use provider::metadata;
 pub const ACR_BASE: &str = "urn:mapae:acr:base";
 /// `acr` of a login that a PIN instruction approved.
 pub const ACR_PIN: &str = "urn:mapae:acr:pin";
+/// `acr` of a login that a PIN instruction approved on a phone with attested hardware.
+pub const ACR_HARDWARE: &str = "urn:mapae:acr:hardware";
+/// Every `acr` with its level, weakest first.
+const ACRS: [(&str, Level); 3] =
+    [(ACR_BASE, Level::Base), (ACR_PIN, Level::Pin), (ACR_HARDWARE, Level::Hardware)];
 
 /// Where claims lie sealed until the code is redeemed.
 const CODE_CLAIMS: &str = "login_attempt/claims";
@@ -84,6 +90,7 @@ pub const fn acr(level: Level) -> &'static str {
     match level {
         Level::Base => ACR_BASE,
         Level::Pin => ACR_PIN,
+        Level::Hardware => ACR_HARDWARE,
     }
 }
 
@@ -94,6 +101,7 @@ pub struct Settings {
     pub sample_listen: SocketAddr,
     pub sample_base_url: String,
     pub open_app: String,
+    pub government: bool,
     pub networks: Vec<NamedNetwork>,
     pub proxies: Vec<Network>,
 }
@@ -136,6 +144,7 @@ impl Default for Settings {
             sample_listen: SocketAddr::from(([127, 0, 0, 1], 8603)),
             sample_base_url: "http://localhost:8603".to_owned(),
             open_app: String::new(),
+            government: false,
             networks: Vec::new(),
             proxies: Vec::new(),
         }
@@ -149,6 +158,10 @@ impl Section for Settings {
         (
             "open_app",
             "What “open on this device” leads to: a scheme (openid4vp) for native apps, or the address of a web app. Empty means this server's wallet app, else openid4vp.",
+        ),
+        (
+            "government",
+            "Answers the addresses and the app link that relying parties of Korean government systems were built against (/oauth2/…, /mobile/txCheck, bmc://verify_vp). For level low only; see docs/integrate/government.md.",
         ),
         (
             "networks",
@@ -192,6 +205,7 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/login/cancel", get(page::cancel))
         .route("/login/requests/{ticket}", get(response::request_by_get).post(response::request_by_post))
         .route("/login/responses/{ticket}", axum::routing::post(response::respond))
+        .merge(government::routes())
         .merge(holder::routes())
         .merge(browser::routes())
         .merge(assets::routes().into())
@@ -232,7 +246,7 @@ async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
         Box::pin(async move {
             let sessions = session::sweep(tx, before).await?;
             let attempts = attempt::sweep(tx, before).await?;
-            let devices = device::sweep(tx, now_ms).await?;
+            let devices = device::sweep(tx, now_ms).await? + government::sweep(tx, now_ms).await?;
             let browsers = browser::sweep(tx, now_ms).await?;
             let untold = tx.execute("DELETE FROM login_logout WHERE ends_at < $1", params![now_ms]).await?;
             Ok::<u64, StoreError>(sessions + attempts + devices + browsers + untold)

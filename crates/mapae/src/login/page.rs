@@ -287,7 +287,7 @@ pub(super) fn show(
             .then(|| with_login(browser::PATH, login)),
         qr: drawing.qr.as_ref().map(|(picture, _)| picture.clone()),
         scan: drawing.qr.map(|(_, link)| link).unwrap_or_default(),
-        pin: start.level == openid::approval::Level::Pin,
+        pin: start.level != openid::approval::Level::Base,
         claims: start.wanted.asked(party).into_iter().map(|name| claims::label(page.lang, name)).collect(),
         endings: sections(text),
         continue_url: with_login("/login/continue", login),
@@ -550,7 +550,7 @@ pub(super) fn refuse(page: Page, error: PageError) -> Response {
 
 /// Sends the browser to the relying party with its code. Each visit makes the same code anew; it is redeemed once. Where
 /// another person was expected, there is no code (OpenID Connect Core §3.1.2.2).
-async fn hand_over(platform: &Platform, start: &Start) -> Response {
+pub(super) async fn hand_over(platform: &Platform, start: &Start) -> Response {
     if let Some(expected) = &start.subject {
         match attempt::redeemable(&platform.store, &start.seed.id()).await {
             Ok(Some(found)) if found.grant.subject == *expected => {}

@@ -106,7 +106,7 @@ pub fn metadata(issuer: &str) -> OpenIdProvider {
         response_types_supported: list(&["code"]),
         response_modes_supported: list(&["query"]),
         grant_types_supported: list(&["authorization_code", "refresh_token"]),
-        acr_values_supported: list(&[super::ACR_BASE, super::ACR_PIN]),
+        acr_values_supported: list(&super::ACRS.map(|(acr, _)| acr)),
         subject_types_supported: list(&["pairwise", "public"]),
         id_token_signing_alg_values_supported: list(&["ES256", "RS256"]),
         token_endpoint_auth_methods_supported: list(&[

@@ -70,6 +70,9 @@ pub(super) enum LoginRefused {
     /// The approval is weaker than this login demands.
     #[error("the request needs a stronger approval")]
     LevelTooLow,
+    /// This login demands attested hardware, and the account's phone has none.
+    #[error("the phone's hardware is not vouched for")]
+    HardwareMissing,
     /// The number typed is not the one on the page.
     #[error("the number does not match")]
     NumberWrong,
@@ -115,6 +118,7 @@ impl LoginRefused {
             LoginRefused::ApprovalForeign => (StatusCode::FORBIDDEN, "login_approval_foreign"),
             LoginRefused::OtherPerson => (StatusCode::FORBIDDEN, "login_other_person"),
             LoginRefused::LevelTooLow => (StatusCode::FORBIDDEN, "login_level_too_low"),
+            LoginRefused::HardwareMissing => (StatusCode::FORBIDDEN, "login_hardware_missing"),
             LoginRefused::NumberWrong => (StatusCode::FORBIDDEN, "login_number_wrong"),
             LoginRefused::MustWait => (StatusCode::TOO_MANY_REQUESTS, "login_must_wait"),
             LoginRefused::Store(_) | LoginRefused::Internal(_) => {
@@ -147,7 +151,7 @@ pub(super) fn link_here(platform: &Platform, ticket: &str) -> Result<String, Req
     verification::link_to(platform, request_address(platform, ticket), &app)
 }
 
-fn request_address(platform: &Platform, ticket: &str) -> String {
+pub(super) fn request_address(platform: &Platform, ticket: &str) -> String {
     format!("{}/login/requests/{ticket}", platform.config.public.origin())
 }
 
@@ -268,7 +272,8 @@ fn ask(platform: &Platform, party: &RelyingParty, draw: &Draw) -> Result<Ask, Re
             },
             place: place(platform, party, draw),
             number_digits: if draw.number().is_some() { 2 } else { 0 },
-            level: draw.level(),
+            level: draw.level().on_phone(),
+            remembers: party.remembers && !draw.wanted().is_asked_anew(),
         }),
         party: None,
         transaction_data: Vec::new(),
@@ -358,6 +363,8 @@ pub(super) async fn answer(
     }
     match exchange.draw {
         Draw::Scanned(..) | Draw::Handed(_) => Ok(Acknowledgement::default()),
+        // An app asks here how it stands; a browser would have nothing to go on with.
+        Draw::Tapped(start) if start.in_app => Ok(Acknowledgement::default()),
         Draw::Tapped(start) => {
             let until = platform.now_ms().saturating_add(limits::LOGIN_GRANT.get());
             let code = Return(*start).seal(platform, until)?;
@@ -459,9 +466,14 @@ async fn decide(tx: &mut Tx, decision: Decision) -> Result<Outcome, LoginRefused
             if decision.by_passkey && !browser::began(tx, &decision.id, &decision.employee).await? {
                 return Err(LoginRefused::OtherPerson);
             }
-            if approval.level < decision.level {
+            if approval.level < decision.level.on_phone() {
                 return Err(LoginRefused::LevelTooLow);
             }
+            let level = match decision.level {
+                Level::Hardware if account::has_hardware(tx, &approval.account_id).await? => Level::Hardware,
+                Level::Hardware => return Err(LoginRefused::HardwareMissing),
+                Level::Base | Level::Pin => approval.level,
+            };
             if decision.number.is_some()
                 && attempt::must_wait(tx, &decision.badge, &decision.party, now_ms).await?
             {
@@ -473,7 +485,7 @@ async fn decide(tx: &mut Tx, decision: Decision) -> Result<Outcome, LoginRefused
                 let grant = Grant {
                     badge: decision.badge.clone(),
                     subject: decision.subject,
-                    level: approval.level,
+                    level,
                     claims: decision.claims,
                 };
                 (Outcome::Granted, Some(grant))

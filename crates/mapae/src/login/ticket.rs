@@ -61,6 +61,9 @@ pub(super) struct Start {
     /// Whether only the relying party can begin it anew: what was pushed, signed, or does not fit into the page's own link.
     #[serde(rename = "p", default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) by_party: bool,
+    /// Whether an app began it without a page, over the government adapter.
+    #[serde(rename = "v", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) in_app: bool,
     /// The user code of the device that waits for this login.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub(super) device: Option<String>,

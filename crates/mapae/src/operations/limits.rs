@@ -416,6 +416,8 @@ limits! {
         LOGIN_DEVICE_TRIES = 10, Count, "Wrong user codes from one address in a window.";
         LOGIN_DEVICE_WINDOW = 10 * MINUTE, Milliseconds, "That window.";
         LOGIN_DEVICES = 1_000, Count, "Devices of one relying party that wait for a login at once.";
+        LOGIN_APP = 119 * SECOND, Milliseconds, "A login that an app began over the government adapter.";
+        LOGIN_APPS = 10_000, Count, "Logins of one relying party that apps have begun and that are not over.";
         LOGIN_BROWSERS = 5, Count, "Browsers that one official has enrolled.";
         LOGIN_BROWSER_KEPT = 180 * DAY, Milliseconds, "How long a browser stays enrolled.";
         LOGIN_BROWSER_NAME = 40, Count, "Letters of the name that its owner gives it.";

@@ -56,8 +56,10 @@ pub(super) fn read(fields: &Fields) -> Result<Proposal, PartyError> {
         acr: match text("acr") {
             "base" => Level::Base,
             "pin" => Level::Pin,
+            "hardware" => Level::Hardware,
             _ => return Err(PartyError::Form("acr")),
         },
+        remembers: on("remembers"),
         subject: match text("subject") {
             "pairwise" => Subject::Pairwise,
             "public" => Subject::Public,

@@ -149,6 +149,12 @@ pub struct Add {
     /// Demand a PIN for every login.
     #[arg(long)]
     pin: bool,
+    /// Demand a PIN, and a phone whose hardware a maker that the operator trusts vouches for.
+    #[arg(long)]
+    hardware: bool,
+    /// Let the phone remember that its holder agreed to what this relying party asks.
+    #[arg(long)]
+    remember_consent: bool,
     /// Pairwise or public subject.
     #[arg(long, value_enum, default_value = "pairwise")]
     subject: Subject,
@@ -187,7 +193,12 @@ pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
                 redirect_uris: add.redirect_uris,
                 claims: add.claims,
                 level: add.level,
-                acr: if add.pin { Level::Pin } else { Level::Base },
+                acr: match (add.hardware, add.pin) {
+                    (true, _) => Level::Hardware,
+                    (false, true) => Level::Pin,
+                    (false, false) => Level::Base,
+                },
+                remembers: add.remember_consent,
                 subject: add.subject,
                 sector: add.sector,
                 id_token_alg: add.id_token_alg,
@@ -385,7 +396,7 @@ async fn list(platform: &Platform, json: bool) -> Result<String, StoreError> {
             serde_json::json!({
                 "client_id": party.id, "name_ko": party.name_ko, "name_en": party.name_en,
                 "redirect_uris": party.redirect_uris, "claims": party.claims, "level": party.level,
-                "acr": party.acr, "subject": party.subject, "sector": party.sector,
+                "acr": party.acr, "remember_consent": party.remembers, "subject": party.subject, "sector": party.sector,
                 "id_token_alg": party.id_token_alg, "public": party.is_public(),
                 "webhook_url": party.webhook_url,
             })

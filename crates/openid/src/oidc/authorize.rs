@@ -239,6 +239,12 @@ impl AuthorizationRequest {
         self.prompts.contains(&Prompt::None)
     }
 
+    /// Whether the person is to be asked for consent although it was given before (§3.1.2.1).
+    #[must_use]
+    pub fn wants_consent(&self) -> bool {
+        self.prompts.contains(&Prompt::Consent)
+    }
+
     /// Whether a session that began at `auth_time` serves, or the person must log in anew (§3.1.2.1).
     #[must_use]
     pub fn accepts_login_at(&self, auth_time: i64, now: i64) -> bool {

@@ -7,8 +7,9 @@ use crate::error::{Code, OAuthError};
 use crate::form::Form;
 use crate::{jwt, link};
 
-/// Schemes read as authorization requests; `haip-vp` is HAIP 1.0 §5.1, `eudi-openid4vp` is in the field.
-const SCHEMES: [&str; 5] = ["openid4vp", "haip-vp", "eudi-openid4vp", "mdoc-openid4vp", "https"];
+/// Schemes read as authorization requests; `haip-vp` is HAIP 1.0 §5.1, `eudi-openid4vp` is in the field, `bmc` is what apps of
+/// Korean government systems open.
+const SCHEMES: [&str; 6] = ["openid4vp", "haip-vp", "eudi-openid4vp", "mdoc-openid4vp", "bmc", "https"];
 /// Longest link, in bytes; one with a whole request in it is long.
 const MAX_LINK: usize = 64 * 1024;
 

@@ -92,6 +92,17 @@ pub fn view(app: App, request: Request) -> El {
             html::div().class("choices").child(optional.into_iter().collect::<Vec<_>>()),
         ))
     });
+    let count = claims.iter().filter(|claim| claim.required).count().to_string();
+    let required = if consent.login.as_ref().is_some_and(|login| login.remembered) {
+        let title = app.tf("consent.told.again", &[("count", &count)]);
+        html::details()
+            .class("panel")
+            .child((html::summary().class("panel-title").child(title), facts(required)))
+    } else {
+        html::section()
+            .class("panel")
+            .child((html::h2().class("panel-title").child(app.t("consent.told")), facts(required)))
+    };
     let agree = {
         let request = request.clone();
         move || {
@@ -122,9 +133,7 @@ pub fn view(app: App, request: Request) -> El {
         html::div().class("stack").child((
             seal,
             html::div().class("panel").child(facts(who)),
-            html::section()
-                .class("panel")
-                .child((html::h2().class("panel-title").child(app.t("consent.told")), facts(required))),
+            required,
             optional,
             small(app.t("consent.kept")),
         )),

@@ -287,6 +287,7 @@ impl<S: Shell> Wallet<S> {
             claims: claims.to_vec(),
             reused_copy: reused,
             login: asked.consent.login.is_some(),
+            origin: asked.consent.login.as_ref().map(|login| login.origin.clone()),
         };
         let record = self.usage_record(self.party(asked), asked.consent.requester.verified, act);
         self.update(|state| {

@@ -18,6 +18,7 @@ use crate::account::request_hash;
 use crate::document::Document;
 use crate::issue::{Holding, TypeInfo, error_code, is_reserved};
 use crate::ports::{Clock as _, Http as _, Method, Request, Shell};
+use crate::usage::Act;
 use crate::wallet::Wallet;
 
 /// Longest request object that is read, in bytes.
@@ -190,7 +191,21 @@ impl<S: Shell> Wallet<S> {
             hash,
         };
         self.describe(&mut asked)?;
+        self.recall(&mut asked.consent);
         Ok(asked)
+    }
+
+    /// Of a login whose provider allows it: whether all that it takes was told to this origin before, by the history.
+    pub(super) fn recall(&self, consent: &mut Consent) {
+        let Some(login) = consent.login.as_mut().filter(|login| login.remembered) else { return };
+        let taken = consent.credentials.iter().flat_map(|asked| &asked.claims).filter(|claim| claim.required);
+        let taken: Vec<String> = taken.map(|claim| claim.path.to_string()).collect();
+        login.remembered = self.state().usage.iter().rev().any(|record| match &record.act {
+            Act::Presented { claims, login: true, origin: Some(origin), .. } => {
+                record.verified && *origin == login.origin && taken.iter().all(|path| claims.contains(path))
+            }
+            _ => false,
+        });
     }
 
     async fn fetch_request(&self, uri: &str, nonce: Option<&str>) -> Result<String, PresentError> {
@@ -231,8 +246,8 @@ impl<S: Shell> Wallet<S> {
         }
         let context = request.parameters().extra.get(approval::PARAMETER)?;
         let context: LoginContext = serde_json::from_value(context.clone()).ok()?;
-        let LoginContext { name_ko, name_en, origin, place, number_digits, level } = context;
-        Some(Login { name_ko, name_en, origin, place, number_digits, level })
+        let LoginContext { name_ko, name_en, origin, place, number_digits, level, remembers } = context;
+        Some(Login { name_ko, name_en, origin, place, number_digits, level, remembered: remembers })
     }
 
     /// What of the holdings answers the query.

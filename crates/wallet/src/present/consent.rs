@@ -36,6 +36,8 @@ pub struct Login {
     pub number_digits: u8,
     /// How the login has to be approved.
     pub level: Level,
+    /// Whether its provider lets agreement be remembered, and this phone told the same origin as much before.
+    pub remembered: bool,
 }
 
 /// A claim that was asked for.

@@ -171,7 +171,7 @@ impl<S: Shell> Wallet<S> {
         let message = asked.session.seal(&bound.finish(&signature), true)?;
         let claims: Vec<String> = paths.iter().map(ToString::to_string).collect();
         let party = asked.consent.reader.clone();
-        let act = Act::Presented { claims: claims.clone(), reused_copy, login: false };
+        let act = Act::Presented { claims: claims.clone(), reused_copy, login: false, origin: None };
         let verified = party.is_some();
         let record = self.usage_record(party.unwrap_or_else(|| UNKNOWN_READER.to_owned()), verified, act);
         let id = asked.consent.holding;

@@ -23,7 +23,8 @@ use super::claims::ClaimSet;
 use super::page::{self, Browser, PageError, PageState};
 use super::registration::ClientSettings;
 use super::ticket::{Pushed, Start, Ticket};
-use super::{ACR_BASE, ACR_PIN, claims, client_keys, id_token};
+use super::token::TokenFault;
+use super::{ACRS, claims, client_keys, id_token};
 use crate::operations::problem::Problem;
 use crate::operations::store::StoreError;
 use crate::operations::{Platform, limits};
@@ -250,19 +251,22 @@ pub(super) fn level(party: &RelyingParty, request: &AuthorizationRequest) -> Res
     if request.is_silent() {
         return Err(OAuthError::new(Refusal::LoginRequired, "every login is approved on the phone"));
     }
-    let mut stronger = request.acr_values.iter().any(|value| value == ACR_PIN);
+    let named_level = |value: &str| ACRS.into_iter().find(|(acr, _)| *acr == value).map(|(_, level)| level);
+    // The first that is known is the one preferred (OpenID Connect Core §3.1.2.1).
+    let mut asked = request.acr_values.iter().find_map(|value| named_level(value));
     if let Some(acr) = claims::in_id_token(&request.claims, "acr") {
         let named = acr.value.iter().chain(acr.values.iter().flatten());
         let named: Vec<&str> = named.filter_map(serde_json::Value::as_str).collect();
-        let known = named.iter().any(|value| [ACR_BASE, ACR_PIN].contains(value));
-        if acr.essential && !named.is_empty() && !known {
+        let known: Vec<Level> = named.iter().filter_map(|value| named_level(value)).collect();
+        if acr.essential && !named.is_empty() && known.is_empty() {
             let why = "none of the levels asked for exists here";
             return Err(OAuthError::new(Refusal::UnmetAuthenticationRequirements, why));
         }
-        // The base level is enough where it is among those named.
-        stronger |= named.contains(&ACR_PIN) && !(named.contains(&ACR_BASE) && acr.essential);
+        // Of those that must be met any one is enough: the weakest; otherwise the first is preferred.
+        let of_claim = if acr.essential { known.iter().min() } else { known.first() };
+        asked = asked.max(of_claim.copied());
     }
-    Ok(if stronger { Level::Pin } else { party.acr })
+    Ok(asked.map_or(party.acr, |level| level.max(party.acr)))
 }
 
 /// Makes the login of a judged request.
@@ -282,15 +286,42 @@ fn start(
         state: request.state.clone(),
         level,
         at_ms: platform.now_ms(),
-        wanted: ClaimSet::of_scopes(&request.scopes).with(single),
+        wanted: ClaimSet::of_scopes(&request.scopes).with(single).asked_anew(request.wants_consent()),
         in_id_token,
         network: None,
         enrolled: false,
         // The page's own address for beginning anew has no room for these.
         by_party: request.subject.is_some() || request.claims != ClaimsRequest::default(),
         subject: request.subject.clone(),
+        in_app: false,
         device: None,
     })
+}
+
+/// The login of a request that an app begins without a page: judged in the same way, refused as JSON.
+///
+/// # Errors
+/// The refusal, or the store.
+pub(super) async fn without_page(
+    platform: &Platform,
+    headers: &HeaderMap,
+    peer: IpAddr,
+    encoded: &[u8],
+) -> Result<(RelyingParty, Start), TokenFault> {
+    let request = Form::parse_bounded(encoded, MAX_REQUEST).map(known_scopes).map_err(OAuthError::from)?;
+    let form = AuthorizeForm::from_form(request).map_err(|refused| refused.error().clone())?;
+    let unknown = || OAuthError::new(Refusal::InvalidClient, "the relying party is not registered");
+    let (party, settings) = registered(platform, form.client_id()).await?.ok_or_else(unknown)?;
+    // No browser: nothing that holds a cookie can go on with it.
+    let nobody = Browser::of(&HeaderMap::new());
+    let begun = begin(platform, &party, &settings, &form, &nobody).await;
+    let (seed, request, by_party) = begun.map_err(|refused| match refused {
+        Unbegun::Told(refused) => TokenFault::from(refused.error().clone()),
+        Unbegun::Store(error) => error.into(),
+    })?;
+    let network = platform.config.login.network_for(&party, peer, headers);
+    let start = start(platform, &party, &request, &nobody)?;
+    Ok((party, Start { seed: seed.unwrap_or(start.seed), network, by_party, ..start }))
 }
 
 /// One of our languages by its tag, region left out.

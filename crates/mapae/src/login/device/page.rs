@@ -123,6 +123,7 @@ fn start(platform: &Platform, code: &UserCode, device: Device, browser: &Browser
         browser: browser.hash(),
         state: None,
         level,
+        in_app: false,
         at_ms: platform.now_ms(),
         wanted: ClaimSet::of_scopes(&grant.scopes),
         in_id_token: ClaimSet::default(),

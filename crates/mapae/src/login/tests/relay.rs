@@ -4,7 +4,6 @@
 use axum::body::Body;
 use http::{Request, StatusCode, header};
 use openid::approval::Level;
-use openid::form::Form;
 
 use super::support::{Browser, Reply, World, registration};
 use crate::login::networks::NamedNetwork;
@@ -28,16 +27,8 @@ async fn world() -> World {
     world
 }
 
-fn request(world: &World, client_id: &str) -> Form {
-    let mut form = Form::default();
-    for (name, value) in world.request().iter() {
-        form.push(name, if name == "client_id" { client_id } else { value });
-    }
-    form
-}
-
 async fn open(world: &World, from: &str, client_id: &str) -> Reply {
-    let path = format!("/oidc/authorize?{}", request(world, client_id).encode());
+    let path = format!("/oidc/authorize?{}", world.request_as(client_id).encode());
     world.send_from(from, Request::get(path).body(Body::empty()).unwrap()).await
 }
 

@@ -91,6 +91,7 @@ pub(crate) fn registration(id: &str) -> Registration {
             .to_vec(),
         level: StartLevel::Low,
         acr: Level::Base,
+        remembers: false,
         subject: Subject::Pairwise,
         sector: None,
         id_token_alg: IdTokenAlg::ES256,
@@ -177,6 +178,15 @@ impl World {
             .with("nonce", "the-nonce")
             .with("code_challenge", &challenge)
             .with("code_challenge_method", "S256")
+    }
+
+    /// The same of another relying party.
+    pub(crate) fn request_as(&self, client_id: &str) -> Form {
+        let mut form = Form::default();
+        for (name, value) in self.request().iter() {
+            form.push(name, if name == "client_id" { client_id } else { value });
+        }
+        form
     }
 
     pub(crate) async fn authorize(&self, form: &Form) -> Reply {
@@ -458,6 +468,19 @@ impl Phone {
         };
         let request = VerifiedRequest::verify(&text, &expected).unwrap();
         Asked { text, request }
+    }
+
+    /// Gives the account its passkey, or other evidence to the one it has.
+    pub(crate) async fn has_passkey(&self, world: &World, evidence: &str) {
+        world
+            .execute(
+                "INSERT INTO account_passkey (id, onboarding_id, account_id, credential_id, public_key, user_handle, \
+                 evidence, attestation, aaguid, prf, sign_count, created_at) \
+                 VALUES ($1, $1, $1, $1, $2, $1, $3, 'packed', '', 1, 0, 0) \
+                 ON CONFLICT (account_id) DO UPDATE SET evidence = $3",
+                params![self.account.as_str(), vec![4_u8; 65], evidence],
+            )
+            .await;
     }
 
     /// What the account role would record once device key or PIN were judged.

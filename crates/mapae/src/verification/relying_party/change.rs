@@ -1,6 +1,8 @@
 //! What two persons agreed on becomes the registration: one conditional statement, over the version that they saw.
 
 use super::secrets::hash;
+use openid::approval::Level;
+
 use super::{Purposes, Registration, Secrets, json, level_text};
 use crate::operations::store::{StoreError, Tx, params};
 
@@ -62,7 +64,7 @@ pub async fn put(
         json(&it.redirect_uris),
         json(&it.claims),
         it.level.as_str(),
-        level_text(it.acr),
+        level_text(it.acr.on_phone()),
         it.subject.as_str(),
         approved.sector,
         it.id_token_alg.as_str(),
@@ -74,21 +76,23 @@ pub async fn put(
         approved.expires_at,
         approved.asked_by,
         approved.approved_by,
+        it.acr == Level::Hardware,
+        it.remembers,
     ];
     let sql = match base {
         None => {
             values.push(now_ms.into());
             "INSERT INTO relying_party (id, name_ko, name_en, redirect_uris, claims, level, acr, subject, sector, id_token_alg, \
-             secret_hash, api_key_hash, purposes, networks, test, expires_at, asked_by, approved_by, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+             secret_hash, api_key_hash, purposes, networks, test, expires_at, asked_by, approved_by, hardware, remembers, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) \
              ON CONFLICT (id) DO NOTHING"
         }
         Some(base) => {
             values.push(base.into());
             "UPDATE relying_party SET name_ko = $2, name_en = $3, redirect_uris = $4, claims = $5, level = $6, acr = $7, \
              subject = $8, sector = $9, id_token_alg = $10, secret_hash = $11, api_key_hash = $12, purposes = $13, \
-             networks = $14, test = $15, expires_at = $16, asked_by = $17, approved_by = $18, disabled_at = NULL, \
-             version = version + 1 WHERE id = $1 AND version = $19"
+             networks = $14, test = $15, expires_at = $16, asked_by = $17, approved_by = $18, hardware = $19, remembers = $20, \
+             disabled_at = NULL, version = version + 1 WHERE id = $1 AND version = $21"
         }
     };
     let rows = tx.execute(sql, values).await?;

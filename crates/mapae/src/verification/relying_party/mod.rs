@@ -92,6 +92,7 @@ pub const fn level_text(level: Level) -> &'static str {
     match level {
         Level::Base => "base",
         Level::Pin => "pin",
+        Level::Hardware => "hardware",
     }
 }
 
@@ -100,6 +101,7 @@ pub fn level_stored(text: &str) -> Result<Level, StoreError> {
     match text {
         "base" => Ok(Level::Base),
         "pin" => Ok(Level::Pin),
+        "hardware" => Ok(Level::Hardware),
         _ => Err(StoreError::Column("acr".to_owned(), "unknown value".to_owned())),
     }
 }
@@ -121,6 +123,8 @@ pub struct RelyingParty {
     pub level: StartLevel,
     /// Lowest `acr` it accepts.
     pub acr: Level,
+    /// Whether the phone may remember that its holder agreed to what it asks.
+    pub remembers: bool,
     /// Pairwise or public `sub`.
     pub subject: Subject,
     /// Host whose relying parties share one pairwise subject.
@@ -177,7 +181,8 @@ impl RelyingParty {
             redirect_uris: row.json("redirect_uris")?,
             claims: row.json("claims")?,
             level: StartLevel::stored("level", &row.text("level")?)?,
-            acr: level_stored(&row.text("acr")?)?,
+            acr: if row.flag("hardware")? { Level::Hardware } else { level_stored(&row.text("acr")?)? },
+            remembers: row.flag("remembers")?,
             subject: Subject::stored("subject", &row.text("subject")?)?,
             sector: row.text("sector")?,
             id_token_alg: IdTokenAlg::stored("id_token_alg", &row.text("id_token_alg")?)?,
@@ -289,6 +294,8 @@ pub struct Registration {
     pub level: StartLevel,
     /// Lowest `acr`.
     pub acr: Level,
+    /// Whether the phone may remember that its holder agreed to what it asks.
+    pub remembers: bool,
     /// Pairwise or public `sub`.
     pub subject: Subject,
     /// Sector; by default the host of the redirect URIs, which then has to be one.
@@ -430,8 +437,8 @@ pub async fn register(
     let rows = tx
         .execute(
             "INSERT INTO relying_party (id, name_ko, name_en, redirect_uris, claims, level, acr, subject, sector, \
-             id_token_alg, secret_hash, api_key_hash, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO NOTHING",
+             id_token_alg, secret_hash, api_key_hash, created_at, hardware, remembers) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING",
             params![
                 registration.id.as_str(),
                 registration.name_ko.as_str(),
@@ -439,13 +446,15 @@ pub async fn register(
                 json(&registration.redirect_uris),
                 json(&registration.claims),
                 registration.level.as_str(),
-                level_text(registration.acr),
+                level_text(registration.acr.on_phone()),
                 registration.subject.as_str(),
                 sector.as_str(),
                 registration.id_token_alg.as_str(),
                 secrets::hash(&secrets.client_secret),
                 secrets::hash(&secrets.api_key),
                 now_ms,
+                registration.acr == Level::Hardware,
+                registration.remembers,
             ],
         )
         .await?;

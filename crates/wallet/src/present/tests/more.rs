@@ -210,3 +210,38 @@ fn for_whom_a_verifier_asks_is_believed_from_our_own_provider_alone() {
     assert_eq!(asked.consent().requester.party, None, "a stranger may say what it likes");
     assert_eq!(asked.consent().requester.name, "예시 기관");
 }
+
+#[test]
+fn agreement_is_recalled_for_the_same_origin_and_no_more_than_was_told_there() {
+    let mut stage = Stage::new();
+    let at = |origin: &str, remembered| Login {
+        name_ko: "예시 메일".into(),
+        name_en: "Example Mail".into(),
+        origin: origin.into(),
+        place: None,
+        number_digits: 2,
+        level: openid::approval::Level::Base,
+        remembered,
+    };
+    let told = stage.ask_for(&["name"]).unwrap();
+    let mut consent = told.consent().clone();
+    let recalled = |stage: &Stage, consent: &mut Consent, origin: &str, allowed: bool| {
+        consent.login = Some(at(origin, allowed));
+        stage.wallet.recall(consent);
+        consent.login.as_ref().unwrap().remembered
+    };
+    assert!(!recalled(&stage, &mut consent, "https://mail.example", true), "never told before");
+    let act = Act::Presented {
+        claims: vec!["name".into()],
+        reused_copy: false,
+        login: true,
+        origin: Some("https://mail.example".into()),
+    };
+    let record = stage.wallet.usage_record("예시 메일", true, act);
+    run(stage.wallet.remember(record)).unwrap();
+    assert!(recalled(&stage, &mut consent, "https://mail.example", true));
+    assert!(!recalled(&stage, &mut consent, "https://mail.example", false), "its provider does not allow it");
+    assert!(!recalled(&stage, &mut consent, "https://other.example", true));
+    let mut more = stage.ask_for(&["name", "rank"]).unwrap().consent().clone();
+    assert!(!recalled(&stage, &mut more, "https://mail.example", true), "more than was told before");
+}
