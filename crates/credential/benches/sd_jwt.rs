@@ -19,7 +19,7 @@ use credential::trust::{KeyState, TrustEntry, TrustList};
 use credential::types::Bilingual;
 use credential::verify::{
     AcceptedTypes, ChainCache, HolderBinding, Policy, PresentationInput, StatusAnswer, StatusRule,
-    StatusSource, Unproven, verify,
+    StatusSource, Unproven, verify, verify_received,
 };
 use criterion::Criterion;
 use keys::x509::{self, Certificate, Kind, Profile};
@@ -195,7 +195,15 @@ fn main() {
     criterion.bench_function("verify_sd_jwt_vc_new_chain", |b| {
         b.iter(|| world.verify(&presentation, &policy, &uncached))
     });
+    criterion.bench_function("verify_sd_jwt_vc_received", |b| {
+        b.iter(|| {
+            let holder = world.holder.public_key();
+            black_box(verify_received(&token, holder, &policy.types, &world.trust, &chains, NOW))
+                .expect("verifies")
+        })
+    });
     criterion.bench_function("parse_sd_jwt", |b| b.iter(|| black_box(SdJwt::parse(&presentation))));
+    criterion.bench_function("parse_sd_jwt_received", |b| b.iter(|| black_box(SdJwt::parse(&token))));
     criterion.bench_function("status_lookup", |b| b.iter(|| black_box(world.lists.0.get(black_box(77_777)))));
     let permutation = Permutation::new([7; 32], 20, 40).expect("permutation");
     criterion

@@ -128,7 +128,7 @@ pub fn verify(
     now: i64,
 ) -> Result<Verified, Refusal> {
     let token = SdJwt::parse(input.presentation)?;
-    let issued = check_issued(&token, &policy.types, trust, chains, now)?;
+    let issued = check_issued(&token, &policy.types, None, trust, chains, now)?;
     let mut waived = policy.waivers();
 
     let holder = || issued.holder.as_ref().ok_or(Refusal::HolderKeyMissing);
@@ -177,7 +177,7 @@ pub fn verify_received(
     if token.has_key_binding() {
         return Err(Refusal::Malformed);
     }
-    let issued = check_issued(&token, types, trust, chains, now)?;
+    let issued = check_issued(&token, types, Some(holder), trust, chains, now)?;
     match &issued.holder {
         Some(key) if key == holder => {}
         Some(_) => return Err(Refusal::HolderBindingSignature),
@@ -227,6 +227,7 @@ impl Issued {
 fn check_issued(
     token: &SdJwt,
     types: &AcceptedTypes,
+    expected: Option<&PublicKey>,
     trust: &dyn TrustSource,
     chains: &ChainCache,
     now: i64,
@@ -259,7 +260,7 @@ fn check_issued(
     if !types.take(vct, &aka_vcts) {
         return Err(Refusal::IssuerNotAccredited);
     }
-    token.jws().clone().verify(&signer.key, Typ::Is(sd_jwt::TYP)).map_err(|error| match error {
+    token.jws().check(&signer.key, Typ::Is(sd_jwt::TYP)).map_err(|error| match error {
         JwsError::AlgorithmRefused => Refusal::Algorithm,
         JwsError::TypeRefused => Refusal::TokenType,
         _ => Refusal::IssuerSignature,
@@ -277,7 +278,7 @@ fn check_issued(
         issuer: VerifiedIssuer { iss: iss.map(str::to_owned), name, jkt: signer.jkt.clone() },
         vct: vct.to_owned(),
         aka_vcts,
-        holder: claims.holder()?,
+        holder: claims.holder(expected)?,
         issued_at,
         expires_at,
         status_claim: claims.status()?,
@@ -390,8 +391,8 @@ impl<'a> Members<'a> {
         self.0.get(name).map(|value| numeric_date(value).ok_or(Refusal::Malformed)).transpose()
     }
 
-    /// The key in `cnf.jwk` (RFC 7800 §3.2).
-    fn holder(&self) -> Result<Option<PublicKey>, Refusal> {
+    /// The key in `cnf.jwk` (RFC 7800 §3.2); `expected` itself where it is that one, which saves reading the point again.
+    fn holder(&self, expected: Option<&PublicKey>) -> Result<Option<PublicKey>, Refusal> {
         let Some(cnf) = self.0.get("cnf") else { return Ok(None) };
         let jwk = cnf.get("jwk").ok_or(Refusal::HolderKeyMissing)?;
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
@@ -405,6 +406,9 @@ impl<'a> Members<'a> {
         let (to_x, to_y) = point.split_at_mut(32);
         to_x.copy_from_slice(&coordinate(x)?);
         to_y.copy_from_slice(&coordinate(y)?);
+        if let Some(key) = expected.filter(|key| *key.as_sec1() == sec1) {
+            return Ok(Some(key.clone()));
+        }
         PublicKey::from_sec1(&sec1).map(Some).map_err(|_| Refusal::HolderKeyMissing)
     }
 

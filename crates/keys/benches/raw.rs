@@ -24,6 +24,11 @@ fn raw(c: &mut Criterion) {
     c.bench_function("p256_verify", |b| {
         b.iter(|| key.public_key().verify(black_box(&message), black_box(&signature)).unwrap())
     });
+    let often = PublicKey::from_sec1(&key.public_key().to_sec1()).unwrap();
+    often.prepare();
+    c.bench_function("p256_verify_prepared", |b| {
+        b.iter(|| often.verify(black_box(&message), black_box(&signature)).unwrap())
+    });
     c.bench_function("p256_agree", |b| b.iter(|| key.agree(black_box(peer.public_key()))));
     c.bench_function("p256_generate", |b| b.iter(SecretKey::generate));
     let jwk: Jwk = key.public_key().to_jwk();

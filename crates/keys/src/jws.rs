@@ -11,6 +11,7 @@
 mod header;
 
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 pub use header::{Header, MAX_X5C};
 
@@ -201,12 +202,25 @@ impl Unverified {
         claims(&self.payload)
     }
 
+    /// The same as a JSON object.
+    pub fn dangerous_members(&self) -> Result<Map<String, Value>, JwsError> {
+        match strict_json::value(&self.payload).map_err(unread)? {
+            Value::Object(members) => Ok(members),
+            _ => Err(JwsError::Claims),
+        }
+    }
+
     /// Checks algorithm (ES256), type and signature, in this order.
     pub fn verify(self, key: &PublicKey, typ: Typ<'_>) -> Result<Verified, JwsError> {
+        self.check(key, typ)?;
+        Ok(Verified { header: self.header, payload: self.payload })
+    }
+
+    /// The same where the token is kept as it is, its payload having been read before.
+    pub fn check(&self, key: &PublicKey, typ: Typ<'_>) -> Result<(), JwsError> {
         self.pin("ES256", typ)?;
         let signature = Signature::from_bytes(&self.signature).map_err(|_| JwsError::BadSignature)?;
-        key.verify(self.signed.as_bytes(), &signature).map_err(|_| JwsError::BadSignature)?;
-        Ok(Verified { header: self.header, payload: self.payload })
+        key.verify(self.signed.as_bytes(), &signature).map_err(|_| JwsError::BadSignature)
     }
 
     /// Checks a token of the login's second algorithm, RS256.
@@ -259,10 +273,14 @@ impl Verified {
 }
 
 fn claims<T: DeserializeOwned>(payload: &[u8]) -> Result<T, JwsError> {
-    strict_json::parse(payload).map_err(|error| match error {
+    strict_json::parse(payload).map_err(unread)
+}
+
+fn unread(error: JsonError) -> JwsError {
+    match error {
         JsonError::DuplicateMember => JwsError::DuplicateMember,
         JsonError::Malformed => JwsError::Claims,
-    })
+    }
 }
 
 #[cfg(test)]

@@ -126,6 +126,17 @@ impl PublicKey {
         self.0.point.verify(message, signature.as_bytes()).map_err(|_| BadSignature)
     }
 
+    /// Spends some 7 ms and 522 KiB, once for all clones, so that each verification by this key takes half of the time:
+    /// for a key that verifies hundreds of signatures. Without the server's engine it does nothing.
+    pub fn prepare(&self) {
+        self.0.point.prepare(&self.0.sec1);
+    }
+
+    /// Whether [`prepare`](Self::prepare) has been done.
+    pub fn is_prepared(&self) -> bool {
+        self.0.point.is_prepared()
+    }
+
     pub(crate) fn point(&self) -> &backend::Point {
         &self.0.point
     }

@@ -55,7 +55,9 @@ pub(super) fn process(
 
 fn content(encoded: &str) -> Result<Content, SdJwtError> {
     let clear = b64url_decode(encoded).map_err(|_| SdJwtError::MalformedDisclosure)?;
-    let parts: Vec<Value> = strict_json::parse(&clear).map_err(|_| SdJwtError::MalformedDisclosure)?;
+    let Ok(Value::Array(parts)) = strict_json::value(&clear) else {
+        return Err(SdJwtError::MalformedDisclosure);
+    };
     match <[Value; 3]>::try_from(parts) {
         Ok([Value::String(_salt), Value::String(name), value]) => Ok(Content::Member(name, value)),
         Ok(_) => Err(SdJwtError::MalformedDisclosure),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use keys::jws::{Header, JwsError, Unverified};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::process::{Processed, process};
 use super::{MAX_DISCLOSURES, MAX_TOKEN, SdJwtError};
@@ -45,7 +45,7 @@ impl SdJwt {
             JwsError::TooLong => SdJwtError::TooLarge,
             _ => SdJwtError::Malformed,
         })?;
-        let payload: Map<String, Value> = jws.dangerous_claims().map_err(|_| SdJwtError::Malformed)?;
+        let payload = jws.dangerous_members().map_err(|_| SdJwtError::Malformed)?;
         let Processed { claims, paths } = process(payload, &disclosures)?;
         let mut start = jwt.len() + 1;
         let ranges = disclosures.iter().map(|encoded| {

@@ -14,19 +14,39 @@ use aws_lc_rs::{
 use zeroize::Zeroizing;
 
 use super::Refused;
+use super::table::Table;
 
 /// A point of the curve, parsed once so that each verification is the bare operation.
-#[derive(Clone)]
-pub(crate) struct Point(ParsedPublicKey);
+pub(crate) struct Point {
+    parsed: ParsedPublicKey,
+    table: OnceLock<Table>,
+}
 
 impl Point {
     /// Reads an uncompressed point and checks that it lies on the curve (SEC 1 §2.3.4).
     pub(crate) fn parse(sec1: &[u8; 65]) -> Result<Self, Refused> {
-        ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, sec1).map(Self).map_err(|_| Refused)
+        let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, sec1).map_err(|_| Refused)?;
+        Ok(Self { parsed, table: OnceLock::new() })
+    }
+
+    /// Lays out what makes verifications cheaper; `sec1` is this point.
+    pub(crate) fn prepare(&self, sec1: &[u8; 65]) {
+        if self.table.get().is_none()
+            && let Ok(table) = Table::new(sec1)
+        {
+            self.table.get_or_init(|| table);
+        }
+    }
+
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.table.get().is_some()
     }
 
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), Refused> {
-        self.0.verify_sig(message, signature).map_err(|_| Refused)
+        match self.table.get() {
+            Some(table) => table.verify(message, signature),
+            None => self.parsed.verify_sig(message, signature).map_err(|_| Refused),
+        }
     }
 }
 

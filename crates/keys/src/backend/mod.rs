@@ -3,6 +3,8 @@
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
 #[cfg(feature = "aws-lc")]
+mod table;
+#[cfg(feature = "aws-lc")]
 pub(crate) use aws_lc::*;
 
 #[cfg(not(feature = "aws-lc"))]

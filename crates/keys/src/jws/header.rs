@@ -101,10 +101,11 @@ impl Header {
 
     /// Reads the JSON of a header, refusing repeated members, `crit`, and members of a wrong kind.
     pub(super) fn from_json(json: &[u8]) -> Result<Self, JwsError> {
-        let mut members: Map<String, Value> = strict_json::parse(json).map_err(|error| match error {
-            JsonError::DuplicateMember => JwsError::DuplicateMember,
-            JsonError::Malformed => JwsError::Malformed,
-        })?;
+        let mut members = match strict_json::value(json) {
+            Ok(Value::Object(members)) => members,
+            Err(JsonError::DuplicateMember) => return Err(JwsError::DuplicateMember),
+            Ok(_) | Err(JsonError::Malformed) => return Err(JwsError::Malformed),
+        };
         if members.contains_key("crit") || members.contains_key("b64") {
             return Err(JwsError::CriticalHeader);
         }

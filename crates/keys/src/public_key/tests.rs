@@ -91,3 +91,22 @@ fn clones_are_the_same_key_in_a_set() {
     assert_eq!(set.len(), 2);
     assert!(set.contains(&key));
 }
+
+#[test]
+fn a_prepared_key_judges_as_before() {
+    proptest::proptest!(|(message: Vec<u8>, flip in 0_usize..64, bit in 0_u8..8)| {
+        let key = crate::SecretKey::generate();
+        let often = PublicKey::from_sec1(&key.public_key().to_sec1()).unwrap();
+        often.prepare();
+        assert!(often.is_prepared());
+        let signature = crate::Signer::sign(&key, &message).unwrap();
+        assert!(often.verify(&message, &signature).is_ok());
+        let mut bytes = signature.to_bytes();
+        bytes[flip] ^= 1 << bit;
+        if let Ok(changed) = Signature::from_bytes(&bytes) {
+            assert_eq!(often.verify(&message, &changed).is_ok(), key.public_key().verify(&message, &changed).is_ok());
+        }
+        let other = crate::SecretKey::generate();
+        assert!(often.verify(&message, &crate::Signer::sign(&other, &message).unwrap()).is_err());
+    });
+}

@@ -35,6 +35,10 @@ fn nesting_has_an_end() {
     assert_eq!(check(nested(usize::from(MAX_DEPTH)).as_bytes()), Ok(()));
     assert_eq!(check(nested(usize::from(MAX_DEPTH) + 1).as_bytes()), Err(JsonError::Malformed));
     assert_eq!(check("[".repeat(100_000).as_bytes()), Err(JsonError::Malformed));
+    assert!(value(nested(usize::from(MAX_DEPTH)).as_bytes()).is_ok());
+    assert_eq!(value(nested(usize::from(MAX_DEPTH) + 1).as_bytes()), Err(JsonError::Malformed));
+    assert_eq!(value("[".repeat(100_000).as_bytes()), Err(JsonError::Malformed));
+    assert_eq!(value(br#"{"a":[{"b":1,"b":1}]}"#), Err(JsonError::DuplicateMember));
 }
 
 #[test]
@@ -63,6 +67,13 @@ proptest! {
     #[test]
     fn every_value_reads_back(value in json()) {
         prop_assert_eq!(parse::<Value>(value.to_string().as_bytes()), Ok(value));
+    }
+
+    #[test]
+    fn one_go_reads_what_two_do(text in r#"[\[\]{}",:a01.e\\u ]{0,24}"#, built in json()) {
+        prop_assert_eq!(value(text.as_bytes()), parse::<Value>(text.as_bytes()));
+        let built = built.to_string();
+        prop_assert_eq!(value(built.as_bytes()), parse::<Value>(built.as_bytes()));
     }
 
     #[test]

@@ -352,7 +352,8 @@ async fn wallet_sign_in_post(
 }
 
 fn show_offer(page: Page, link: String, code: Option<String>, ends_at: i64) -> PageResult {
-    let qr = crate::pages::qr(&link).map_err(|error| Fault::told(&page, Problem::internal(error)))?;
+    let qr = crate::pages::qr::address(&link)
+        .ok_or_else(|| Fault::told(&page, Problem::internal("the link does not fit into a QR code")))?;
     Ok(render(&WalletOfferPage { page, link, code, ends_at, qr }))
 }
 

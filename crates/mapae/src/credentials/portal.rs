@@ -212,7 +212,8 @@ async fn offer(
 ) -> PageResult {
     let page = page.signed_in(Area::Portal, who.who());
     let (offer, code) = request::offer(&platform, &who.employee_id, &id).await.map_err(told(&page))?;
-    let qr = crate::pages::qr(&offer.link).map_err(|error| Fault::told(&page, Problem::internal(error)))?;
+    let qr = crate::pages::qr::address(&offer.link)
+        .ok_or_else(|| Fault::told(&page, Problem::internal("the link does not fit into a QR code")))?;
     Ok(render(&OfferPage { page, link: offer.link, code, ends_at: offer.expires_at, qr }))
 }
 

@@ -342,15 +342,3 @@ pub fn phone(digits: &str) -> String {
         _ => digits.to_owned(),
     }
 }
-
-/// Why a text does not fit into a QR code.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the text is too long for a QR code")]
-pub struct TooLongForQr;
-
-/// A QR code of `text` as a `data:` address for an image: dark on white in every colour scheme, or cameras fail.
-pub fn qr(text: &str) -> Result<String, TooLongForQr> {
-    let code = fast_qr::QRBuilder::new(text).build().map_err(|_| TooLongForQr)?;
-    let svg = fast_qr::convert::svg::SvgBuilder::default().to_str(&code);
-    Ok(format!("data:image/svg+xml;base64,{}", keys::encoding::b64_encode(svg.as_bytes())))
-}

@@ -1,35 +1,55 @@
-//! The request link as a QR symbol in SVG: one path, dark runs by row, no styling of its own.
+//! QR symbols in SVG: one path, dark runs by row, no styling of its own.
 //!
-//! `fast_qr` writes one sub-path for each module; joining the modules of a row makes the picture a third of that,
-//! and the page redraws it every ten seconds.
+//! The eight masks of ISO/IEC 18004 §7.8 keep patterns apart that would confuse a reader; choosing among them costs ten times
+//! what the rest of the symbol does. A sealed token looks like noise under any mask, so a login page, which redraws its link
+//! every ten seconds, takes one mask without trying the others.
 
 use std::fmt::Write as _;
 
-use fast_qr::{ECL, QRBuilder};
+use qrcodegen::{Mask, QrCode, QrCodeEcc, QrSegment, Version};
 
 /// Light modules on each side (ISO/IEC 18004 §6.3.8 asks for four).
-const QUIET: usize = 4;
+const QUIET: i32 = 4;
+/// The mask of noise.
+const MASK: u8 = 3;
 
-/// Draws `text`; `None` if it is longer than a symbol of level L can hold (2,953 bytes).
+/// Draws a link that is mostly a sealed token; `None` if it is longer than a symbol of level L can hold (2,953 bytes).
 pub fn svg(text: &str) -> Option<String> {
-    let code = QRBuilder::new(text).ecl(ECL::L).build().ok()?;
-    let size = code.size;
-    let mut path = String::with_capacity(size * size * 3);
-    for (y, row) in code.data.chunks(size).take(size).enumerate() {
+    symbol(text, QrCodeEcc::Low, Some(Mask::new(MASK))).map(|code| draw(&code))
+}
+
+/// Draws any text at level Q, under the best mask, as a `data:` address for an image; `None` if it is too long.
+pub fn address(text: &str) -> Option<String> {
+    let drawn = draw(&symbol(text, QrCodeEcc::Quartile, None)?);
+    Some(format!("data:image/svg+xml;base64,{}", keys::encoding::b64_encode(drawn.as_bytes())))
+}
+
+fn symbol(text: &str, level: QrCodeEcc, mask: Option<Mask>) -> Option<QrCode> {
+    let bytes = QrSegment::make_bytes(text.as_bytes());
+    QrCode::encode_segments_advanced(&[bytes], level, Version::MIN, Version::MAX, mask, false).ok()
+}
+
+/// Dark on white in every colour scheme, or cameras fail.
+fn draw(code: &QrCode) -> String {
+    let size = code.size();
+    let mut path = String::new();
+    for y in 0..size {
         let mut x = 0;
-        for run in row.chunk_by(|a, b| a.value() == b.value()) {
-            if run.first().is_some_and(|module| module.value()) {
-                let _ = write!(path, "M{} {}h{}v1h-{}z", x + QUIET, y + QUIET, run.len(), run.len());
+        while x < size {
+            let dark = code.get_module(x, y);
+            let run = (x..size).take_while(|x| code.get_module(*x, y) == dark).count();
+            if dark {
+                let _ = write!(path, "M{} {}h{run}v1h-{run}z", x + QUIET, y + QUIET);
             }
-            x += run.len();
+            x = x.saturating_add(i32::try_from(run).unwrap_or(size));
         }
     }
     let side = size + 2 * QUIET;
-    Some(format!(
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\" \
          aria-hidden=\"true\" focusable=\"false\"><rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/>\
          <path d=\"{path}\" fill=\"#000\"/></svg>"
-    ))
+    )
 }
 
 #[cfg(test)]
@@ -40,8 +60,10 @@ mod tests {
     #[test]
     fn the_picture_has_exactly_the_modules_of_the_symbol() {
         let text = "openid4vp://?client_id=x509_hash%3Aabc&request_uri=https%3A%2F%2Flogin.example%2Flogin%2Frequests%2Fabc";
-        let code = QRBuilder::new(text).ecl(ECL::L).build().unwrap();
-        let side = code.size + 2 * QUIET;
+        let code = symbol(text, QrCodeEcc::Low, Some(Mask::new(MASK))).unwrap();
+        let quiet = usize::try_from(QUIET).unwrap();
+        let size = usize::try_from(code.size()).unwrap();
+        let side = size + 2 * quiet;
         let mut painted = vec![false; side * side];
         let drawing = svg(text).unwrap();
         let path = drawing.split("d=\"").nth(1).unwrap().split('"').next().unwrap();
@@ -55,8 +77,9 @@ mod tests {
         }
         for y in 0..side {
             for x in 0..side {
-                let inside = (QUIET..side - QUIET).contains(&x) && (QUIET..side - QUIET).contains(&y);
-                let dark = inside && code[y - QUIET][x - QUIET].value();
+                let at = |place: usize| i32::try_from(place).unwrap() - QUIET;
+                // Outside of the symbol every module is light.
+                let dark = code.get_module(at(x), at(y));
                 assert_eq!(painted[y * side + x], dark, "module {x},{y}");
             }
         }
