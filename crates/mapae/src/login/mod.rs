@@ -280,6 +280,15 @@ pub async fn suspend(tx: &mut Tx, badge: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Ends every session at a relying party, which is told of each, in the transaction that ends its registration.
+///
+/// # Errors
+/// The store.
+pub(crate) async fn end_party(tx: &mut Tx, party: &str) -> Result<u64, StoreError> {
+    let now_ms = tx.now_ms();
+    session::end_party(tx, party, now_ms).await
+}
+
 /// After a restore: every login is over.
 ///
 /// # Errors

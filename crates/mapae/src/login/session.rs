@@ -147,6 +147,22 @@ pub(super) async fn end_all(tx: &mut Tx, badge: &str, reason: &str, now_ms: i64)
     .await
 }
 
+/// Ends every session and every open code of a relying party.
+pub(super) async fn end_party(tx: &mut Tx, party: &str, now_ms: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        "UPDATE login_attempt SET revoked_at = $2, claims = NULL WHERE relying_party = $1 AND revoked_at IS NULL",
+        params![party, now_ms],
+    )
+    .await?;
+    logout::queue_party(tx, party, now_ms).await?;
+    tx.execute(
+        "UPDATE login_session SET ended_at = $2, end_reason = 'party_ended', claims = NULL, refresh_claims = NULL \
+         WHERE relying_party = $1 AND ended_at IS NULL",
+        params![party, now_ms],
+    )
+    .await
+}
+
 /// After a restore: every login and every session is over, and relying parties that want to hear of it are told.
 pub(super) async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
     let now_ms = tx.now_ms();

@@ -11,7 +11,7 @@ use super::error::PartyError;
 use super::proposal::Proposal;
 use crate::audit;
 use crate::desk;
-use crate::login::registration;
+use crate::login::{self, registration};
 use crate::operations::store::{Row, StoreError, Tx, params};
 use crate::operations::{Platform, id, limits};
 use crate::staff::{Actor, Duty};
@@ -311,6 +311,7 @@ pub(super) async fn disable(
                 if !relying_party::disable(tx, &party.id).await? {
                     return Err(PartyError::Disabled);
                 }
+                login::end_party(tx, &party.id).await?;
                 let detail = json!({ "reason": reason });
                 Ok(note(tx, &by, "relying_party.disabled", &party.id, detail).await?)
             })

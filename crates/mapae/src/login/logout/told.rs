@@ -9,12 +9,12 @@ use http::header;
 use openid::form::Form;
 use openid::oidc::{LogoutEvents, LogoutToken};
 
-use crate::login::{authentication, id_token};
+use crate::login::{id_token, registration};
 use crate::operations::courier::{Held, Route, route};
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Stop;
 use crate::operations::{Platform, limits};
-use crate::verification;
+use crate::verification::{self, relying_party};
 
 /// Whether the relying party learns of the end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,15 @@ pub(in crate::login) async fn queue_badge(tx: &mut Tx, badge: &str, now_ms: i64)
 /// The store.
 pub(in crate::login) async fn queue_session(tx: &mut Tx, id: &str, now_ms: i64) -> Result<(), StoreError> {
     tx.execute(queue!("id = $1"), params![id, now_ms, ends(now_ms)]).await?;
+    Ok(())
+}
+
+/// The same for every live session at a relying party.
+///
+/// # Errors
+/// The store.
+pub(in crate::login) async fn queue_party(tx: &mut Tx, party: &str, now_ms: i64) -> Result<(), StoreError> {
+    tx.execute(queue!("relying_party = $1"), params![party, now_ms, ends(now_ms)]).await?;
     Ok(())
 }
 
@@ -156,9 +165,11 @@ async fn post(
     id: &str,
     logout: &Logout,
 ) -> Result<Result<(), &'static str>, StoreError> {
-    let Some((party, settings)) = authentication::registered(platform, &logout.party).await? else {
+    // Also one whose registration has ended is told: its people are still in.
+    let Some(party) = relying_party::look(&platform.store, &logout.party).await? else {
         return Ok(Err("no_address"));
     };
+    let settings = registration::of(&platform.store, &logout.party).await?;
     let Some(address) = settings.backchannel_uri else { return Ok(Err("no_address")) };
     // Judged when it was registered, and again now: the rules may have changed.
     let Some(url) = verification::outgoing_address(platform, &address) else {

@@ -208,3 +208,24 @@ async fn of_many_workers_one_tells() {
     assert_eq!(rounds.into_iter().map(Result::unwrap).sum::<usize>(), 1);
     assert_eq!(ear.heard.lock().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_relying_party_whose_registration_ends_is_told_of_the_people_who_are_still_in() {
+    let (world, ear) = listening(&[200]).await;
+    let tokens = world.tokens().await;
+    let ended = world.platform.store.write::<_, crate::operations::store::StoreError, _>(|tx| {
+        Box::pin(async move {
+            assert!(crate::verification::relying_party::disable(tx, "portal").await?);
+            crate::login::end_party(tx, "portal").await
+        })
+    });
+    assert_eq!(ended.await.unwrap(), 1);
+    assert_eq!(
+        world.userinfo(tokens["access_token"].as_str().unwrap()).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(round(&world.platform).await.unwrap(), 1);
+    let heard = ear.heard.lock().unwrap().clone();
+    assert_eq!(verified(&world, &heard[0]).await["aud"], "portal");
+    assert_eq!(round(&world.platform).await.unwrap(), 0);
+}
