@@ -130,10 +130,7 @@ const look = () => {
 };
 addEventListener('hashchange', look);
 file.addEventListener('change', () => takeFile(file.files[0]));
-for (const name of ['dragenter', 'dragover']) {
-  drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add('over'); });
-}
-for (const name of ['dragleave', 'drop']) drop.addEventListener(name, () => drop.classList.remove('over'));
+for (const name of ['dragenter', 'dragover']) drop.addEventListener(name, (event) => event.preventDefault());
 drop.addEventListener('drop', (event) => { event.preventDefault(); takeFile(event.dataTransfer.files[0]); });
 part('typed').addEventListener('submit', (event) => {
   event.preventDefault();

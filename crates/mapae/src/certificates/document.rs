@@ -239,14 +239,7 @@ pub async fn print(
         .store
         .write(move |tx| {
             Box::pin(async move {
-                // Held: a revocation waits or comes first.
-                let approved = tx
-                    .execute(
-                        "UPDATE credential_request SET changed_at = changed_at WHERE id = $1 AND state = 'approved'",
-                        params![&request.id],
-                    )
-                    .await?;
-                if approved != 1 {
+                if !credentials::hold_approved(tx, &request.id).await? {
                     return Err(PrintError::from(AskError::NotApproved));
                 }
                 tx.execute(

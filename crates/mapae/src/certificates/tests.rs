@@ -114,12 +114,11 @@ async fn the_file_is_sealed_by_the_agency_and_checked_with_nothing_but_the_root(
     let signer = one.signer.as_ref().unwrap();
     assert_eq!(signer.organization.as_deref(), Some(document.content.agency.as_str()));
 
-    // A letter of the name becomes another: what is drawn is what was sealed, or it is told as changed.
-    for at in [pdf.len() / 8, pdf.len() / 4, pdf.len() / 3] {
-        let mut wrong = pdf.clone();
-        wrong[at] ^= 1;
-        assert_eq!(judged(&town, &wrong).verdict, Verdict::Altered, "byte {at}");
-    }
+    // One bit of what is drawn.
+    let mut wrong = pdf.clone();
+    let drawn = pdf.windows(6).position(|six| six == b"stream").unwrap() + 20;
+    wrong[drawn] ^= 1;
+    assert_eq!(judged(&town, &wrong).verdict, Verdict::Altered);
     // Another platform's root did not issue this seal.
     assert_eq!(judged(&self::town().await, &pdf).verdict, Verdict::UnknownIssuer);
 }
