@@ -1,6 +1,7 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against the running server. A judge that cannot run fails; none is skipped in silence.
 
 mod android;
+mod certificates;
 mod examples;
 mod failover;
 mod gate;
@@ -135,6 +136,13 @@ const JUDGES: &[Judge] = &[
         name: "new-type",
         what: "a credential type put into a running demo as a file is applied for, approved, issued, shown and verified in both formats",
         run: new_type::run,
+        ready: always,
+        judges: &[],
+    },
+    Judge {
+        name: "certificates",
+        what: "veraPDF finds certificates conformant to PDF/A-2a and PDF/UA-1 before and after sealing, pdftotext and zbar read them; Chromium asks for one and checks it by file, number and, offline, QR code",
+        run: certificates::run,
         ready: always,
         judges: &[],
     },

@@ -168,14 +168,14 @@ fn told(judged: Result<Verified, Refusal>, now: i64) -> String {
     .to_string()
 }
 
-fn certificate(pem: &str) -> Option<Certificate> {
+pub(crate) fn certificate(pem: &str) -> Option<Certificate> {
     let body: String = pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
     Certificate::parse(&keys::encoding::b64_decode(&body).ok()?).ok()
 }
 
 /// Seconds as JavaScript gives them.
 #[allow(clippy::cast_possible_truncation, reason = "whole seconds of a clock, far below 2^53")]
-fn seconds(now: f64) -> i64 {
+pub(crate) fn seconds(now: f64) -> i64 {
     now as i64
 }
 

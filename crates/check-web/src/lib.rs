@@ -1,19 +1,22 @@
-//! The check of a badge that somebody holds before you, as the page `/check` loads it.
+//! The check of a badge that somebody holds before you, as the page `/check` loads it, and of documents, as `/verify` does.
 //!
 //! ```text
 //! Checker::new(root, trust list, registrar)
 //! a meeting:  Reader::new(code) ── address, first message ── answer ──▶ Reader::open ──▶ status_address ──▶ Checker::document
 //! a loop:     Loop::add(code)… ──▶ status_address ──▶ Checker::screen
+//! a document: check_sealed_pdf(file, root) · read_certificate_code(text, issuers)
 //! ```
 //!
 //! Everything is verified here, in the browser of whoever checks: no server learns who showed what to whom. What a result
 //! says is JSON; a refusal is `{"refused": code}`.
 
 mod checker;
+mod document;
 mod frames;
 mod reader;
 
 pub use checker::{Checker, status_of_document, status_of_screen};
+pub use document::{check_sealed_pdf, read_certificate_code};
 pub use frames::Loop;
 pub use reader::Reader;
 

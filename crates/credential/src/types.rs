@@ -48,6 +48,8 @@ pub struct CredentialType {
     pub batch: Batch,
     /// How officials ask for it; `None` for the badge, which has a walk of its own.
     pub apply: Option<Apply>,
+    /// What a certificate of the type is printed as; `None` where it is not.
+    pub document: Option<Document>,
     pub claims: Vec<Claim>,
 }
 
@@ -67,6 +69,17 @@ impl Apply {
         self.agencies.iter().any(|named| named == "*")
             || agencies.any(|agency| self.agencies.iter().any(|named| named == agency))
     }
+}
+
+/// A type as paper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The sentence that certifies.
+    pub statement: Bilingual,
+    /// Days in which its number is answered; the signature holds for ever.
+    pub online_days: u16,
+    /// Names of the claims that are printed, in this order.
+    pub facts: Vec<String>,
 }
 
 /// Who says that a type may be issued.

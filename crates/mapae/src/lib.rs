@@ -8,6 +8,7 @@ pub mod pages;
 pub mod account;
 pub mod application;
 pub mod audit;
+pub mod certificates;
 pub mod credentials;
 pub mod desk;
 pub mod employment;

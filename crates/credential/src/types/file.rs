@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Apply, Approval, Audience, Batch, Bilingual, Claim, ClaimKind, CredentialType, Disclosure, FACTS, Format,
-    ISSUED, Source, Validity, single_name,
+    Apply, Approval, Audience, Batch, Bilingual, Claim, ClaimKind, CredentialType, Disclosure, Document,
+    FACTS, Format, ISSUED, Source, Validity, single_name,
 };
 use crate::path::{ClaimPath, Step};
 use crate::sd_jwt::NEVER_DISCLOSED;
@@ -50,6 +50,7 @@ struct RawType {
     validity: Spanned<RawValidity>,
     batch: Spanned<RawBatch>,
     apply: Option<Spanned<RawApply>>,
+    document: Option<Spanned<RawDocument>>,
     claims: Vec<Spanned<RawClaim>>,
 }
 
@@ -76,6 +77,14 @@ struct RawApply {
     #[serde(default = "yes")]
     one: bool,
     agencies: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawDocument {
+    statement: Bilingual,
+    online_days: u16,
+    facts: Vec<String>,
 }
 
 const fn yes() -> bool {
@@ -169,8 +178,10 @@ fn check(raw: RawType, base_url: &str) -> Result<CredentialType, Wrong> {
     };
     let apply = raw.apply.map(apply).transpose()?;
     let claims = claims(raw.claims, &raw.id, apply.is_some())?;
+    let document = raw.document.map(|raw| document(raw, &claims, apply.is_some())).transpose()?;
     Ok(CredentialType {
         claims,
+        document,
         apply,
         id: raw.id.into_inner(),
         vct,
@@ -197,6 +208,38 @@ fn apply(raw: Spanned<RawApply>) -> Result<Apply, Wrong> {
         return Err((at, reason));
     }
     Ok(Apply { approval: raw.approval, one: raw.one, agencies: raw.agencies })
+}
+
+/// What is printed: claims that the type has, the name and the birth date among them, by which paper is compared.
+fn document(raw: Spanned<RawDocument>, claims: &[Claim], applied: bool) -> Result<Document, Wrong> {
+    let at = raw.span();
+    let raw = raw.into_inner();
+    let wrong = |reason: String| Err((at.clone(), reason));
+    if !applied {
+        return wrong("a type that is printed needs `[apply]`".to_owned());
+    }
+    if incomplete(&raw.statement) {
+        return wrong("`statement` needs a text in `ko` and `en`".to_owned());
+    }
+    if !(1..=3650).contains(&raw.online_days) {
+        return wrong("`online-days` is 1 to 3650".to_owned());
+    }
+    let known = |name: &str| claims.iter().find(|claim| claim.name() == name);
+    if let Some(name) = raw.facts.iter().find(|name| {
+        known(name).is_none_or(|claim| {
+            matches!(claim.kind, ClaimKind::Boolean | ClaimKind::List) || claim.only_for.is_some()
+        })
+    }) {
+        return wrong(format!("`{name}` is no claim of the type that can be printed"));
+    }
+    for name in ["name", "birth_date", "agency_name"] {
+        let said = raw.facts.iter().any(|fact| fact == name)
+            && known(name).is_some_and(|claim| claim.source == Source::Personnel && claim.mandatory);
+        if !said {
+            return wrong(format!("`facts` has the mandatory `{name}` of the personnel record"));
+        }
+    }
+    Ok(Document { statement: raw.statement, online_days: raw.online_days, facts: raw.facts })
 }
 
 /// Where a claim's value comes from. For a type that is applied for, what it says must be there to be said.

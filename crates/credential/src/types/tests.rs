@@ -250,3 +250,25 @@ fn what_somebody_types_is_bounded_and_of_its_kind() {
     assert_eq!(class.typed("1종 보통"), Ok(Some("1종 보통".into())));
     assert_eq!(class.typed("1종 대형"), Err(ClaimsError::WrongKind("class".to_owned())));
 }
+
+#[test]
+fn what_is_printed_is_claims_of_the_type_with_name_and_birth_date_among_them() {
+    let file = include_str!("../../../mapae/types/employment-certificate.toml");
+    let kind = CredentialType::parse(file, "https://id.example").unwrap();
+    let document = kind.document.as_ref().unwrap();
+    assert_eq!((document.online_days, document.facts[0].as_str()), (90, "name"));
+    let told = |from: &str, to: &str| {
+        assert!(file.contains(from), "{from}");
+        CredentialType::parse(&file.replacen(from, to, 1), "https://id.example").unwrap_err()
+    };
+    let line = file.lines().position(|line| line == "[document]").unwrap() + 1;
+    for (from, to, reason) in [
+        ("online-days = 90", "online-days = 0", "`online-days` is"),
+        ("\"birth_date\", ", "", "`facts` has the mandatory `birth_date`"),
+        ("\"purpose\"]", "\"is_serving\"]", "`is_serving` is no claim"),
+        ("facts = [\"name\"", "facts = [\"salary\"", "`salary` is no claim"),
+    ] {
+        let error = told(from, to);
+        assert!(error.line == line && error.reason.starts_with(reason), "{error}");
+    }
+}

@@ -369,6 +369,15 @@ pub(super) async fn own(
     request.filter(|request| request.employee_id == employee_id).ok_or(AskError::Unknown)
 }
 
+/// Holds a request as it is until the transaction ends: a revocation waits or comes first. Whether it is approved.
+///
+/// # Errors
+/// The store.
+pub async fn hold_approved(tx: &mut Tx, request_id: &str) -> Result<bool, StoreError> {
+    let sql = "UPDATE credential_request SET changed_at = changed_at WHERE id = $1 AND state = 'approved'";
+    Ok(tx.execute(sql, params![request_id]).await? == 1)
+}
+
 /// Offers an approved credential to the official's wallet, with a transaction code; both are shown once.
 ///
 /// # Errors
@@ -393,13 +402,7 @@ pub async fn offer(
                 if !held::hold_badge(tx, employee).await? {
                     return Err(AskError::NoBadge);
                 }
-                let approved = tx
-                    .execute(
-                        "UPDATE credential_request SET changed_at = changed_at WHERE id = $1 AND state = 'approved'",
-                        params![id],
-                    )
-                    .await?;
-                if approved != 1 {
+                if !hold_approved(tx, id).await? {
                     return Err(AskError::NotApproved);
                 }
                 let detail = serde_json::json!({ "offer": offered.0.id });

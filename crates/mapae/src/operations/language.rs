@@ -101,7 +101,7 @@ macro_rules! catalogue {
 
 catalogue! {
     "operations", "audit", "personnel", "employment", "scim", "staff", "application", "notification",
-    "account", "credentials", "issuance", "lifecycle", "verification", "login", "pages", "refusal", "phone", "loss", "desk",
+    "account", "credentials", "certificates", "issuance", "lifecycle", "verification", "login", "pages", "refusal", "phone", "loss", "desk",
     "in_person", "gates", "relying_parties", "signatures",
 }
 

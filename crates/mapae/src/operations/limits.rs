@@ -171,6 +171,16 @@ limits! {
         SCIM_BULK = MIB, Bytes, "A Bulk request.";
         SCIM_BULK_OPERATIONS = 200, Count, "Operations of one Bulk request: all of them have to fit into the time of a request.";
     }
+    "certificates" {
+        CERTIFICATE_TRIES = 30, Count, "Document numbers that one address (IPv6: one /64) may ask for in the time below.";
+        CERTIFICATE_WINDOW = 15 * MINUTE, Milliseconds, "The time in which those numbers are counted.";
+        CERTIFICATE_SWEEP = 10 * MINUTE, Milliseconds, "How often counters that are over are removed.";
+        CERTIFICATE_LINKS = 10, Count, "Links to one certificate that have not ended.";
+        CERTIFICATE_LINK_LIFE = 7 * DAY, Milliseconds, "How long a link to a certificate may be opened.";
+        CERTIFICATE_LINK_DIGITS = 6, Count, "Digits of the number that opens a link.";
+        CERTIFICATE_LINK_TRIES = 5, Count, "Numbers that may be tried at one link; then it leads nowhere.";
+        CERTIFICATE_LIST = 100, Count, "Certificates shown on one page.";
+    }
     "credentials" {
         CREDENTIAL_ASKS = 30, Count, "Requests for credentials beside the badge that one official makes in the time below.";
         CREDENTIAL_ASK_WINDOW = DAY, Milliseconds, "The time in which those requests are counted.";

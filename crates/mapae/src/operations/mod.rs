@@ -69,6 +69,7 @@ local!(
     notification,
     account,
     credentials,
+    certificates,
     issuance,
     lifecycle,
     verification,

@@ -28,6 +28,7 @@ macro_rules! merge {
             .merge(crate::notification::$routes())
             .merge(crate::account::$routes())
             .merge(crate::credentials::$routes())
+            .merge(crate::certificates::$routes())
             .merge(crate::issuance::$routes())
             .merge(crate::lifecycle::$routes())
             .merge(crate::verification::$routes())
@@ -215,6 +216,7 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     crate::notification::start(platform, tasks);
     crate::account::start(platform, tasks);
     crate::credentials::start(platform, tasks);
+    crate::certificates::start(platform, tasks);
     crate::issuance::start(platform, tasks);
     crate::lifecycle::start(platform, tasks);
     crate::verification::start(platform, tasks);

@@ -52,6 +52,7 @@ const PORTAL_LINKS: &[Link] = &[
     Link { href: "/portal", key: "portal.nav.badge" },
     Link { href: "/portal/apply", key: "portal.nav.apply" },
     Link { href: "/portal/credentials", key: "credentials.portal.nav" },
+    Link { href: "/portal/certificates", key: "certificates.portal.nav" },
     Link { href: "/portal/devices", key: "portal.nav.devices" },
     Link { href: "/portal/logins", key: "login.mine.title" },
     Link { href: "/portal/browsers", key: "login.browser.title" },

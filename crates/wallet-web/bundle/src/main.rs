@@ -10,7 +10,8 @@
 //! OUT/app-<hash>.css        the house's tokens and parts ‖ the app's own
 //! OUT/scan-<hash>.{js,wasm} the QR reader, loaded when the camera is opened and the browser has none
 //! OUT/check.js              the script of the page that checks a badge; not part of the app
-//! OUT/check-<hash>.{js,wasm} what it verifies with
+//! OUT/verify.js             the script of the page that checks documents, by the same
+//! OUT/check-<hash>.{js,wasm} what both verify with
 //! OUT/sw.js                 the service worker with the version and the list of all of it
 //! OUT/…                     manifest, icons
 //! OUT/*.gz                  each of them compressed once, as well as gzip can
@@ -144,6 +145,13 @@ fn check_page(
         read(&crates.join("check-web/web/check.js"))?,
     ];
     let script = bundle.plain("check.js", without_comments(&script.join("\n")).into_bytes());
+    let documents = [
+        format!("const CHECK_MODULE = '/wallet/{}';", bound.path),
+        format!("const CHECK_WASM = '/wallet/{}';", wasm.path),
+        format!("const CHECK_INTEGRITY = '{}';", wasm.integrity),
+        read(&crates.join("check-web/web/verify.js"))?,
+    ];
+    bundle.plain("verify.js", without_comments(&documents.join("\n")).into_bytes());
     Ok([script, bound, wasm].iter().map(|file| bundle.compressed(&file.path)).sum())
 }
 

@@ -50,6 +50,8 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("credential_request", "typed", "id"),
     SealedColumn::new("credential_request", "reason", "id"),
     SealedColumn::new("document_key", "sealed", "id"),
+    SealedColumn::new("certificate_document", "content", "id"),
+    SealedColumn::new("certificate_document", "pdf", "id"),
     // Bound to account and device: a key moved to another device does not open (protocols.md §5). The next PIN's key
     // is sealed as the one it will become, and goes first: it may become it while we are at work.
     SealedColumn {
