@@ -231,25 +231,30 @@ export class Phone {
     return found;
   }
 
-  /** Reads the loop of QR codes off the screen, with the app's own reader. */
+  /** Reads the QR code that is on the screen, with the app's own reader. */
+  async code() {
+    return this.page.evaluate(async (module) => {
+      const reader = (globalThis.reader ??= await (async () => {
+        const scan = await import(module.js);
+        await scan.default({ module_or_path: module.wasm });
+        return scan;
+      })());
+      const picture = document.querySelector('.showing img');
+      await picture.decode();
+      const canvas = Object.assign(document.createElement('canvas'), { width: 900, height: 900 });
+      const context = canvas.getContext('2d');
+      context.fillStyle = '#fff';
+      context.fillRect(0, 0, 900, 900);
+      context.drawImage(picture, 50, 50, 800, 800);
+      return reader.read_rgba(context.getImageData(0, 0, 900, 900).data, 900, 900);
+    }, this.reader());
+  }
+
+  /** Reads the loop of QR codes off the screen. */
   async collect() {
     const parts = new Map();
     for (let turn = 0; turn < 80; turn += 1) {
-      const text = await this.page.evaluate(async (module) => {
-        const reader = (globalThis.reader ??= await (async () => {
-          const scan = await import(module.js);
-          await scan.default({ module_or_path: module.wasm });
-          return scan;
-        })());
-        const picture = document.querySelector('.showing img');
-        await picture.decode();
-        const canvas = Object.assign(document.createElement('canvas'), { width: 900, height: 900 });
-        const context = canvas.getContext('2d');
-        context.fillStyle = '#fff';
-        context.fillRect(0, 0, 900, 900);
-        context.drawImage(picture, 50, 50, 800, 800);
-        return reader.read_rgba(context.getImageData(0, 0, 900, 900).data, 900, 900);
-      }, this.reader());
+      const text = await this.code();
       const found = /^MQ1:([0-9a-f]{8}):(\d{1,2})\/(\d{1,2}):(.*)$/s.exec(text ?? '');
       if (found) {
         const [, id, n, all, part] = found;

@@ -10,6 +10,7 @@
 //! Each tap's decision is printed as the controller says it. With TAPS it makes so many taps with the card that is there,
 //! one after another, prints what each took, and ends: for measurements.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::ffi::CString;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -32,18 +33,42 @@ fn main() -> Result<(), AnyError> {
     };
     let mut line = Line::open(controller, door)?;
     let context = Context::establish(Scope::System)?;
-    let name = find(&context, reader)?;
+    let mut name = find(&context, reader)?;
     if let Some(taps) = taps {
         return measure(&mut line, &context, &name, taps);
     }
     loop {
-        wait(&context, &name, true)?;
-        match connect(&context, &name) {
+        // It ends with a fault only: the controller's line is gone, or the reader.
+        let Err(error) = serve(&mut line, &context, &name);
+        if !is_unplugged(&error) {
+            return Err(error);
+        }
+        eprintln!("gate-reader: the reader was unplugged");
+        line.ask("reader lost")?;
+        name = loop {
+            match find(&context, reader) {
+                Ok(name) => break name,
+                Err(_) => std::thread::sleep(Duration::from_millis(500)),
+            }
+        };
+        line.ask("reader back")?;
+    }
+}
+
+fn serve(line: &mut Line, context: &Context, name: &CString) -> Result<Infallible, AnyError> {
+    loop {
+        wait(context, name, true)?;
+        match connect(context, name) {
             Ok(card) => println!("{}", line.tap(&card)?),
             Err(error) => eprintln!("gate-reader: the card went away: {error}"),
         }
-        wait(&context, &name, false)?;
+        wait(context, name, false)?;
     }
+}
+
+fn is_unplugged(error: &AnyError) -> bool {
+    let gone = [pcsc::Error::ReaderUnavailable, pcsc::Error::UnknownReader, pcsc::Error::NoReadersAvailable];
+    error.downcast_ref::<pcsc::Error>().is_some_and(|error| gone.contains(error))
 }
 
 fn find(context: &Context, wanted: &str) -> Result<CString, AnyError> {
@@ -65,7 +90,7 @@ fn wait(context: &Context, name: &CString, there: bool) -> Result<(), AnyError> 
         let event = state.event_state();
         state.sync_current_state();
         if event.intersects(State::UNKNOWN | State::UNAVAILABLE) {
-            return Err("the reader was unplugged".into());
+            return Err(pcsc::Error::ReaderUnavailable.into());
         }
         if (event.contains(State::PRESENT) && !event.contains(State::MUTE)) == there {
             return Ok(());
@@ -101,6 +126,12 @@ impl Line {
             return Err("the controller is gone".into());
         }
         Ok(line.trim_end().to_owned())
+    }
+
+    /// Says something and waits until it was heard.
+    fn ask(&mut self, text: &str) -> Result<(), AnyError> {
+        self.say(text)?;
+        self.hear().map(drop)
     }
 
     /// One tap: what the controller decided, as JSON.

@@ -1,10 +1,8 @@
 //! Transcript, keys and sealing of one tap.
 
-use aes_gcm::Aes256Gcm;
-use aes_gcm::aead::{Aead as _, KeyInit as _, Nonce};
 use alloc::vec::Vec;
 use keys::kdf::hkdf_sha256;
-use keys::{PublicKey, SecretKey, Sha256};
+use keys::{PublicKey, SecretKey, Sha256, aead};
 use zeroize::Zeroizing;
 
 const TRANSCRIPT: &[u8] = b"mapae-gate/1 transcript";
@@ -114,17 +112,16 @@ impl SessionKeys {
     }
 }
 
-fn nonce(counter: u32) -> Nonce<Aes256Gcm> {
+fn nonce(counter: u32) -> [u8; 12] {
     let [a, b, c, d] = counter.to_be_bytes();
-    [0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d].into()
+    [0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
 }
 
 /// AES-256-GCM; each key is used once with each counter.
 pub(crate) fn seal(key: &Key, counter: u32, plain: &[u8]) -> Option<Vec<u8>> {
-    Aes256Gcm::new_from_slice(key.as_slice()).ok()?.encrypt(&nonce(counter), plain).ok()
+    aead::seal(key, &nonce(counter), &[], plain).ok()
 }
 
 pub(crate) fn open(key: &Key, counter: u32, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let cipher = Aes256Gcm::new_from_slice(key.as_slice()).ok()?;
-    cipher.decrypt(&nonce(counter), sealed).ok().map(Zeroizing::new)
+    aead::open(key, &nonce(counter), &[], sealed).ok().map(Zeroizing::new)
 }

@@ -5,6 +5,7 @@ mod card;
 mod closed;
 mod consent;
 mod enrol;
+mod entry;
 mod history;
 mod home;
 mod install;
@@ -67,6 +68,8 @@ pub enum Screen {
     Meeting,
     /// The badge as a loop of QR codes.
     Showing,
+    /// The code for a gate's reader of codes.
+    Entry,
     /// What was done with the badge.
     History,
     /// Reading a QR code.

@@ -1,7 +1,10 @@
-//! Korean first, English complete: the app's one catalogue.
+//! Korean first, English complete: the app's catalogue, in two parts as the program is (docs/adr/0006).
+//!
+//! `locales/ko.json` holds what the first part says and every text whose key is put together at run time; `rest.ko.json`
+//! what only screens of the second part say. The second part hands its half over when it is loaded ([`more`]).
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -51,10 +54,33 @@ type Catalogue = HashMap<String, String>;
 
 const KO: &str = include_str!("../locales/ko.json");
 const EN: &str = include_str!("../locales/en.json");
+const REST_KO: &str = include_str!("../locales/rest.ko.json");
+const REST_EN: &str = include_str!("../locales/rest.en.json");
 
 // Each is read when it is first spoken: few people speak both.
 static KOREAN: LazyLock<Catalogue> = LazyLock::new(|| read(KO));
 static ENGLISH: LazyLock<Catalogue> = LazyLock::new(|| read(EN));
+static REST_KOREAN: LazyLock<Catalogue> = LazyLock::new(|| read(REST_KO));
+static REST_ENGLISH: LazyLock<Catalogue> = LazyLock::new(|| read(REST_EN));
+
+/// Finds a text of the second part.
+pub type Finder = fn(Language, &str) -> Option<&'static str>;
+
+static MORE: OnceLock<Finder> = OnceLock::new();
+
+/// From now on the second part's texts are found, too. Once is enough: they are the same every time.
+pub fn more(finder: Finder) {
+    let _ = MORE.set(finder);
+}
+
+/// The second part's finder. Named in its table and nowhere else, so that its texts lie there.
+pub fn in_rest(language: Language, key: &str) -> Option<&'static str> {
+    let catalogue = match language {
+        Language::Ko => &*REST_KOREAN,
+        Language::En => &*REST_ENGLISH,
+    };
+    catalogue.get(key).map(String::as_str)
+}
 
 fn read(text: &str) -> Catalogue {
     // A broken file is found by the test below; the app then shows keys instead of texts, and goes on.
@@ -67,7 +93,8 @@ pub fn find(language: Language, key: &str) -> Option<&'static str> {
         Language::Ko => &*KOREAN,
         Language::En => &*ENGLISH,
     };
-    catalogue.get(key).map(String::as_str)
+    let here = catalogue.get(key).map(String::as_str);
+    here.or_else(|| MORE.get().and_then(|finder| finder(language, key)))
 }
 
 /// The text of `key`, or the key itself.
@@ -99,10 +126,20 @@ mod tests {
         found
     }
 
+    /// Both parts of a language; no key stands in both.
+    fn whole(first: &str, rest: &str) -> Catalogue {
+        let mut all: Catalogue = serde_json::from_str(first).unwrap();
+        let rest: Catalogue = serde_json::from_str(rest).unwrap();
+        for (key, text) in rest {
+            assert!(all.insert(key.clone(), text).is_none(), "{key} stands in both parts");
+        }
+        all
+    }
+
     #[test]
     fn both_languages_have_the_same_keys_with_the_same_blanks() {
-        let ko: Catalogue = serde_json::from_str(KO).unwrap();
-        let en: Catalogue = serde_json::from_str(EN).unwrap();
+        let ko = whole(KO, REST_KO);
+        let en = whole(EN, REST_EN);
         for (key, text) in &ko {
             let other = en.get(key).unwrap_or_else(|| panic!("{key} has no English"));
             assert_eq!(blanks(text), blanks(other), "{key}");
@@ -112,8 +149,23 @@ mod tests {
         }
     }
 
+    /// The files whose screens may stand before the second part is there.
+    const FIRST: [&str; 11] = [
+        "app.rs",
+        "parts.rs",
+        "pin_pad.rs",
+        "fault.rs",
+        "screens.rs",
+        "screens/activation.rs",
+        "screens/card.rs",
+        "screens/closed.rs",
+        "screens/home.rs",
+        "screens/install.rs",
+        "screens/notices.rs",
+    ];
+
     #[test]
-    fn every_key_that_the_code_names_is_in_the_catalogue() {
+    fn every_key_that_the_code_names_is_in_its_part_of_the_catalogue() {
         fn walk(folder: &std::path::Path, seen: &mut usize) {
             for entry in std::fs::read_dir(folder).unwrap().flatten() {
                 let path = entry.path();
@@ -122,10 +174,12 @@ mod tests {
                     continue;
                 }
                 let source = std::fs::read_to_string(&path).unwrap();
+                let first = FIRST.iter().any(|name| path.ends_with(std::path::Path::new("src").join(name)));
                 for call in [".t(\"", ".tf(\""] {
                     for rest in source.split(call).skip(1) {
                         let key = rest.split('"').next().unwrap();
-                        assert!(find(Language::Ko, key).is_some(), "{}: {key}", path.display());
+                        let found = KOREAN.contains_key(key) || (!first && REST_KOREAN.contains_key(key));
+                        assert!(found, "{}: {key}", path.display());
                         *seen += 1;
                     }
                 }
@@ -138,7 +192,7 @@ mod tests {
 
     #[test]
     fn every_error_says_what_to_do_next() {
-        let ko: Catalogue = serde_json::from_str(KO).unwrap();
+        let ko = whole(KO, REST_KO);
         for key in ko.keys() {
             if let Some(code) = key.strip_prefix("error.") {
                 assert!(

@@ -82,9 +82,12 @@ struct KeptPass {
 /// Why a phone shows no entry code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
-    /// There is no pass, or it is over: go online.
+    /// There is no pass: go online.
     #[error("there is no gate pass on this phone")]
     NoPass,
+    /// The pass is over: go online.
+    #[error("the gate pass has run out")]
+    PassOver,
     /// The phone is locked.
     #[error("the phone is locked")]
     Locked,
@@ -98,6 +101,7 @@ impl CodeError {
     pub fn code(&self) -> &'static str {
         match self {
             CodeError::NoPass => "no_gate_pass",
+            CodeError::PassOver => "gate_pass_over",
             CodeError::Locked => "phone_locked",
             CodeError::Key(_) => "gate_key",
         }
@@ -270,14 +274,17 @@ impl<S: Shell> Wallet<S> {
     /// A fresh code for a reader of codes: good for ten seconds, once. Shown only to a person who just proved to be there.
     ///
     /// # Errors
-    /// Locked, no pass, or the key fails.
+    /// Locked, no pass, one that is over, or the key fails.
     pub async fn entry_code(&self, evidence: Evidence) -> Result<String, CodeError> {
         if !evidence.unlocked {
             return Err(CodeError::Locked);
         }
         let now_s = self.shell().clock().now_s();
         let gate = self.state().gate.as_ref().ok_or(CodeError::NoPass)?;
-        let kept = gate.held().pass.filter(|pass| now_s < pass.expires).ok_or(CodeError::NoPass)?;
+        let kept = gate.held().pass.ok_or(CodeError::NoPass)?;
+        if now_s >= kept.expires {
+            return Err(CodeError::PassOver);
+        }
         let (pass, _) = kept.opened().ok_or(CodeError::NoPass)?;
         let draft = Draft::new(&pass, evidence, now_s);
         let signature = self.shell().keys().sign(&gate.key.handle, &draft.signing_input()).await?;

@@ -28,11 +28,12 @@ pub(super) fn run(mapae: &Path) -> Outcome {
 }
 
 fn judge(mapae: &Path, pcscd: &Path, faketime: &Path, folder: &Path) -> Outcome {
-    let demo = Demo::start(mapae, "gate-demo")?;
+    let demo = Demo::with_applicants(mapae, "gate-demo", 1)?;
     let (_daemon, _) = Background::with_first_line(
         Command::new("sh").arg("-c").arg("echo started; exec \"$0\" --foreground").arg(pcscd),
     )?;
     let stage = Stage::set_up(mapae, demo.description()?, folder)?;
+    stage.let_applicants_in()?;
     let (controller, listen) = stage.controller(Command::new(mapae), false)?;
 
     let card = stage.card(&["--taps", "2"])?;
@@ -65,7 +66,9 @@ fn judge(mapae: &Path, pcscd: &Path, faketime: &Path, folder: &Path) -> Outcome 
     while status(&listen)?.get("stopped") != Some(&Value::from(0)) {
         process::pause(20);
     }
-    controller.kill();
+    let card = stage.card(&[])?;
+    power_cut(mapae, &stage, controller, &listen)?;
+    drop(card);
 
     // The platform is away for a day. The controller was killed, and goes on from its disk.
     let preloaded = preloaded(faketime)?;
@@ -100,6 +103,34 @@ fn judge(mapae: &Path, pcscd: &Path, faketime: &Path, folder: &Path) -> Outcome 
     Ok(())
 }
 
+/// The power goes while people walk in: no passage that was told is lost, and none stands twice. A log that does not follow
+/// would stop the controller's start, or the server would not take it.
+fn power_cut(mapae: &Path, stage: &Stage<'_>, controller: Background, listen: &str) -> Outcome {
+    let lines = |listen: &str| -> Outcome<u64> {
+        status(listen)?
+            .get("lines")
+            .and_then(Value::as_u64)
+            .ok_or_else(|| "the controller counts no lines".into())
+    };
+    let before = lines(listen)?;
+    let told = stage.taps_until(listen, 5, || controller.kill())?;
+    let (again, listen) = stage.controller(Command::new(mapae), false)?;
+    let written = lines(&listen)?.saturating_sub(before);
+    if !(told..=told.saturating_add(1)).contains(&written) {
+        return Err(format!("{told} passages were told, {written} stand in the log"));
+    }
+    let began = process::instant();
+    while status(&listen)?.get("waiting") != Some(&Value::from(0)) {
+        if began.elapsed().as_secs() > 60 {
+            return Err("the server does not take the log after the power cut".into());
+        }
+        process::pause(50);
+    }
+    println!("interop gate: killed in the middle of a walk: {told} told, {written} in the log, all taken");
+    again.kill();
+    Ok(())
+}
+
 /// The door's display and the console's gates in Chromium. Pictures stay in `<target>/gate-screens`, as output.
 fn screens(mapae: &Path, demo: &Demo, stage: &Stage<'_>, listen: &str) -> Outcome {
     let chromium = tools::program(
@@ -117,6 +148,7 @@ fn screens(mapae: &Path, demo: &Demo, stage: &Stage<'_>, listen: &str) -> Outcom
             .env("MAPAE_DEMO", demo.path())
             .env("CHROMIUM", chromium)
             .env("SCREENSHOTS", &pictures)
+            .env("WALLET_APP", tools::target().join("wallet-app"))
             .env("GATE_LINE", listen)
             .env("GATE_DISPLAY", stage.display.borrow().as_str())
             .env("GATE_DOOR", &stage.door),

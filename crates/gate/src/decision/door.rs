@@ -55,11 +55,23 @@ pub struct DoorState {
     released: Option<(i64, u32)>,
     crossed: u32,
     told_held: bool,
+    forced: bool,
 }
+
+/// How long after its time a crossing still belongs to a release: whoever is in the turnstile when it locks (ms).
+const CROSSING_MS: i64 = 2_000;
 
 impl Default for DoorState {
     fn default() -> Self {
-        Self { fire: false, power: true, leaf_open: false, released: None, crossed: 0, told_held: false }
+        Self {
+            fire: false,
+            power: true,
+            leaf_open: false,
+            released: None,
+            crossed: 0,
+            told_held: false,
+            forced: false,
+        }
     }
 }
 
@@ -67,6 +79,21 @@ impl DoorState {
     /// Whether the fire alarm is on.
     pub const fn fire(&self) -> bool {
         self.fire
+    }
+
+    /// Whether the leaf stands open.
+    pub const fn leaf_open(&self) -> bool {
+        self.leaf_open
+    }
+
+    /// What is wrong and goes on: a display and a desk show it until it is over, not for the moment of its report only.
+    pub const fn lasting(&self) -> Option<Alarm> {
+        match self {
+            Self { fire: true, .. } => Some(Alarm::Fire),
+            Self { leaf_open: true, forced: true, .. } => Some(Alarm::Forced),
+            Self { leaf_open: true, told_held: true, .. } => Some(Alarm::HeldTooLong),
+            _ => None,
+        }
     }
 
     /// Whether the lock is open now.
@@ -110,10 +137,12 @@ impl DoorState {
             Input::Leaf { open } => {
                 if open && !released && !kept_open && !self.fire && self.power {
                     alarms.push(Alarm::Forced);
+                    self.forced = true;
                 }
                 self.leaf_open = open;
                 if !open {
                     self.told_held = false;
+                    self.forced = false;
                     // One opening is over when the leaf falls shut after someone went through.
                     if self.crossed > 0 {
                         self.released = None;
@@ -123,7 +152,10 @@ impl DoorState {
             }
             Input::Crossed => {
                 self.crossed = self.crossed.saturating_add(1);
-                let people = self.released.map_or(0, |(_, people)| people);
+                // A leave that nobody took is over with its time, unless the leaf still stands open from it.
+                let counts = |until: i64| self.leaf_open || now_ms < until.saturating_add(CROSSING_MS);
+                let people =
+                    self.released.filter(|(until, _)| counts(*until)).map_or(0, |(_, people)| people);
                 if self.crossed > people && !kept_open && !self.fire {
                     alarms.push(Alarm::Tailgate);
                 }

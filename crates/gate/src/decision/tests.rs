@@ -396,6 +396,42 @@ fn a_door_tells_who_follows_and_who_props_it_open() {
 }
 
 #[test]
+fn a_leave_that_nobody_took_is_over_with_its_time() {
+    let leaf = door(HALL, "hall", Direction::In);
+    let mut state = DoorState::default();
+    state.release(&leaf, 1, 0);
+    let over = i64::from(leaf.open_ms);
+    assert!(
+        state.clone().input(Input::Crossed, false, over + 1_999).is_empty(),
+        "in the turnstile as it locks"
+    );
+    assert_eq!(state.clone().input(Input::Crossed, false, over + 2_000), [Alarm::Tailgate]);
+    // Whoever opened the leaf in time may still go through it.
+    state.input(Input::Leaf { open: true }, false, 10);
+    assert!(state.input(Input::Crossed, false, over + 2_000).is_empty());
+}
+
+#[test]
+fn what_is_wrong_at_a_door_lasts_until_it_is_over() {
+    let leaf = door(HALL, "hall", Direction::In);
+    let mut state = DoorState::default();
+    assert_eq!(state.lasting(), None);
+    state.input(Input::Leaf { open: true }, false, 0);
+    assert_eq!((state.leaf_open(), state.lasting()), (true, Some(Alarm::Forced)));
+    state.input(Input::Fire(true), false, 1);
+    assert_eq!(state.lasting(), Some(Alarm::Fire));
+    state.input(Input::Fire(false), false, 2);
+    state.input(Input::Leaf { open: false }, false, 3);
+    assert_eq!((state.leaf_open(), state.lasting()), (false, None));
+    state.release(&leaf, 1, 10);
+    state.input(Input::Leaf { open: true }, false, 11);
+    state.tick(false, 20_000);
+    assert_eq!(state.lasting(), Some(Alarm::HeldTooLong));
+    state.input(Input::Leaf { open: false }, false, 20_001);
+    assert_eq!(state.lasting(), None);
+}
+
+#[test]
 fn a_clock_that_was_set_back_opens_nothing() {
     let mut clock = TrustedClock::default();
     assert!(!clock.now(NOW_MS, 0).trusted, "nothing signed was ever seen");

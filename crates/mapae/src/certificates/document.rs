@@ -5,7 +5,6 @@ use std::sync::Arc;
 use certificate::number::Number;
 use certificate::print::{Moment, RenderError};
 use certificate::word::WordError;
-use fast_qr::{ECL, QRBuilder};
 use http::StatusCode;
 use signing::pades::Certify;
 
@@ -17,6 +16,7 @@ use crate::operations::problem::Problem;
 use crate::operations::server_keys::{KeyName, KeysError};
 use crate::operations::store::{Row, StoreError, params};
 use crate::operations::{Language, Platform, id, limits};
+use crate::pages;
 use crate::personnel::{self, PersonnelError};
 use crate::signatures::authority::{self, AuthorityError, Sealing};
 use crate::staff::Duty;
@@ -210,11 +210,9 @@ pub async fn print(
     let page = format!("{}/verify", platform.config.public.origin());
     let signer = platform.keys.signer(KeyName::Issuer)?;
     let text = content.word(&values, number).text(&page, signer.as_ref())?;
-    let code =
-        QRBuilder::new(text).ecl(ECL::M).build().map_err(|error| PrintError::Sheet(error.to_string()))?;
-    let modules: Vec<bool> =
-        code.data.iter().take(code.size * code.size).map(|module| module.value()).collect();
-    let sheet = content.sheet((&modules, code.size), &page, made, lang, platform.config.demo.enabled);
+    let (modules, side) =
+        pages::qr::modules(&text).ok_or_else(|| PrintError::Sheet("the word fits no symbol".to_owned()))?;
+    let sheet = content.sheet((&modules, side), &page, made, lang, platform.config.demo.enabled);
     let printed = certificate::print::render(&sheet)?.pdf;
     let sealing = Sealing {
         agency: &employee.agency.code,

@@ -3,6 +3,8 @@
 //! A security officer decides over the zones of the agencies that the duty reaches; an auditor reads. Passages are shown
 //! without names: whose they were is not told here.
 
+mod file;
+mod now;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -31,14 +33,13 @@ use crate::pages::{Area, Fault, Page, PageResult, render_with};
 use crate::personnel;
 use crate::staff::{Actor, Duty, Posted};
 
-/// Grants of one file.
-const MOST_LINES: usize = 500;
-
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
         .route("/gates", get(desk))
         .route("/gates/grants", post(give))
-        .route("/gates/grants/file", post(give_many))
+        .route("/gates/grants/file", post(file::give_many))
+        .route("/gates/grants.csv", get(file::export))
+        .route("/gates/now", get(now::now))
         .route("/gates/grants/{id}/end", post(end))
 }
 
@@ -53,8 +54,8 @@ enum DeskError {
     Nobody,
     #[error("a field can't be read")]
     Field,
-    #[error("line {0} of the file: {1}")]
-    Line(usize, Box<DeskError>),
+    #[error("line {0} of the file")]
+    Line(usize, Box<Problem>),
     #[error("more lines than a file may have")]
     TooMany,
     #[error(transparent)]
@@ -77,16 +78,10 @@ impl From<DeskError> for Problem {
                 field("gate_desk_no_pass")
             }
             DeskError::Setup(SetupError::Unknown(_)) => field("gate_desk_schedule"),
-            DeskError::Line(n, why) => {
-                let why = Self::from(*why);
-                match why.status() {
-                    StatusCode::INTERNAL_SERVER_ERROR => why,
-                    _ => field("gate_desk_line")
-                        .with("n", n)
-                        .with("why_ko", why.detail(language::Language::Ko))
-                        .with("why_en", why.detail(language::Language::En)),
-                }
-            }
+            DeskError::Line(n, why) => field("gate_desk_line")
+                .with("n", n)
+                .with("why_ko", why.detail(language::Language::Ko))
+                .with("why_en", why.detail(language::Language::En)),
             DeskError::TooMany => field("gate_desk_too_many"),
             DeskError::Setup(SetupError::Store(error)) | DeskError::Store(error) => error.into(),
             DeskError::Personnel(error) => error.into(),
@@ -109,6 +104,8 @@ struct Asked {
     schedule: String,
     /// `none`, `needed` or `gives`; empty is `none`.
     escort: String,
+    /// Not empty for a visit, which has an end.
+    visit: String,
 }
 
 /// The question who may enter.
@@ -137,8 +134,18 @@ struct Desk {
     board: Board,
     question: Question,
     explained: Option<Explained>,
+    /// A file that was looked at.
+    looked: Option<file::Looked>,
     problem: Option<String>,
     csrf: String,
+}
+
+/// What a page says beside what it always shows.
+#[derive(Default)]
+struct Told {
+    question: Question,
+    looked: Option<file::Looked>,
+    problem: Option<Problem>,
 }
 
 /// Agencies whose zones somebody decides over; and those that they read.
@@ -163,13 +170,8 @@ async fn decides_over(platform: &Platform, who: &Actor, zone: &str) -> Result<()
     }
 }
 
-async fn show(
-    page: Page,
-    who: &Actor,
-    platform: &Platform,
-    question: Question,
-    problem: Option<Problem>,
-) -> PageResult {
+async fn show(page: Page, who: &Actor, platform: &Platform, told: Told) -> PageResult {
+    let Told { question, looked, problem } = told;
     let (decides, reads) = reaches(who).map_err(|error| Fault::told(&page, error))?;
     let board = board(platform, &page, &decides, &reads).await.map_err(|error| Fault::told(&page, error))?;
     let (explained, problem) = match (problem, question.number.is_empty()) {
@@ -187,6 +189,7 @@ async fn show(
         board,
         question,
         explained,
+        looked,
     };
     Ok(render_with(status, &view))
 }
@@ -238,16 +241,18 @@ async fn read_grant(platform: &Platform, who: &Actor, asked: &Asked) -> Result<(
         _ => return Err(DeskError::Field),
     };
     let schedule = Some(asked.schedule.trim()).filter(|id| !id.is_empty()).map(str::to_owned);
-    let grant = Grant {
-        id: String::new(),
-        zone: zone.to_owned(),
-        who: Who::Person { gate_ref: GateRef([0; 16]) },
-        from: moment(&asked.from)?,
-        until: moment(&asked.until)?,
-        schedule,
-        escort,
-    };
-    Ok((whom, grant))
+    if let Some(schedule) = &schedule {
+        let sql = "SELECT id FROM gate_schedule WHERE id = $1";
+        let row = platform.store.fetch_optional(sql, params![schedule]).await?;
+        row.ok_or(DeskError::Setup(SetupError::Unknown("schedule")))?;
+    }
+    let (from, until) = (moment(&asked.from)?, moment(&asked.until)?);
+    let backwards = matches!((from, until), (Some(from), Some(until)) if from >= until);
+    if backwards || (until.is_none() && !asked.visit.is_empty()) {
+        return Err(DeskError::Field);
+    }
+    let who = Who::Person { gate_ref: GateRef([0; 16]) };
+    Ok((whom, Grant { id: String::new(), zone: zone.to_owned(), who, from, until, schedule, escort }))
 }
 
 fn by(who: &Actor) -> By {
@@ -278,7 +283,8 @@ async fn desk(
     State(platform): State<Arc<Platform>>,
     Query(question): Query<Question>,
 ) -> PageResult {
-    show(page.signed_in(Area::Console, who.who()), &who, &platform, question, None).await
+    let told = Told { question, ..Told::default() };
+    show(page.signed_in(Area::Console, who.who()), &who, &platform, told).await
 }
 
 async fn answer(page: Page, who: &Actor, platform: &Platform, done: Result<(), DeskError>) -> PageResult {
@@ -286,7 +292,9 @@ async fn answer(page: Page, who: &Actor, platform: &Platform, done: Result<(), D
     match done {
         Ok(()) => Ok(Redirect::to("/gates").into_response()),
         Err(error @ (DeskError::Forbidden | DeskError::Unknown)) => Err(Fault::told(&page, error)),
-        Err(error) => show(page, who, platform, Question::default(), Some(error.into())).await,
+        Err(error) => {
+            show(page, who, platform, Told { problem: Some(error.into()), ..Told::default() }).await
+        }
     }
 }
 
@@ -297,59 +305,6 @@ async fn give(
 ) -> PageResult {
     let done = match read_grant(&platform, &who, &asked).await {
         Ok(grant) => make(&platform, &who, vec![grant]).await,
-        Err(error) => Err(error),
-    };
-    answer(page, &who, &platform, done).await
-}
-
-/// A file of grants, pasted: one a line, as CSV.
-#[derive(Debug, Deserialize)]
-struct Many {
-    #[serde(default)]
-    lines: String,
-}
-
-async fn read_lines(platform: &Platform, who: &Actor, text: &str) -> Result<Vec<(Whom, Grant)>, DeskError> {
-    // Whoever decides over nothing is told so, whatever the lines say.
-    if reaches(who)?.0.is_empty() {
-        return Err(DeskError::Forbidden);
-    }
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .comment(Some(b'#'))
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let mut grants = Vec::new();
-    for (n, record) in (1..).zip(reader.records()) {
-        if n > MOST_LINES {
-            return Err(DeskError::TooMany);
-        }
-        let at = |error| DeskError::Line(n, Box::new(error));
-        let record = record.map_err(|_| at(DeskError::Field))?;
-        let field = |column: usize| record.get(column).unwrap_or_default().to_owned();
-        let asked = Asked {
-            zone: field(0),
-            kind: field(1),
-            agency: field(2),
-            number: field(3),
-            from: field(4),
-            until: field(5),
-            schedule: field(6),
-            escort: field(7),
-        };
-        grants.push(read_grant(platform, who, &asked).await.map_err(at)?);
-    }
-    if grants.is_empty() { Err(DeskError::Field) } else { Ok(grants) }
-}
-
-async fn give_many(
-    page: Page,
-    State(platform): State<Arc<Platform>>,
-    Posted(who, many): Posted<Actor, Many>,
-) -> PageResult {
-    let done = match read_lines(&platform, &who, &many.lines).await {
-        Ok(grants) => make(&platform, &who, grants).await,
         Err(error) => Err(error),
     };
     answer(page, &who, &platform, done).await

@@ -22,6 +22,78 @@ pub(crate) struct Upload {
     /// In order. Lines that were taken before are passed over.
     #[schema(max_items = 200)]
     pub(crate) lines: Vec<String>,
+    /// How the controller and its doors stand, where it tells: on each change, and at least four times a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) standing: Option<Standing>,
+}
+
+/// How a controller stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Standing {
+    /// Age of what it knows, milliseconds.
+    pub(crate) age_ms: Option<i64>,
+    /// Whether it believes its clock.
+    pub(crate) time_trusted: bool,
+    /// Lines that wait for the server.
+    pub(crate) waiting: u64,
+    /// The grace order in force.
+    pub(crate) order: Option<OrderStanding>,
+    /// Its doors.
+    #[schema(max_items = 64)]
+    pub(crate) doors: Vec<DoorStanding>,
+}
+
+/// A grace order that a controller took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrderStanding {
+    /// Its name.
+    pub(crate) id: String,
+    /// Whether it is a drill.
+    pub(crate) drill: bool,
+    /// Milliseconds since 1970.
+    pub(crate) until: i64,
+}
+
+/// How a door stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DoorStanding {
+    /// Its id.
+    pub(crate) door: String,
+    /// Whether the lock is open.
+    pub(crate) unlocked: bool,
+    /// Whether the leaf stands open.
+    pub(crate) open: bool,
+    /// What is wrong and goes on: the code of an alarm, or of what its reader told.
+    pub(crate) trouble: Option<String>,
+}
+
+impl Standing {
+    fn in_bounds(&self) -> bool {
+        let short = |text: &str| text.len() <= gate::pass::MAX_CODE * 2;
+        let door = |door: &DoorStanding| short(&door.door) && door.trouble.as_deref().is_none_or(short);
+        self.doors.len() <= limits::GATE_DOORS_TOLD.size()
+            && self.doors.iter().all(door)
+            && self.order.as_ref().is_none_or(|order| short(&order.id))
+    }
+}
+
+async fn stand(platform: &Platform, id: String, standing: &Standing) -> Result<(), Problem> {
+    if !standing.in_bounds() {
+        return Err(Problem::of_status(StatusCode::BAD_REQUEST));
+    }
+    let text = serde_json::to_string(standing).map_err(Problem::internal)?;
+    let written = platform.store.write::<_, StoreError, _>(move |tx| {
+        Box::pin(async move {
+            let now_ms = tx.now_ms();
+            let sql = "UPDATE gate_controller SET standing = $2, standing_at = $3 WHERE id = $1";
+            tx.execute(sql, params![&id, &text, now_ms]).await
+        })
+    });
+    written.await?;
+    Ok(())
 }
 
 /// How far the log was taken.
@@ -40,6 +112,9 @@ pub(super) async fn take(
 ) -> Result<Taken, Problem> {
     if upload.lines.len() > limits::GATE_PASSAGE_LINES.size() {
         return Err(Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+    if let Some(standing) = &upload.standing {
+        stand(platform, controller.id.clone(), standing).await?;
     }
     let stood = Chain { n: controller.passage_n, head: controller.passage_head.clone() };
     let mut chain = stood.clone();

@@ -179,8 +179,9 @@ pub async fn grant(tx: &mut Tx, by: &By, to: &Whom, mut grant: Grant) -> Result<
     };
     let now_ms = tx.now_ms();
     tx.execute(
-        "INSERT INTO gate_grant (id, zone_id, employee_id, grant_json, created_at) VALUES ($1, $2, $3, $4, $5)",
-        params![&grant.id, &grant.zone, employee, json(&grant)?, now_ms],
+        "INSERT INTO gate_grant (id, zone_id, employee_id, grant_json, created_at, given_by) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        params![&grant.id, &grant.zone, employee, json(&grant)?, now_ms, &by.actor],
     )
     .await?;
     match employee {

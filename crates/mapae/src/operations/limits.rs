@@ -150,6 +150,8 @@ limits! {
         GATE_STOPPED_KEPT = 15 * DAY, Milliseconds, "A stopped badge is told to controllers so long after its last pass: longer than any grace order.";
         GATE_PERSON_GRANTS = 200, Count, "Grants of one person that go to controllers.";
         GATE_PASSAGE_LINES = 200, Count, "Lines of one upload of passages.";
+        GATE_DOORS_TOLD = 64, Count, "Doors of one controller whose state it tells the server.";
+        GATE_STANDING = 15 * SECOND, Milliseconds, "A controller tells at least so often how it and its doors stand; one that was silent for three of them shows as unknown.";
         GATE_PASSAGE_KEPT = 90 * DAY, Milliseconds, "Passages are kept so long.";
         GATE_SWEEP = 10 * MINUTE, Milliseconds, "How often old passages and records of the feed are removed.";
         GATE_PAGE = 512 * KIB, Bytes, "A page of the feed, as a controller reads it.";

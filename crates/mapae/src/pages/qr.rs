@@ -24,6 +24,15 @@ pub fn address(text: &str) -> Option<String> {
     Some(format!("data:image/svg+xml;base64,{}", keys::encoding::b64_encode(drawn.as_bytes())))
 }
 
+/// The modules of any text at level M, for paper, row by row, dark ones `true`; and how many a row has.
+pub fn modules(text: &str) -> Option<(Vec<bool>, usize)> {
+    let code = symbol(text, QrCodeEcc::Medium, None)?;
+    let rows = 0..code.size();
+    let modules = rows.clone().flat_map(|y| rows.clone().map(move |x| (x, y)));
+    let modules = modules.map(|(x, y)| code.get_module(x, y)).collect();
+    Some((modules, usize::try_from(code.size()).ok()?))
+}
+
 fn symbol(text: &str, level: QrCodeEcc, mask: Option<Mask>) -> Option<QrCode> {
     let bytes = QrSegment::make_bytes(text.as_bytes());
     QrCode::encode_segments_advanced(&[bytes], level, Version::MIN, Version::MAX, mask, false).ok()

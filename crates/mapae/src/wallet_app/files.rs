@@ -49,6 +49,24 @@ pub(super) fn find(name: &str) -> Option<File> {
     }
 }
 
+/// The file of this name before its hash, and this extension.
+pub(super) fn hashed(name: &str, extension: &str) -> Option<File> {
+    let fits = |found: &str| {
+        let rest = found.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+        rest.and_then(|rest| rest.split_once('.')).is_some_and(|(_, kind)| kind == extension)
+    };
+    let found = match SOURCE {
+        Source::Embedded(files) => {
+            files.iter().map(|(name, ..)| (*name).to_owned()).find(|name| fits(name))?
+        }
+        Source::Folder(folder) => {
+            let names = std::fs::read_dir(folder).ok()?.flatten();
+            names.filter_map(|entry| entry.file_name().into_string().ok()).find(|name| fits(name))?
+        }
+    };
+    find(&found)
+}
+
 impl File {
     /// Its media type, by its extension.
     pub(super) fn kind(&self) -> &'static str {

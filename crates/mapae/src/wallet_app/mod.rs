@@ -54,6 +54,12 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
 }
 
+/// The app's QR reader, its script (`js`) or module (`wasm`): media type and content, if the app was built.
+pub fn qr_reader(extension: &str) -> Option<(&'static str, std::borrow::Cow<'static, [u8]>)> {
+    let file = files::hashed("scan", extension)?;
+    Some((file.kind(), file.content))
+}
+
 /// Whether this file was built.
 pub fn has(name: &str) -> bool {
     files::find(name).is_some()

@@ -63,6 +63,9 @@ pub fn view(app: App) -> El {
                     app.show(Screen::Scan)
                 }),
                 row("qr", app.t("home.show"), Some(app.t("home.show.hint")), move || app.open(showing(app))),
+                row("gate", app.t("home.entry"), Some(app.t("home.entry.hint")), move || {
+                    app.open(Screen::Entry)
+                }),
                 row("badge", app.t("home.details"), None, move || app.open(Screen::Details)),
             )),
         )),

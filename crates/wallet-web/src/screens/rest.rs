@@ -14,14 +14,15 @@ use wallet::issue::Renewal;
 use wallet::state::State;
 
 use super::{
-    PinPurpose, Proof, Screen, activation, closed, consent, enrol, has_passkey, history, home, meeting,
-    notices, pin_change, recover, scan, settings, showing,
+    PinPurpose, Proof, Screen, activation, closed, consent, enrol, entry, has_passkey, history, home,
+    meeting, notices, pin_change, recover, scan, settings, showing,
 };
 use crate::app::App;
 use crate::browser::{self, Secret32};
 use crate::dom::El;
 use crate::dom::prelude::*;
 use crate::fault::Trouble;
+use crate::texts;
 use crate::vault_key::locked_phone;
 
 /// A step whose size the first part does not know.
@@ -31,6 +32,8 @@ pub type Step<T = ()> = Pin<Box<dyn Future<Output = Result<T, Trouble>>>>;
 pub struct Rest {
     /// A screen of the second part.
     pub screen: fn(App, Screen) -> El,
+    /// What only those screens say.
+    pub texts: texts::Finder,
     /// Sends the activation code: handle of the invitation, digits.
     pub activate: fn(App, String, String) -> Step,
     /// Goes on with an enrolment that was interrupted.
@@ -47,6 +50,7 @@ pub struct Rest {
 
 static REST: Rest = Rest {
     screen,
+    texts: texts::in_rest,
     activate: |app, handle, digits| Box::pin(activation::activate(app, handle, digits)),
     resume: |app, state| Box::pin(resume(app, state)),
     synchronize: |app| Box::pin(synchronize(app)),
@@ -57,7 +61,9 @@ static REST: Rest = Rest {
 
 /// Loads the second part; a load that failed may be tried again.
 pub async fn load() -> Result<&'static Rest, Trouble> {
-    table().await.map_err(|_| Trouble::Own("rest_missing"))
+    let rest = table().await.map_err(|_| Trouble::Own("rest_missing"))?;
+    texts::more(rest.texts);
+    Ok(rest)
 }
 
 /// The cut: on this side the name, on the other all that the table reaches.
@@ -82,6 +88,7 @@ fn screen(app: App, screen: Screen) -> El {
         Screen::Protect => enrol::protect(app),
         Screen::Meeting => meeting::view(app),
         Screen::Showing => showing::view(app),
+        Screen::Entry => entry::view(app),
         Screen::History => history::view(app),
         Screen::Scan => scan::view(app),
         Screen::Paste => scan::paste(app),
@@ -163,6 +170,7 @@ async fn synchronize(app: App) -> Result<(), Trouble> {
                         app.show(Screen::PinChangePending);
                     }
                     renew(app);
+                    entry::renew(app);
                 }
             }
             Ok(())

@@ -195,4 +195,6 @@ fn a_code_is_shown_only_while_unlocked_and_with_a_pass() {
     let code = run(before.phone.entry_code(OPEN)).unwrap();
     let authorities = std::slice::from_ref(&before.authority);
     assert_eq!(EntryCode::verify(&code, authorities, NOW).unwrap().pass.gate_ref, GateRef([1; 16]));
+    before.world.wait(86_400);
+    assert_eq!(run(before.phone.entry_code(OPEN)), Err(CodeError::PassOver));
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -159,6 +159,37 @@ impl<'a> Stage<'a> {
         command.args([READER, listen, &self.door, &count.to_string()]);
         let printed = process::output(&mut command)?;
         printed.lines().map(|line| serde_json::from_str(line).map_err(|error| error.to_string())).collect()
+    }
+
+    /// Taps one after another; does something once so many were told, and goes on until the line is gone. How many were
+    /// told.
+    pub(in crate::interop) fn taps_until(
+        &self,
+        listen: &str,
+        count: u64,
+        then: impl FnOnce(),
+    ) -> Outcome<u64> {
+        let failed = |error: std::io::Error| format!("gate-reader: {error}");
+        let mut reader = Command::new(tools::target().join("debug/gate-reader"))
+            .args([READER, listen, &self.door, "10000"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed)?;
+        let printed = reader.stdout.take().ok_or("gate-reader prints nothing")?;
+        let mut then = Some(then);
+        let mut told = 0_u64;
+        for line in BufReader::new(printed).lines() {
+            line.map_err(failed)?;
+            told = told.saturating_add(1);
+            if told == count
+                && let Some(then) = then.take()
+            {
+                then();
+            }
+        }
+        reader.wait().map_err(failed)?;
+        Ok(told)
     }
 
     /// Signs a grace order with both officers' keys and lays it before the controller.

@@ -57,6 +57,8 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/gates", "d---++--"),
     ("POST", "/gates/grants", "d---0---"),
     ("POST", "/gates/grants/file", "d---+---"),
+    ("GET", "/gates/grants.csv", "d---++--"),
+    ("GET", "/gates/now", "d---++--"),
     ("POST", "/gates/grants/{id}/end", "d---0---"),
     ("GET", "/loss", "d--+++-+"),
     ("GET", "/messages", "d----++-"),

@@ -20,6 +20,8 @@ pub(super) struct Board {
     pub(super) grants: Vec<GrantRow>,
     pub(super) schedules: Vec<String>,
     pub(super) passages: Vec<PassageRow>,
+    /// Who signs grace orders.
+    pub(super) officers: Vec<String>,
     /// Whether there is a zone that is decided over.
     pub(super) decides: bool,
 }
@@ -57,6 +59,8 @@ pub(super) struct GrantRow {
     pub(super) until: Option<i64>,
     pub(super) schedule: Option<String>,
     pub(super) escort: Option<&'static str>,
+    /// Who gave it, where that was an official.
+    pub(super) by: Option<Name>,
     pub(super) mine: bool,
 }
 
@@ -116,8 +120,11 @@ pub(super) async fn board(
     }
     let grants = grants(platform, page, &zones, most).await?;
     let rows = store.fetch_all("SELECT schedule FROM gate_schedule ORDER BY id LIMIT 200", params![]).await?;
+    let officers =
+        store.fetch_all("SELECT name FROM gate_officer ORDER BY created_at LIMIT 50", params![]).await?;
     let schedules = rows.iter().map(|row| row.json::<Schedule>("schedule").map(|schedule| schedule.id));
     Ok(Board {
+        officers: officers.iter().map(|row| row.text("name")).collect::<Result<_, _>>()?,
         decides: zones.iter().any(|zone| zone.mine),
         schedules: schedules.collect::<Result<_, _>>()?,
         passages: passages(platform, page, &ids, &doors, most).await?,
@@ -181,8 +188,9 @@ async fn grants(
 ) -> Result<Vec<GrantRow>, DeskError> {
     let mut grants = Vec::new();
     // The newest of each zone: a zone with many grants hides no other's.
-    let sql = "SELECT employee_id, grant_json FROM gate_grant WHERE zone_id = $1 AND ended_at IS NULL \
+    let sql = "SELECT employee_id, grant_json, given_by FROM gate_grant WHERE zone_id = $1 AND ended_at IS NULL \
                ORDER BY created_at DESC, id LIMIT $2";
+    let mut givers: BTreeMap<String, Option<Name>> = BTreeMap::new();
     for zone in zones {
         for row in platform.store.fetch_all(sql, params![&zone.id, most]).await? {
             let grant: Grant = row.json("grant_json")?;
@@ -204,7 +212,12 @@ async fn grants(
                 (None, Who::Role { code }) => (code.clone(), String::new(), "gates.grant.role"),
                 (None, Who::Person { .. }) => continue,
             };
+            let by = match row.opt_text("given_by")? {
+                Some(id) => giver(platform, &mut givers, id).await?,
+                None => None,
+            };
             grants.push(GrantRow {
+                by,
                 id: grant.id,
                 zone: zone.name.clone(),
                 whom,
@@ -223,6 +236,21 @@ async fn grants(
         }
     }
     Ok(grants)
+}
+
+/// The name of whoever gave a grant, asked once for each; `None` where it was given on the server's machine.
+async fn giver(
+    platform: &Platform,
+    known: &mut BTreeMap<String, Option<Name>>,
+    id: String,
+) -> Result<Option<Name>, DeskError> {
+    if let Some(name) = known.get(&id) {
+        return Ok(name.clone());
+    }
+    let employee = personnel::employee(platform, &id).await?;
+    let name = employee.map(|employee| Name { ko: employee.name.ko, en: employee.name.en });
+    known.insert(id, name.clone());
+    Ok(name)
 }
 
 async fn agency(platform: &Platform, page: &Page, code: &str) -> Result<String, DeskError> {

@@ -6,7 +6,7 @@ use http::StatusCode;
 use super::super::badge::give_pass;
 use super::setup;
 use crate::application::tests::doors::{Visit, csrf_of, form, get, send, sign_in};
-use crate::application::tests::{AUDITOR, OFFICIAL, SECURITY, STRANGER, Town, town};
+use crate::application::tests::{AUDITOR, HR_ONE, OFFICIAL, SECURITY, STRANGER, Town, town};
 use crate::lifecycle::tests::badge;
 use crate::operations::store::{StoreError, params};
 use crate::personnel::demo_data;
@@ -178,4 +178,114 @@ async fn nobody_decides_over_zones_of_others_or_without_the_duty() {
     assert_eq!((one.status, other.status), (StatusCode::SEE_OTHER, StatusCode::SEE_OTHER));
     let ended = "SELECT COUNT(*) AS n FROM gate_feed WHERE record LIKE '%grant_ended%'";
     assert_eq!(town.store.fetch_one(ended, params![]).await.unwrap().int("n").unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_file_is_looked_at_line_by_line_before_it_counts_and_comes_out_as_it_went_in() {
+    let town = town().await;
+    zones(&town).await;
+    let security = Desk::of(&town, SECURITY).await;
+    let agency = demo_data::person(SECURITY).agency;
+    let file = |go: &str, lines: &str| format!("go={go}&lines={}", urlencoded(lines));
+    let wrong = format!("hall,agency,{agency}\nnowhere,agency,{agency}\nhall,agency,{agency},,,,nights\n");
+    let looked = security.post("/gates/grants/file", &file("check", &wrong)).await;
+    assert_eq!(looked.status, StatusCode::OK);
+    assert!(looked.body.contains("틀린 줄이 2개") && looked.body.contains("그런 시간표가 없습니다"));
+    assert!(looked.body.contains(&format!("<code class=\"small\">nowhere,agency,{agency}</code>")));
+    let refused = security.post("/gates/grants/file", &file("give", &wrong)).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.body.contains("2번째 줄") && refused.body.contains("틀린 줄이 2개"));
+
+    let right = format!(
+        "hall,agency,{agency},,,,,none\r\nhall,under,{agency},,2026-12-01T09:00,2026-12-01T18:00,office,needed\r\n"
+    );
+    let looked = security.post("/gates/grants/file", &file("check", &right)).await;
+    assert!(looked.body.contains("2줄이 모두 맞습니다"), "{}", looked.body);
+    assert_eq!(in_force(&town).await, 0, "looking gives nothing");
+    assert_eq!(
+        security.post("/gates/grants/file", &file("give", &right)).await.status,
+        StatusCode::SEE_OTHER
+    );
+    let out = security.read("/gates/grants.csv").await;
+    let mut lines: Vec<&str> = out.body.lines().filter(|line| !line.starts_with('#')).collect();
+    lines.sort_unstable();
+    let mut given: Vec<&str> = right.lines().collect();
+    given.sort_unstable();
+    assert_eq!(lines, given);
+    let noted = "SELECT COUNT(*) AS n FROM gate_grant WHERE given_by IS NOT NULL";
+    assert_eq!(town.store.fetch_one(noted, params![]).await.unwrap().int("n").unwrap(), 2);
+    let hr = Desk::of(&town, HR_ONE).await;
+    assert_eq!(hr.read("/gates/grants.csv").await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_visit_has_an_end_and_says_who_invited() {
+    let town = town().await;
+    zones(&town).await;
+    let security = Desk::of(&town, SECURITY).await;
+    let person = demo_data::person(OFFICIAL);
+    let asked = format!("zone=hall&kind=person&visit=1&agency={}&number={}", person.agency, person.number);
+    let endless = security.post("/gates/grants", &asked).await;
+    assert_eq!((endless.status, in_force(&town).await), (StatusCode::UNPROCESSABLE_ENTITY, 0));
+    let ends = format!("{asked}&until=2026-12-01T18:00&escort=needed");
+    assert_eq!(security.post("/gates/grants", &ends).await.status, StatusCode::SEE_OTHER);
+    let host = crate::personnel::employee(&town, &town.id(SECURITY).await).await.unwrap().unwrap();
+    assert!(
+        security
+            .read("/gates")
+            .await
+            .body
+            .contains(&format!("<td data-label=\"허가한 사람\">{}", host.name.ko))
+    );
+}
+
+#[tokio::test]
+async fn the_state_of_doors_is_shown_while_it_is_known_and_the_page_can_be_held() {
+    let town = town().await;
+    zones(&town).await;
+    let agency = demo_data::person(SECURITY).agency;
+    let told_at = town.now_ms();
+    let standing = serde_json::json!({
+        "age_ms": 4_000, "time_trusted": true, "waiting": 3,
+        "order": { "id": "2026-1", "drill": true, "until": told_at + 3_600_000 },
+        "doors": [{ "door": String::from(gate::pass::GateRef([9; 16])), "unlocked": false, "open": true, "trouble": "held_too_long" }],
+    });
+    let door = gate::feed::Door {
+        id: gate::pass::GateRef([9; 16]),
+        zone: "hall".to_owned(),
+        direction: gate::feed::Direction::In,
+        name: Name { ko: "예시 정문".to_owned(), en: "Front".to_owned() },
+        without_power: gate::feed::WithoutPower::Locks,
+        open_ms: 5_000,
+        keeping: gate::feed::Keeping::Badge,
+    };
+    let (agency, text, door) =
+        (agency.to_owned(), standing.to_string(), serde_json::to_string(&door).unwrap());
+    town.store
+        .write::<_, StoreError, _>(move |tx| {
+            let (agency, text, door) = (agency.clone(), text.clone(), door.clone());
+            Box::pin(async move {
+                let sql = "INSERT INTO gate_controller (id, name, agency_code, group_id, enrolled_at, created_at, standing, standing_at) \
+                           VALUES ('c1', '예시 제어기', $1, 'g1', $2, $2, $3, $2)";
+                tx.execute(sql, params![agency, told_at, text]).await?;
+                let sql = "INSERT INTO gate_door (id, controller_id, zone_id, door, updated_at) VALUES ('d1', 'c1', 'hall', $1, $2)";
+                tx.execute(sql, params![door, told_at]).await
+            })
+        })
+        .await
+        .unwrap();
+    let security = Desk::of(&town, SECURITY).await;
+    let now = security.read("/gates/now").await;
+    assert_eq!(now.headers["refresh"], "5");
+    for says in ["문이 너무 오래 열려 있음", "서버 정보 4초 전", "훈련 중", "올리지 못한 기록 3줄", "연결됨"]
+    {
+        assert!(now.body.contains(says), "{says}: {}", now.body);
+    }
+    let held = security.read("/gates/now?hold=1").await;
+    assert!(held.headers.get("refresh").is_none());
+    // A minute without a word: nobody knows how the door stands, and nothing is claimed.
+    town.clock.set_ms(told_at + 60_000);
+    let later = Desk::of(&town, SECURITY).await.read("/gates/now").await.body;
+    assert!(later.contains("알 수 없음") && later.contains("연결 끊김") && !later.contains("훈련 중"));
+    assert!(later.contains("서버 정보 64초 전"), "{later}");
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::Controller;
 use super::disk::{Folder, Papers};
 use crate::gates::enrolment::{BASE, Enrol, Enrolled, KeyProof, PROOF_TYP};
-use crate::gates::passages::{Taken, Upload};
+use crate::gates::passages::{Standing, Taken, Upload};
 use crate::operations::limits;
 
 /// Why something at the server did not work.
@@ -166,10 +166,32 @@ impl Controller {
             if lines.is_empty() {
                 return Ok(n);
             }
-            let taken: Taken = self.post(http, "/passages", &Upload { lines }).await?;
+            let taken: Taken = self.post(http, "/passages", &Upload { lines, standing: None }).await?;
             self.inner().log.uploaded(taken.n)?;
             n = taken.n;
         }
+    }
+
+    /// Tells how it and its doors stand, where that is another than what was `told`, or that was long ago.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; it is told the next time.
+    pub(crate) async fn tell_standing(
+        &self,
+        http: &reqwest::Client,
+        told: &mut Option<(Standing, tokio::time::Instant)>,
+    ) -> Result<(), ClientError> {
+        let stands = self.stands();
+        // The age goes on by itself.
+        let same = |old: &Standing| Standing { age_ms: stands.age_ms, ..old.clone() } == stands;
+        let lately = |at: &tokio::time::Instant| at.elapsed() < limits::GATE_STANDING.duration();
+        if told.as_ref().is_some_and(|(old, at)| same(old) && lately(at)) {
+            return Ok(());
+        }
+        let upload = Upload { lines: Vec::new(), standing: Some(stands.clone()) };
+        self.post::<_, Taken>(http, "/passages", &upload).await?;
+        *told = Some((stands, tokio::time::Instant::now()));
+        Ok(())
     }
 
     /// Follows the feed until the connection ends. Every page that is taken is told to `seen`.
@@ -206,8 +228,12 @@ impl Controller {
         let uploader = async {
             let mut pause = tokio::time::interval(Duration::from_secs(1));
             let mut renewed = tokio::time::Instant::now();
+            let mut told = None;
             loop {
                 pause.tick().await;
+                if let Err(error) = self.tell_standing(&http, &mut told).await {
+                    tracing::debug!(%error, "how it stands was not told");
+                }
                 if let Err(error) = self.upload(&http).await {
                     tracing::debug!(%error, "passages wait");
                     tokio::time::sleep(limits::GATE_RECONNECT.duration()).await;

@@ -5,6 +5,7 @@
 //! GET /?door=ID            the page
 //! GET /doors               the doors, as JSON
 //! GET /doors/ID/events     server-sent events named `door`, each [`view`](Controller::view) as JSON
+//! GET /kiosk?door=ID       a desk without a gate: reads entry codes (`kiosk.rs`)
 //! ```
 
 use std::convert::Infallible;
@@ -26,7 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Controller, Happened, wire};
+use super::{Controller, Happened, kiosk, standing, wire};
 
 /// Nothing comes from elsewhere, and nobody frames it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
@@ -47,13 +48,14 @@ pub async fn serve(controller: Arc<Controller>, listener: TcpListener) -> io::Re
             "/display.js",
             get(|| async { file("text/javascript; charset=utf-8", include_str!("display/display.js")) }),
         )
+        .merge(kiosk::routes())
         .route("/doors", get(doors))
         .route("/doors/{id}/events", get(events))
         .with_state(controller);
     axum::serve(listener, router).await
 }
 
-fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
+pub(super) fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
     let headers = [
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, "no-cache"),
@@ -65,8 +67,11 @@ fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
 }
 
 async fn doors(State(controller): State<Arc<Controller>>) -> impl IntoResponse {
-    let doors: Vec<Value> =
-        controller.doors().into_iter().map(|door| json!({ "id": door.id, "name": door.name })).collect();
+    let doors: Vec<Value> = controller
+        .doors()
+        .into_iter()
+        .map(|door| json!({ "id": door.id, "name": door.name, "zone": door.zone, "direction": door.direction }))
+        .collect();
     axum::Json(doors)
 }
 
@@ -122,6 +127,7 @@ impl Controller {
         let fire = inner.doors.get(&door).is_some_and(gate::decision::DoorState::fire);
         let order = inner.mind.order.as_ref().filter(|order| now.ms < order.until);
         let alarm = happened.and_then(|happened| happened.alarm);
+        let said = |code: &str| json!({ "code": code, "ko": sentence(code).0, "en": sentence(code).1 });
         Some(json!({
             "door": known.name,
             "zone": inner.mind.book.zone(&known.zone).map(|zone| &zone.name),
@@ -132,7 +138,8 @@ impl Controller {
             "time_trusted": now.trusted,
             "order": order.map(|order| json!({ "id": order.id, "drill": order.drill, "until": order.until })),
             "decided": happened.and_then(|happened| happened.shown.as_ref()).map(wire::told),
-            "alarm": alarm.map(|code| json!({ "code": code, "ko": sentence(code).0, "en": sentence(code).1 })),
+            "alarm": alarm.map(said),
+            "trouble": standing::lasting(&inner, &door).map(said),
         }))
     }
 }
@@ -154,7 +161,7 @@ fn sentence(code: &str) -> (&'static str, &'static str) {
         )
     } else if is(Alarm::Fire) {
         ("화재 경보: 문이 열려 있습니다. 대피하세요", "Fire alarm: the door is open. Leave the building")
-    } else if code.starts_with("reader_lost") {
+    } else if code == "reader_lost" {
         ("리더기와 연결이 끊겼습니다. 경비실에 문의하세요", "The reader is not connected: ask the guard")
     } else if code == "card_unproved" {
         ("모바일 공무원증이 아닙니다", "This is not a mobile official ID")

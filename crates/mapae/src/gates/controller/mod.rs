@@ -11,8 +11,10 @@ pub mod cache;
 pub mod client;
 pub mod disk;
 pub mod display;
+mod kiosk;
 pub mod log;
 pub mod run;
+mod standing;
 pub mod wire;
 
 use std::collections::BTreeMap;
@@ -110,6 +112,9 @@ const OF_READERS: &[(&str, &str)] = &[
     ("unproved", "card_unproved"),
 ];
 
+/// Which of these go on until the reader is back.
+const LASTING: &[&str] = &["reader_lost", "reader_tamper", "reader_key_wrong", "reader_default_key"];
+
 /// How many happenings a slow display may miss before it is told the newest only.
 const HAPPENINGS: usize = 64;
 
@@ -121,6 +126,8 @@ struct Inner {
     keys: ReaderKeys,
     used: UsedCodes,
     doors: BTreeMap<GateRef, DoorState>,
+    /// What is wrong with a door's reader, and goes on.
+    readers: BTreeMap<GateRef, &'static str>,
 }
 
 /// A controller, shared by its readers and its connection to the server.
@@ -172,6 +179,7 @@ impl Controller {
                 keys: ReaderKeys::new(group),
                 used: UsedCodes::default(),
                 doors: BTreeMap::new(),
+                readers: BTreeMap::new(),
             }),
             folder,
             papers: Mutex::new(papers),
@@ -280,6 +288,11 @@ impl Controller {
     /// What a reader on a supervised line tells of itself; its code in the log, or `None` for a word that is not known.
     pub fn reader(&self, door: GateRef, word: &str) -> Option<&'static str> {
         let (_, code) = OF_READERS.iter().find(|(known, _)| *known == word)?;
+        match *code {
+            code if LASTING.contains(&code) => drop(self.inner().readers.insert(door, code)),
+            "reader_back" | "reader_installed" => drop(self.inner().readers.remove(&door)),
+            _ => {}
+        }
         self.alarmed(door, code);
         Some(code)
     }
@@ -480,25 +493,6 @@ impl Controller {
     /// The doors.
     pub fn doors(&self) -> Vec<Door> {
         self.inner().mind.book.doors().cloned().collect()
-    }
-
-    /// How the controller stands, for its display.
-    pub fn standing(&self) -> serde_json::Value {
-        let inner = self.inner();
-        let now = self.moment(&inner);
-        serde_json::json!({
-            "controller": self.papers().controller,
-            "seq": inner.mind.book.seq(),
-            "age_ms": inner.mind.book.age_ms(now.ms),
-            "time_trusted": now.trusted,
-            "doors": inner.mind.book.doors().count(),
-            "grants": inner.mind.book.grants(),
-            "stopped": inner.mind.book.stopped(),
-            "fast_keys": inner.keys.len(),
-            "order": inner.mind.order.as_ref().map(|order| &order.id),
-            "lines": inner.log.last(),
-            "waiting": inner.log.waiting(),
-        })
     }
 }
 

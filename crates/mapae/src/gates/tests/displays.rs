@@ -154,3 +154,104 @@ async fn two_people_at_once_are_two_passages_and_a_third_is_a_tailgate() {
     assert_eq!((codes.len(), log.lines().count()), (2, 3));
     town.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_stays_on_the_display_until_it_is_over() {
+    struct Unplugged(TestPhone);
+    impl Carrier for Unplugged {
+        async fn transmit(&mut self, command: &[u8]) -> std::io::Result<Vec<u8>> {
+            // SELECT and AUTH0 went through, then the cable was pulled.
+            match command.get(1) {
+                Some(0xa4 | 0x80) => self.0.transmit(command).await,
+                _ => Err(std::io::ErrorKind::BrokenPipe.into()),
+            }
+        }
+    }
+    let town = Town::new(1).await;
+    let (folder, door) = town.controller("front").await;
+    town.order(&format!("grant --zone hall --of-agency {}", town.agency().await)).await;
+    let phone = town.phone(0).await;
+    drop(town.running(&folder).await);
+    let (controller, at, _) = served(&folder).await;
+    let trouble = || controller.view(door, None).unwrap()["trouble"]["code"].clone();
+
+    let shown = controller.tap(door, &mut Unplugged(phone)).await;
+    assert_eq!((shown.opened, shown.code), (false, "card_malformed"));
+    let mut reader = Watched::open(&at, door).await;
+    reader.say("reader lost").await;
+    assert_eq!(reader.hear().await, json_noted("reader_lost"));
+    assert_eq!(trouble(), "reader_lost");
+    controller.input(door, Input::Leaf { open: true });
+    assert_eq!(trouble(), "forced", "the door before its reader");
+    controller.input(door, Input::Leaf { open: false });
+    assert_eq!(trouble(), "reader_lost");
+    reader.say("reader back").await;
+    assert_eq!(reader.hear().await, json_noted("reader_back"));
+    assert!(trouble().is_null());
+    let log = folder.read("passages.log").unwrap().unwrap();
+    for code in ["card_malformed", "reader_lost", "forced", "reader_back"] {
+        assert!(log.contains(&format!("\"code\":\"{code}\"")), "{code} is in the log: {log}");
+    }
+    town.close().await;
+}
+
+fn json_noted(code: &str) -> String {
+    serde_json::json!({ "noted": code }).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_set_back_is_said_at_the_door_and_in_the_log() {
+    #[derive(Debug)]
+    struct Back;
+    impl Clock for Back {
+        fn now_ms(&self) -> i64 {
+            SystemClock.now_ms() - 3_600_000
+        }
+    }
+    let town = Town::new(1).await;
+    let (folder, door) = town.controller("front").await;
+    town.order(&format!("grant --zone hall --of-agency {}", town.agency().await)).await;
+    let mut phone = town.phone(0).await;
+    drop(town.running(&folder).await);
+    let controller = Controller::open(folder.clone(), Arc::new(Back)).unwrap();
+    let shown = controller.tap(door, &mut phone).await;
+    assert_eq!((shown.opened, shown.code), (false, "time_untrusted"));
+    assert_eq!(controller.view(door, None).unwrap()["time_trusted"], false);
+    assert!(!controller.stands().time_trusted);
+    assert!(folder.read("passages.log").unwrap().unwrap().contains("\"code\":\"time_untrusted\""));
+    town.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_desk_without_a_gate_takes_a_code_once_and_knows_no_name() {
+    let town = Town::new(1).await;
+    let (folder, door) = town.controller("front").await;
+    town.order(&format!("grant --zone hall --of-agency {}", town.agency().await)).await;
+    let phone = town.phone(0).await;
+    drop(town.running(&folder).await);
+    // The platform is away from here on: the desk goes on with what lies on its disk.
+    let (_, _, shown_at) = served(&folder).await;
+    let http = client::http().unwrap();
+    let page = http.get(format!("http://{shown_at}/kiosk")).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    assert!(page.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
+    let code = phone.code();
+    let show = async |door: &str| {
+        let url = format!("http://{shown_at}/doors/{door}/code");
+        http.post(url).body(code.clone()).send().await.unwrap()
+    };
+    let name = String::from(door);
+    let first: Value = show(&name).await.json().await.unwrap();
+    assert_eq!((&first["opened"], &first["code"]), (&true.into(), &"granted".into()));
+    let second: Value = show(&name).await.json().await.unwrap();
+    assert_eq!((&second["opened"], &second["code"]), (&false.into(), &"qr_used".into()));
+    assert_eq!(show(&String::from(GateRef([0; 16]))).await.status(), 404);
+    assert_eq!(show("nowhere").await.status(), 404);
+    let long = http.post(format!("http://{shown_at}/doors/{name}/code")).body("x".repeat(5_000));
+    assert_eq!(long.send().await.unwrap().status(), 413);
+    // What it keeps is the passage, by the reference that gates know.
+    let log = folder.read("passages.log").unwrap().unwrap();
+    assert_eq!((log.lines().count(), log.contains("\"way\":\"code\"")), (2, true));
+    assert!(!log.contains(&phone.badge) && !log.contains(&phone.account));
+    town.close().await;
+}

@@ -37,12 +37,14 @@ async fn every_line_is_taken_once_whoever_sends_it_how_often() {
     let before = known(&town).await;
     // The same upload 64 times at once.
     let racing = futures::future::join_all((0..64).map(|_| {
-        let upload = Upload { lines: lines.clone() };
+        let upload = Upload { lines: lines.clone(), standing: None };
         take(&town.platform, before.clone(), upload)
     }));
     let took = racing.await.into_iter().filter(|taken| taken.is_ok()).count();
     assert_eq!((took, stored(&town).await), (1, vec![1, 2, 3, 4, 5]));
-    let again = take(&town.platform, known(&town).await, Upload { lines: lines.clone() }).await.unwrap();
+    let again = take(&town.platform, known(&town).await, Upload { lines: lines.clone(), standing: None })
+        .await
+        .unwrap();
     assert_eq!((again.n, stored(&town).await.len()), (5, 5));
     let told = "SELECT push_kind FROM notification_outbox WHERE channel = 'push'";
     // Nobody subscribed: nothing waits, and nothing failed.
@@ -57,11 +59,11 @@ async fn every_line_is_taken_once_whoever_sends_it_how_often() {
         Ok(_) => "taken",
         Err(problem) => problem.code(),
     };
-    let gap = Upload { lines: vec![newer[1].clone()] };
+    let gap = Upload { lines: vec![newer[1].clone()], standing: None };
     assert_eq!(code(take(&town.platform, known(&town).await, gap).await), "gate_passage_chain");
     let changed = vec![newer[0].replace("granted", "stopped"), newer[1].clone()];
     assert_eq!(
-        code(take(&town.platform, known(&town).await, Upload { lines: changed }).await),
+        code(take(&town.platform, known(&town).await, Upload { lines: changed, standing: None }).await),
         "gate_passage_chain"
     );
     assert_eq!(stored(&town).await.len(), 5);

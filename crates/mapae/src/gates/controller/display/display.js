@@ -4,6 +4,7 @@ const SHOWN_MS = 5000;
 const element = (id) => document.getElementById(id);
 const door = new URLSearchParams(location.search).get("door");
 let back;
+let shown;
 
 function show(state, sign, ko, en) {
   document.body.dataset.state = state;
@@ -14,6 +15,7 @@ function show(state, sign, ko, en) {
 
 function rest(view) {
   if (view.fire) return show("opened", "!", "화재 경보: 문이 열려 있습니다. 대피하세요", "Fire alarm: the door is open. Leave the building");
+  if (view.trouble) return show("alarm", "!", view.trouble.ko, view.trouble.en);
   if (!view.time_trusted) return show("refused", "!", "시각을 확인할 수 없어 열 수 없습니다. 경비실에 문의하세요", "The time can't be trusted: ask the guard");
   show("waiting", "↑", "휴대전화 잠금을 풀고 대세요", "Unlock your phone and tap");
 }
@@ -49,7 +51,16 @@ function heard(view) {
   element("door").append(english);
   element("zone").textContent = view.zone ? `${view.zone.ko} · ${view.zone.en}` : "";
   element("age").textContent = age(view);
-  element("lock").textContent = view.unlocked ? "문 열림 · Unlocked" : "문 잠김 · Locked";
+  const { decided, alarm } = view;
+  const previous = shown && Date.now() < shown.until ? shown : undefined;
+  if (decided) shown = { ...decided, until: Date.now() + SHOWN_MS };
+  // A door that is still open for the one before is not open for whoever was refused after.
+  const refused = decided ? !decided.opened : previous && !previous.opened;
+  element("lock").textContent = !view.unlocked
+    ? "문 잠김 · Locked"
+    : refused && !view.fire
+      ? "문은 앞사람에게만 열려 있습니다 · Open for the person before only"
+      : "문 열림 · Unlocked";
   const banner = element("banner");
   banner.hidden = !view.order;
   if (view.order) {
@@ -58,15 +69,19 @@ function heard(view) {
       ? `훈련: 비상 출입 명령 ${view.order.id} (${until}까지) · Drill: grace order`
       : `비상 출입 명령 ${view.order.id} (${until}까지) · Grace order in force`;
   }
-  const { decided, alarm } = view;
   if (decided || alarm) {
     clearTimeout(back);
     back = undefined;
+    // Whoever was refused just before sees it on, beside the sign of the next one.
+    const before = element("before");
+    before.hidden = !(decided?.opened && previous && !previous.opened);
+    if (!before.hidden) before.textContent = `✕ 앞사람: ${previous.ko} · The one before: ${previous.en}`;
     if (decided) show(decided.opened ? "opened" : "refused", decided.opened ? "✓" : "✕", decided.ko, decided.en);
     else show("alarm", "!", alarm.ko, alarm.en);
     sound(Boolean(decided?.opened));
     back = setTimeout(() => { back = undefined; }, SHOWN_MS);
   } else if (back === undefined) {
+    element("before").hidden = true;
     rest(view);
   }
 }
