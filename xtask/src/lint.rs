@@ -16,7 +16,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("signing", &["keys"]),
     ("gate-reader", &[]),
     ("gate-osdp", &[]),
-    ("wallet", &["keys", "credential", "openid", "gate"]),
+    ("wallet", &["keys", "credential", "openid", "gate", "signing"]),
     ("wallet-uniffi", &["keys", "credential", "openid", "gate", "wallet"]),
     ("uniffi-bindgen", &[]),
     ("mapae", &["keys", "credential", "openid", "registry", "gate", "signing", "wallet"]),
