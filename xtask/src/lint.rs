@@ -17,7 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("certificate", &["keys"]),
     ("gate-reader", &[]),
     ("gate-osdp", &[]),
-    ("wallet", &["keys", "credential", "openid", "gate"]),
+    ("wallet", &["keys", "credential", "openid", "gate", "signing"]),
     ("wallet-uniffi", &["keys", "credential", "openid", "gate", "wallet"]),
     ("uniffi-bindgen", &[]),
     ("mapae", &["keys", "credential", "openid", "registry", "gate", "signing", "certificate", "wallet"]),

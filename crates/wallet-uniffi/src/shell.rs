@@ -97,7 +97,7 @@ impl KeyStore for NativeKeys {
                 let handle = format!("{DEVICE}:{}", b64url_encode(public_key.as_sec1()));
                 Ok(NewKey { handle: KeyHandle(Secret::new(handle)), public_key })
             }
-            (KeyUse::Credential | KeyUse::Gate, Some(keys)) => {
+            (KeyUse::Credential | KeyUse::Gate | KeyUse::Signature, Some(keys)) => {
                 let made = keys.create_key(match purpose {
                     KeyUse::Gate => HolderKeyUse::Gate,
                     _ => HolderKeyUse::Credential,
@@ -106,7 +106,9 @@ impl KeyStore for NativeKeys {
                 let handle = format!("{OF_SHELL}:{}:{}", b64url_encode(public_key.as_sec1()), made.name);
                 Ok(NewKey { handle: KeyHandle(Secret::new(handle)), public_key })
             }
-            (KeyUse::Credential | KeyUse::Gate, None) => SoftwareKeys.generate(purpose).await,
+            (KeyUse::Credential | KeyUse::Gate | KeyUse::Signature, None) => {
+                SoftwareKeys.generate(purpose).await
+            }
         }
     }
 

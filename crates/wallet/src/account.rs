@@ -30,8 +30,10 @@ mod pin_change;
 mod push;
 mod recovery;
 mod salt;
+mod sign;
 
 pub use approve::request_hash;
 pub use client::AccountError;
 pub use enrol::{Enrolled, InvitationLink, NotAnInvitation, Share, birth_date_of};
 pub use instruct::Resumed;
+pub use sign::{Seen, SignError, Waiting};

@@ -22,6 +22,8 @@ pub enum KeyUse {
     Credential,
     /// The one key that taps at gates: usable without the person while the screen is unlocked, and for nothing else.
     Gate,
+    /// A key for one signature on one document, deleted right after it.
+    Signature,
 }
 
 /// The shell's own name for a key, opaque to the wallet and kept in the vault.

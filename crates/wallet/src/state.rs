@@ -245,6 +245,8 @@ pub enum PendingKind {
     CheckPin,
     /// Nothing to do on the phone.
     Approve,
+    /// Nothing to do on the phone.
+    Sign,
     /// The new PIN was announced.
     PinChangeBegin,
     /// The new PIN takes the place of the old one.

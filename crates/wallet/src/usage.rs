@@ -48,6 +48,13 @@ pub enum Act {
         /// Code of the reason.
         reason: String,
     },
+    /// A document was signed.
+    Signed {
+        /// Its title, as whoever asked named it.
+        title: String,
+        /// SHA-256 of the document that was shown, base64url.
+        document: String,
+    },
     /// The PIN was changed.
     PinChanged,
     /// The account was enrolled on this phone.
@@ -99,6 +106,7 @@ impl Act {
             Act::Declined { .. } => "declined",
             Act::Gate { opened: true, .. } => "gate_opened",
             Act::Gate { .. } => "gate_refused",
+            Act::Signed { .. } => "signed",
             Act::PinChanged => "pin_changed",
             Act::Enrolled => "enrolled",
             Act::Recovered => "recovered",
@@ -110,6 +118,7 @@ impl Act {
         match self {
             Act::Received { vct, copies, .. } => format!("{vct} ({copies})"),
             Act::Presented { claims, .. } => claims.join(" "),
+            Act::Signed { title, .. } => title.clone(),
             Act::Declined { reason } | Act::Gate { reason, .. } => reason.clone(),
             _ => String::new(),
         }

@@ -15,6 +15,7 @@ use crate::lifecycle::{Badge, BadgeState};
 use crate::notification;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::{Platform, limits};
+use crate::signatures::requests;
 
 /// What remains to be done when the PIN was right.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub(super) enum Effect {
     None,
     /// Record an approval.
     Approve(NewApproval),
+    /// Keep signatures on documents.
+    Sign(requests::Given),
     /// Keep the new key beside the old one.
     Begin { sealed: Vec<u8>, generation: i64 },
     /// The new key takes the place of the old one.
@@ -33,7 +36,7 @@ pub(super) enum Effect {
 
 impl Effect {
     /// Checks everything that does not depend on the PIN. A refusal here is not counted.
-    pub(super) fn prepare(
+    pub(super) async fn prepare(
         platform: &Platform,
         account: &Account,
         instruction: &Instruction,
@@ -46,6 +49,12 @@ impl Effect {
                     return Err(DeviceRefusal::PinRests { until });
                 }
                 Ok(Effect::Approve(new_approval(platform, approval, Level::Pin)?))
+            }
+            Instruction::Sign { documents } => {
+                if let Some(until) = account.pin_rests_until(platform.now_ms()) {
+                    return Err(DeviceRefusal::PinRests { until });
+                }
+                Ok(Effect::Sign(requests::given(platform, &account.id, documents).await?))
             }
             Instruction::PinChangeBegin { pin_key, pin_proof } => {
                 let key =
@@ -126,6 +135,7 @@ pub(super) async fn apply(
     match effect {
         Effect::None => Ok(Ok(())),
         Effect::Approve(new) => approve(tx, account, new, now_ms).await,
+        Effect::Sign(given) => requests::apply(tx, account, given).await,
         Effect::Begin { sealed, generation } => {
             let sql =
                 "UPDATE account SET pin_next = $2 WHERE id = $1 AND pin_next IS NULL AND pin_generation = $3";

@@ -8,6 +8,7 @@ use super::record::Account;
 use crate::notification::PushRefusal;
 use crate::operations::store::StoreError;
 use crate::operations::{Problem, limits};
+use crate::signatures::requests::SigningError;
 use wallet::account::messages::AccountState;
 
 /// A step of the enrolment was refused.
@@ -213,6 +214,9 @@ pub enum DeviceRefusal {
     /// The browser can't be told.
     #[error(transparent)]
     Push(#[from] PushRefusal),
+    /// The document is not signed.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -284,6 +288,7 @@ impl From<DeviceRefusal> for Problem {
             E::PinRests { until } => Problem::new(StatusCode::CONFLICT, code::PIN_RESTS).with("until", until),
             E::NoShare => Problem::new(StatusCode::CONFLICT, code::NO_SHARE),
             E::Push(refusal) => refusal.into(),
+            E::Signing(error) => error.into(),
             E::NoPasskey => Problem::new(StatusCode::CONFLICT, code::NO_PASSKEY),
             E::Passkey(refusal) => refusal.into(),
             E::Store(error) => error.into(),

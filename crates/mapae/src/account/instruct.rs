@@ -71,7 +71,7 @@ pub(super) async fn instruct(platform: &Platform, text: &str) -> Result<Answer, 
     )?;
     let sealed_key = key_for(&account, &claimed.instruction)?;
     let pin_key = unseal(platform, &account, sealed_key)?;
-    let effect = Effect::prepare(platform, &account, &claimed.instruction)?;
+    let effect = Effect::prepare(platform, &account, &claimed.instruction).await?;
 
     let tries = charge(platform, &account, sequence).await?;
 

@@ -22,6 +22,7 @@ mod record;
 mod recovery;
 mod registration;
 mod routes;
+mod signing;
 mod standing;
 mod status;
 mod unlock;

@@ -2,6 +2,7 @@
 
 mod proof;
 mod push;
+mod signing;
 
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(result_keys))
         .merge(proof::routes())
         .merge(push::routes())
+        .merge(signing::routes())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -134,6 +134,25 @@ limits! {
         DOCUMENT_PERSON_LIFE = 10 * MINUTE, Milliseconds, "The certificate of an official for one signature.";
         DOCUMENT_LIST_LIFE = 7 * DAY, Milliseconds, "A list of revoked certificates is good so long; each is made when asked for.";
         DOCUMENT_ANSWER_LIFE = HOUR, Milliseconds, "An answer about a certificate is good so long.";
+        SIGNING_DOCUMENT = 16 * MIB, Bytes, "A PDF that is to be signed.";
+        SIGNING_BODY = 24 * MIB, Bytes, "The request that sends it in, base64 in JSON.";
+        SIGNING_PIECE = 256 * KIB, Bytes, "A document is kept in sealed pieces of this size.";
+        SIGNING_TITLE = 120, Count, "Characters of a document's title.";
+        SIGNING_PURPOSE = 160, Count, "Characters of what a signature is for: it stands in the signature.";
+        SIGNING_REASON = 200, Count, "Characters of a refusal.";
+        SIGNING_SIGNERS = 16, Count, "Officials who sign one document.";
+        SIGNING_LIFE_LEAST = 5 * MINUTE, Milliseconds, "The nearest deadline.";
+        SIGNING_LIFE_MOST = 30 * DAY, Milliseconds, "The farthest deadline.";
+        SIGNING_WAITING_PARTY = 10_000, Count, "Documents of one relying party that wait at once.";
+        SIGNING_WAITING_HOLDER = 100, Count, "Documents that wait for one official.";
+        SIGNING_OPENS = 20, Count, "Certificates that a signer may be given for one document.";
+        SIGNING_POLL = 5 * SECOND, Milliseconds, "How often given signatures and events are looked for when nobody wakes the worker.";
+        SIGNING_SWEEP = 30 * SECOND, Milliseconds, "How often deadlines are looked at.";
+        SIGNING_ROWS = 100, Count, "Signing requests of one round.";
+        SIGNING_KEPT = 30 * DAY, Milliseconds, "A request that ended is kept so long, with its document where all have signed.";
+        SIGNING_EVENT_LEASE = 15 * SECOND, Milliseconds, "How long one worker holds word of a signature that it brings; longer than the call.";
+        SIGNING_EVENT_PAUSE = 10 * MINUTE, Milliseconds, "The longest pause between two tries to bring it.";
+        SIGNING_EVENT_LIFE = DAY, Milliseconds, "Word that nobody acknowledged by then is given up; polling still tells.";
         DOCUMENT_REVOKED = 50_000, Count, "Revoked certificates that a list holds; beyond that none is made, as it would call one good.";
     }
     "gates" {

@@ -17,7 +17,8 @@ use serde::Serialize;
 use super::store::{StoreError, Tx};
 use super::{KeysError, Platform, SecretName, transfer};
 use crate::{
-    account, application, audit, gates, issuance, lifecycle, login, notification, staff, verification,
+    account, application, audit, gates, issuance, lifecycle, login, notification, signatures, staff,
+    verification,
 };
 
 /// Where the outside's memory is.
@@ -145,6 +146,7 @@ async fn make_void(tx: &mut Tx) -> Result<BTreeMap<&'static str, u64>, StoreErro
         ("enrolments", account::after_restore(tx).await?),
         ("logins", login::after_restore(tx).await?),
         ("verifications", verification::after_restore(tx).await?),
+        ("signing_requests", signatures::after_restore(tx).await?),
         ("messages", notification::after_restore(tx).await?),
         ("staff_sessions", staff::after_restore(tx).await?),
         ("controller_codes", gates::after_restore(tx).await?),

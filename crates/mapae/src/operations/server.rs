@@ -228,6 +228,7 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     crate::ledger::start(platform, tasks);
     crate::in_person::start(platform, tasks);
     crate::gates::start(platform, tasks);
+    crate::signatures::start(platform, tasks);
 }
 
 #[cfg(test)]

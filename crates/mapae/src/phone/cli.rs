@@ -48,7 +48,7 @@ struct Options {
 
 /// A PIN: prompted for unless given.
 #[derive(Debug, Default, clap::Args)]
-struct PinArgument {
+pub(super) struct PinArgument {
     /// The PIN; other processes can see it here, so better leave it to the prompt or a file.
     #[arg(long, env = "MAPAE_PIN", hide_env_values = true)]
     pin: Option<String>,
@@ -151,6 +151,8 @@ enum Command {
     Card(super::card::CardArguments),
     /// A code for a gate's reader of codes: good for ten seconds, once.
     EntryCode,
+    /// Documents that wait for your signature: list, sign, refuse.
+    Sign(super::document::SignArguments),
     /// Where and when the wallet was used. Kept on this phone only.
     History,
     /// How the account stands and what comes next.
@@ -419,6 +421,7 @@ impl Terminal {
                 self.present(&link, &choice, &pin).await
             }
             Command::Page(arguments) => self.page(&arguments).await,
+            Command::Sign(arguments) => self.sign(&arguments).await,
             Command::History => Ok(describe::history(language, self.phone.history())),
             Command::Status => self.status().await,
             Command::Trust { file } => {
@@ -436,7 +439,7 @@ impl Terminal {
         }
     }
 
-    fn pin(&self, given: &PinArgument, prompt: &str) -> Result<Zeroizing<String>, PhoneError> {
+    pub(super) fn pin(&self, given: &PinArgument, prompt: &str) -> Result<Zeroizing<String>, PhoneError> {
         let given = Given { text: given.pin.as_deref(), file: given.pin_file.as_deref() };
         ask::secret(self.language, given, prompt, "--pin-file")
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wallet::OpenError;
-use wallet::account::AccountError;
+use wallet::account::{AccountError, SignError};
 use wallet::issue::IssueError;
 use wallet::ports::HttpError;
 use wallet::present::PresentError;
@@ -17,6 +17,9 @@ pub enum PhoneError {
     /// Account, enrolment, PIN.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// Signing a document.
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// Receiving.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -71,6 +74,9 @@ pub enum PhoneError {
     /// A verifier would refuse the credential, for this reason.
     #[error("a verifier would refuse it: {0}")]
     DoesNotHold(&'static str),
+    /// No document of this id waits.
+    #[error("no such document waits")]
+    NoDocument,
     /// Nothing is held.
     #[error("this wallet holds no credential yet")]
     Nothing,
@@ -99,6 +105,7 @@ impl PhoneError {
     pub fn code(&self) -> &str {
         match self {
             PhoneError::Account(error) => error.code(),
+            PhoneError::Sign(error) => error.code(),
             PhoneError::Issue(error) => error.code(),
             PhoneError::Present(error) => error.code(),
             PhoneError::Open(error) => error.code(),
@@ -117,6 +124,7 @@ impl PhoneError {
             PhoneError::Declined => "declined",
             PhoneError::NotALogin => "not_a_login",
             PhoneError::DoesNotHold(code) => code,
+            PhoneError::NoDocument => "no_document",
             PhoneError::Nothing => "nothing_held",
             PhoneError::SignInTimeout => "sign_in_timeout",
             PhoneError::Client(_) => "http_client",
@@ -127,6 +135,7 @@ impl PhoneError {
     fn account(&self) -> Option<&AccountError> {
         match self {
             PhoneError::Account(error)
+            | PhoneError::Sign(SignError::Account(error))
             | PhoneError::Issue(IssueError::Account(error))
             | PhoneError::Present(PresentError::Account(error)) => Some(error),
             _ => None,

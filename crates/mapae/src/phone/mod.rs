@@ -13,6 +13,7 @@ mod ask;
 mod card;
 pub mod cli;
 mod describe;
+mod document;
 mod driver;
 mod fault;
 mod http;

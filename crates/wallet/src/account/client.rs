@@ -224,7 +224,11 @@ impl<S: Shell> Wallet<S> {
         device_signed(self.shell(), &Speaker::new(provider, subject, device)?, message).await
     }
 
-    fn speaker(&self) -> Result<Speaker<'_>, AccountError> {
+    pub(super) fn provider(&self) -> Result<&str, AccountError> {
+        Ok(&self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?.provider)
+    }
+
+    pub(super) fn speaker(&self) -> Result<Speaker<'_>, AccountError> {
         let account = self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?;
         let device = self.state().device.as_ref().ok_or(KeyError::Missing)?;
         Speaker::new(&account.provider, &account.id, device)

@@ -41,6 +41,7 @@ impl Instruction {
             // A recovery sends its own and keeps account of it apart.
             Instruction::CheckPin | Instruction::MoveDevice => PendingKind::CheckPin,
             Instruction::Approve(_) => PendingKind::Approve,
+            Instruction::Sign { .. } => PendingKind::Sign,
             Instruction::PinChangeBegin { .. } => PendingKind::PinChangeBegin,
             Instruction::PinChangeCommit => PendingKind::PinChangeCommit,
             Instruction::PinChangeRollback => PendingKind::PinChangeRollback,
@@ -235,7 +236,7 @@ impl<S: Shell> Wallet<S> {
                 Verdict::Done { pin_generation } => {
                     account.tries_left = 5;
                     match pending.kind {
-                        PendingKind::CheckPin | PendingKind::Approve => {}
+                        PendingKind::CheckPin | PendingKind::Approve | PendingKind::Sign => {}
                         PendingKind::PinChangeBegin => {
                             if let Some(change) = &mut account.pin_change {
                                 change.stage = PinChangeStage::Begun;

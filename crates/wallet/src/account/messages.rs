@@ -31,6 +31,7 @@ mod gate;
 mod passkey;
 mod proof;
 mod push;
+mod signing;
 mod standing;
 
 pub use gate::{GATE_KEY_PROOF_TYP, GateKeyProof, GatePassGiven, GatePassRequest};
@@ -44,6 +45,11 @@ pub use proof::{
     RecoveredWallet, Recovery, RecoveryStarted, RecoveryStatus, ResetPin, SaltKept,
 };
 pub use push::{PushKey, PushKind, PushNotice, Subscribe, Subscribed, SubscriptionKeys, Unsubscribe};
+pub use signing::{
+    DocumentRequest, DocumentSignature, MAX_DOCUMENT, MAX_SIGNED_AT_ONCE, OpenSigning, OpenedSigning,
+    RefuseSigning, RefusedSigning, SIGN, SigningList, Transaction, WaitingDocument, WaitingDocuments, bound,
+    signature_options,
+};
 pub use standing::{AccountState, AccountStatus, StatusRequest};
 
 use core::fmt;
@@ -302,7 +308,7 @@ pub struct ChallengeGiven {
     pub expires_at: i64,
 }
 
-/// What the PIN is asked for. More kinds follow (signing a document); unknown ones are refused before any charge.
+/// What the PIN is asked for. More kinds may follow; unknown ones are refused before any charge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -311,6 +317,11 @@ pub enum Instruction {
     CheckPin,
     /// Approves a login request at level [`Level::Pin`].
     Approve(Approval),
+    /// Signs documents, at most [`MAX_SIGNED_AT_ONCE`]: each by a key of its own, whose certificate was opened before.
+    Sign {
+        /// The signatures.
+        documents: Vec<DocumentSignature>,
+    },
     /// Announces a new PIN key; until commit or rollback nothing else is accepted. Signed with the old PIN.
     PinChangeBegin {
         /// The new PIN public key.
@@ -332,6 +343,7 @@ impl Instruction {
         match self {
             Instruction::CheckPin => "check_pin",
             Instruction::Approve(_) => "approve",
+            Instruction::Sign { .. } => "sign",
             Instruction::PinChangeBegin { .. } => "pin_change_begin",
             Instruction::PinChangeCommit => "pin_change_commit",
             Instruction::PinChangeRollback => "pin_change_rollback",

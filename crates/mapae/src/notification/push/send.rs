@@ -71,7 +71,7 @@ pub(crate) async fn send(
         });
     let Some(authorization) = signed else { return Ok(Delivered::Later("push_key")) };
     let urgency = match kind {
-        PushKind::Login | PushKind::Gate | PushKind::Activity => "normal",
+        PushKind::Login | PushKind::Gate | PushKind::Document | PushKind::Activity => "normal",
         PushKind::Locked | PushKind::Suspended | PushKind::Resumed | PushKind::Ended => "high",
     };
     let answered = client

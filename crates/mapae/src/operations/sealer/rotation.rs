@@ -52,6 +52,11 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("document_key", "sealed", "id"),
     SealedColumn::new("certificate_document", "content", "id"),
     SealedColumn::new("certificate_document", "pdf", "id"),
+    SealedColumn::new("signing_request", "facts", "id"),
+    SealedColumn::new("signing_request", "refusal", "id"),
+    SealedColumn::new("signing_piece", "sealed", "id"),
+    SealedColumn::new("signing_signer", "opened", "id"),
+    SealedColumn::new("signing_signer", "signature", "id"),
     // Bound to account and device: a key moved to another device does not open (protocols.md §5). The next PIN's key
     // is sealed as the one it will become, and goes first: it may become it while we are at work.
     SealedColumn {

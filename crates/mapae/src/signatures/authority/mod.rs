@@ -16,7 +16,7 @@ mod revocation;
 mod routes;
 mod seal;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use certificate::{Issued, issue_person};
 pub use key::{Authority, Memory, open};

@@ -10,13 +10,18 @@ use super::*;
 use crate::operations::store::params;
 use crate::testing::{TestPlatform, platform};
 
-/// One page, one line.
 fn plain() -> Vec<u8> {
+    page("q Q")
+}
+
+/// One page with this content.
+pub(crate) fn page(content: &str) -> Vec<u8> {
+    let stream = format!("<</Length {}>>\nstream\n{content}\nendstream", content.len());
     let objects = [
         "<</Type/Catalog/Pages 2 0 R>>",
         "<</Type/Pages/Kids[3 0 R]/Count 1>>",
         "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<<>>>>",
-        "<</Length 3>>\nstream\nq Q\nendstream",
+        stream.as_str(),
     ];
     let mut out = b"%PDF-1.7\n".to_vec();
     let mut table = String::from("0000000000 65535 f\r\n");

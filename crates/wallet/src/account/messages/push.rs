@@ -81,14 +81,24 @@ pub enum PushKind {
     Resumed,
     /// The badge expired, was revoked or replaced.
     Ended,
+    /// A document waits for the holder's signature.
+    Document,
     /// Something else that the holder should look at: a new PIN, another device.
     Activity,
 }
 
 impl PushKind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Login, Self::Gate, Self::Locked, Self::Suspended, Self::Resumed, Self::Ended, Self::Activity];
+    pub const ALL: [Self; 8] = [
+        Self::Login,
+        Self::Gate,
+        Self::Locked,
+        Self::Suspended,
+        Self::Resumed,
+        Self::Ended,
+        Self::Document,
+        Self::Activity,
+    ];
 
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -99,6 +109,7 @@ impl PushKind {
             Self::Suspended => "suspended",
             Self::Resumed => "resumed",
             Self::Ended => "ended",
+            Self::Document => "document",
             Self::Activity => "activity",
         }
     }
