@@ -4,9 +4,11 @@ mod android;
 mod certificates;
 mod examples;
 mod failover;
+mod faults;
 mod gate;
 mod green;
 mod hr;
+mod hsm;
 mod ledger;
 mod ledger_bft;
 mod login;
@@ -196,6 +198,13 @@ const JUDGES: &[Judge] = &[
         judges: &[],
     },
     Judge {
+        name: "hsm",
+        what: "SoftHSM 2 holds every key: the walk, each key changed beside the running server, the token gone and back",
+        run: hsm::run,
+        ready: always,
+        judges: &[],
+    },
+    Judge {
         name: "postgres",
         what: "the walk and the invariants on PostgreSQL 15",
         run: postgres,
@@ -213,6 +222,13 @@ const JUDGES: &[Judge] = &[
         name: "failover",
         what: "Patroni with etcd and HAProxy: the primary database dies under load; nothing acknowledged lost, nothing done twice",
         run: failover::run,
+        ready: by_name,
+        judges: &[],
+    },
+    Judge {
+        name: "faults",
+        what: "slow-loris and as many connections as there may be, a clock that jumps, a full disk, a database that stands still: nothing lost, no crash, recovered alone",
+        run: faults::run,
         ready: by_name,
         judges: &[],
     },
@@ -319,16 +335,41 @@ impl Demo {
         applicants: u32,
         settings: &[(&str, String)],
     ) -> Outcome<Self> {
+        Self::start_with(mapae, name, applicants, settings, &[], Tls::of_this_run().as_ref())
+    }
+
+    /// On plain HTTP, with arguments of its own.
+    pub(crate) fn with_arguments(
+        mapae: &Path,
+        name: &str,
+        applicants: u32,
+        settings: &[(&str, String)],
+        arguments: &[&str],
+    ) -> Outcome<Self> {
+        Self::start_with(mapae, name, applicants, settings, arguments, None)
+    }
+
+    fn start_with(
+        mapae: &Path,
+        name: &str,
+        applicants: u32,
+        settings: &[(&str, String)],
+        arguments: &[&str],
+        tls: Option<&Tls>,
+    ) -> Outcome<Self> {
         let folder = tools::scratch(name)?;
         let base = tools::free_ports(4)?;
         let mut command = Command::new(mapae);
+        command.args(["demo", "--json"]);
+        if !arguments.contains(&"--data") {
+            command.arg("--data").arg(folder.join("data"));
+        }
         command
-            .args(["demo", "--json", "--data"])
-            .arg(folder.join("data"))
             .args(["--port", &base.to_string()])
             .args(["--standard-wallets", &applicants.to_string()])
+            .args(arguments)
             .envs(settings.iter().map(|(name, value)| (name, value)));
-        if let Some(tls) = Tls::of_this_run() {
+        if let Some(tls) = tls {
             command.envs(tls.settings("PUBLIC")).envs(tls.settings("CONSOLE"));
         }
         let (server, line) = Background::with_first_line(&mut command)?;

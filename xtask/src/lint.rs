@@ -90,6 +90,7 @@ pub(crate) fn run() -> Outcome {
         long_files(&tools::root().join(folder), &mut faults);
     }
     conformance(&mut faults)?;
+    crate::supply::secrets(&mut faults)?;
     if faults.is_empty() {
         println!("lint: no fault found");
         return Ok(());

@@ -8,6 +8,7 @@ mod fuzz;
 mod interop;
 mod lint;
 mod process;
+mod supply;
 mod testing;
 mod tools;
 
@@ -88,8 +89,23 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
-    /// Format, clippy, dependency rules and file sizes.
+    /// Format, clippy, dependency rules, secrets and file sizes.
     Lint,
+    /// Write a bill of materials of the server (CycloneDX 1.5).
+    Sbom {
+        /// The file [default: mapae.cdx.json in the target folder].
+        #[arg(long)]
+        out: Option<std::path::PathBuf>,
+    },
+    /// Build twice from what is committed, in two folders, and compare the programs byte by byte.
+    Reproducible {
+        /// The package whose program is compared.
+        #[arg(long, default_value = "mapae")]
+        package: String,
+        /// The profile.
+        #[arg(long, default_value = "release")]
+        profile: String,
+    },
     /// Take the screenshots of the documents again.
     Screenshots,
 }
@@ -130,6 +146,8 @@ fn main() -> std::process::ExitCode {
         Command::Wasm => tools::build_wallet_app(),
         Command::Contracts { write } => contracts::run(write),
         Command::Lint => lint::run(),
+        Command::Sbom { out } => supply::sbom(out.as_deref()),
+        Command::Reproducible { package, profile } => supply::reproducible(&package, &profile),
         Command::Screenshots => interop::screenshots(),
     };
     match outcome {

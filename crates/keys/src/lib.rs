@@ -26,6 +26,7 @@ pub mod random;
 pub mod rsa;
 pub mod seal;
 mod secret_key;
+pub mod shamir;
 mod signature;
 mod signer;
 pub mod strict_json;

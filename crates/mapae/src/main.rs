@@ -77,6 +77,7 @@ enum Command {
     Wallet(mapae::phone::cli::Arguments),
     Demo(mapae::demo::cli::Command),
     Bench(mapae::bench::cli::Command),
+    Load(mapae::bench::load::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,7 +127,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
     }
     let config = Config::load(file, std::env::vars())?;
     // Demonstration and measurement speak to a person; a log would talk in between.
-    let quiet = matches!(command, Command::Demo(_) | Command::Bench(_));
+    let quiet = matches!(command, Command::Demo(_) | Command::Bench(_) | Command::Load(_));
     log::start(if quiet { "error" } else { &config.log.level });
     match command {
         Command::Serve => serve(config).await,
@@ -156,6 +157,7 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         Command::Wallet(_) => Ok(()),
         Command::Demo(command) => mapae::demo::cli::run(command, config).await,
         Command::Bench(command) => mapae::bench::cli::run(command).await,
+        Command::Load(command) => mapae::bench::load::run(command).await,
     }
 }
 

@@ -186,7 +186,7 @@ pub(super) async fn new_pin(platform: &Platform, text: &str) -> Result<AccountSt
     let NewPin { code, pin_key, pin_proof } = signed.message;
     let key =
         effect::proven_pin_key(platform, &pin_key, &pin_proof, &account.id, &account.device_thumbprint)?;
-    let sealed = platform.sealer.seal("account", "pin_key", &account.pin_place(), &key.to_sec1());
+    let sealed = platform.sealer.seal_pin(&account.pin_place(), &key)?;
     let typed = unlock::code_hash(platform, &account.id, &code);
     let now_ms = platform.clock.now_ms();
 

@@ -59,7 +59,7 @@ impl Effect {
             Instruction::PinChangeBegin { pin_key, pin_proof } => {
                 let key =
                     proven_pin_key(platform, pin_key, pin_proof, &account.id, &account.device_thumbprint)?;
-                let sealed = platform.sealer.seal("account", "pin_key", &account.pin_place(), &key.to_sec1());
+                let sealed = platform.sealer.seal_pin(&account.pin_place(), &key)?;
                 Ok(Effect::Begin { sealed, generation })
             }
             Instruction::PinChangeCommit => Ok(Effect::Commit { generation }),

@@ -64,7 +64,7 @@ pub(super) async fn reset(platform: &Platform, text: &str) -> Result<AccountStat
     }
     let key =
         effect::proven_pin_key(platform, &pin_key, &pin_proof, &account.id, &account.device_thumbprint)?;
-    let sealed = platform.sealer.seal("account", "pin_key", &account.pin_place(), &key.to_sec1());
+    let sealed = platform.sealer.seal_pin(&account.pin_place(), &key)?;
     let notice = notice(platform, &account).await?;
     let second =
         notification::second_notice(platform, &account.employee_id, "account.sms.pin_reset", &[]).await?;

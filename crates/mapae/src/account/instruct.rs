@@ -198,9 +198,7 @@ pub(super) fn unseal(
     account: &Account,
     sealed: &[u8],
 ) -> Result<PublicKey, DeviceRefusal> {
-    let opened = platform.sealer.open("account", "pin_key", &account.pin_place(), sealed);
-    let key = opened.ok().and_then(|plain| PublicKey::from_sec1(&plain).ok());
-    key.ok_or_else(|| {
+    platform.sealer.open_pin(&account.pin_place(), sealed)?.ok_or_else(|| {
         tracing::error!(account = %account.id, "the PIN key does not open: another row's, or the keys are gone");
         DeviceRefusal::PinKey
     })

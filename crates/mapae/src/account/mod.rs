@@ -140,6 +140,23 @@ pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
     Ok(over)
 }
 
+/// Locks accounts again that were locked when a restored backup's time was over: their five tries are used up. How many
+/// were.
+///
+/// # Errors
+/// The store.
+pub async fn lock_as_remembered(
+    tx: &mut Tx,
+    accounts: &std::collections::BTreeSet<String>,
+) -> Result<u64, StoreError> {
+    let mut locked = 0;
+    for account in accounts {
+        let sql = "UPDATE account SET tries = $2, charged_at = $3 WHERE id = $1 AND tries < $2 AND state <> 'closed'";
+        locked += tx.execute(sql, params![account.as_str(), limits::PIN_TRIES.get(), tx.now_ms()]).await?;
+    }
+    Ok(locked)
+}
+
 /// Starts the workers of this folder.
 pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     let platform = Arc::clone(platform);

@@ -151,8 +151,7 @@ pub(super) async fn move_device(
     }
     let sealed = account.pin_key.as_deref().ok_or(DeviceRefusal::PinKey)?;
     let pin_key = instruct::unseal(platform, &account, sealed)?;
-    let resealed =
-        platform.sealer.seal("account", "pin_key", &pin_place(&account.id, &thumbprint), &pin_key.to_sec1());
+    let resealed = platform.sealer.seal_pin(&pin_place(&account.id, &thumbprint), &pin_key)?;
 
     let tries = instruct::charge(platform, &account, sequence).await?;
     let judged = Judged {

@@ -49,7 +49,7 @@ pub(super) async fn register(
     .map_err(|_| OnboardingError::Malformed("PIN key"))?;
     let place = pin_place(&account_id, &thumbprint);
     let new = NewAccount {
-        pin_key: platform.sealer.seal("account", "pin_key", &place, &pin_key.to_sec1()),
+        pin_key: platform.sealer.seal_pin(&place, &pin_key)?,
         id: account_id,
         device,
         thumbprint,

@@ -28,6 +28,15 @@ pub struct Beyond {
     pub suspended: BTreeSet<String>,
     #[serde(skip)]
     pub ended: BTreeSet<String>,
+    /// Wallet accounts that five wrong PINs locked, and nobody unlocked.
+    #[serde(skip)]
+    pub locked: BTreeSet<String>,
+    /// Browsers that their owners took away.
+    #[serde(skip)]
+    pub browsers: BTreeSet<String>,
+    /// Issuing keys that were retired, or (true) revoked.
+    #[serde(skip)]
+    pub issuing_keys: BTreeMap<String, bool>,
 }
 
 /// Reads a copy that proves itself, as `mapae audit verify` does, and tells what it holds from record `size` on.
@@ -44,13 +53,30 @@ pub(super) fn beyond(log: &LogKey, copy: &Path, size: u64) -> Result<Beyond, Aud
             continue;
         }
         // The copy has proven itself: every record is a leaf.
-        let Some(Leaf { act, subject, .. }) = Leaf::from_value(&record.record) else { continue };
+        let Some(Leaf { act, subject, detail, .. }) = Leaf::from_value(&record.record) else { continue };
         match act.as_str() {
             "badge.suspended" => {
                 beyond.suspended.insert(subject);
             }
             "badge.resumed" => {
                 beyond.suspended.remove(&subject);
+            }
+            "account.locked" => {
+                beyond.locked.insert(subject);
+            }
+            "account.unlocked" | "account.new_pin" => {
+                beyond.locked.remove(&subject);
+            }
+            "login.browser_ended" => {
+                let detail: serde_json::Value = serde_json::from_str(&detail).unwrap_or_default();
+                let browser = detail.get("browser").and_then(serde_json::Value::as_str);
+                beyond.browsers.extend(browser.map(str::to_owned));
+            }
+            "issuer_key.retired" => {
+                beyond.issuing_keys.entry(subject).or_default();
+            }
+            "issuer_key.revoked" => {
+                beyond.issuing_keys.insert(subject, true);
             }
             act if ENDS.contains(&act) => {
                 beyond.ended.insert(subject);

@@ -112,25 +112,44 @@ impl Ground {
         if let Some(url) = store {
             url.clone_into(&mut config.store.url);
         }
-        let file = write_config(folder.path(), &config)?;
         let origin = config.public.origin().to_owned();
         let metrics = format!("http://{}", config.metrics.listen);
-        let platform = Platform::open(config, Arc::new(SystemClock)).await?;
-        let count = plan.offers + plan.invitations;
-        import_desks(&platform, folder.path()).await?;
-        import_officials(&platform, folder.path(), 0..count).await?;
-        staff::demo::make(&platform).await?;
-        let client_secret = register(&platform).await?;
-        let (approved, inbox) = approved(&platform, 0..count).await?;
-        let (to_others, to_ours) = approved.split_at(usize::try_from(plan.offers)?);
-        let offered = all_offered(&platform, to_others).await?;
-        let invited = stream::iter(to_ours)
-            .map(|(n, employee)| invited(&platform, &inbox, *n, employee))
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
-        Ok(Self { folder, config: file, platform, origin, metrics, client_secret, offered, invited })
+        let laid = laid(folder.path(), config, plan).await?;
+        let Laid { config, platform, client_secret, offered, invited } = laid;
+        Ok(Self { folder, config, platform, origin, metrics, client_secret, offered, invited })
     }
+}
+
+/// What was laid in a folder of somebody else's.
+#[derive(Debug)]
+pub(super) struct Laid {
+    /// The configuration's file.
+    pub(super) config: PathBuf,
+    pub(super) platform: Arc<Platform>,
+    /// Secret of the relying party.
+    pub(super) client_secret: String,
+    pub(super) offered: Vec<Offered>,
+    pub(super) invited: Vec<Invited>,
+}
+
+/// Lays it in this folder, on the store of this configuration.
+pub(super) async fn laid(folder: &Path, config: Config, plan: Plan) -> Result<Laid, AnyError> {
+    let file = write_config(folder, &config)?;
+    let platform = Platform::open(config, Arc::new(SystemClock)).await?;
+    let count = plan.offers + plan.invitations;
+    import_desks(&platform, folder).await?;
+    import_officials(&platform, folder, 0..count).await?;
+    staff::demo::make(&platform).await?;
+    let client_secret = register(&platform).await?;
+    let (approved, inbox) = approved(&platform, 0..count).await?;
+    let (to_others, to_ours) = approved.split_at(usize::try_from(plan.offers)?);
+    let offered = all_offered(&platform, to_others).await?;
+    let invited = stream::iter(to_ours)
+        .map(|(n, employee)| invited(&platform, &inbox, *n, employee))
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(Laid { config: file, platform, client_secret, offered, invited })
 }
 
 /// More approved officials with an offer, on ground that was laid before.
@@ -192,7 +211,7 @@ pub(super) fn write_config(folder: &Path, config: &Config) -> Result<PathBuf, An
 }
 
 /// The `n`-th of those who get a badge: all of one department, so that three people can approve them.
-fn official(n: u64) -> DemoPerson {
+pub(super) fn official(n: u64) -> DemoPerson {
     let head = demo_data::person(HEAD);
     DemoPerson {
         agency: head.agency,

@@ -10,6 +10,7 @@
 //! * `logout`: from a suspension to the relying party.
 //! * `import`: an import beside logins.
 //! * `kills`: nodes that are killed under load, and what is there afterwards.
+//! * `load`: a running server under real wallets, at a rate or flat out.
 //! * `scale`: the console, the status lists and issuing with 1.2 million officials.
 //! * `drive`, `latency`, `report`: running, counting, telling.
 
@@ -21,6 +22,7 @@ mod ground;
 mod import;
 mod kills;
 mod latency;
+pub mod load;
 mod logout;
 mod micro;
 mod process;

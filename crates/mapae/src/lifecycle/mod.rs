@@ -45,7 +45,7 @@ pub use state::{BadgeState, Reason};
 pub use status::published::ListRefused;
 pub use status::{LocalStatus, badge_of};
 pub(crate) use trust::{Grant, TrustChange, follow_ledger};
-pub use trust::{TrustError, local_trust, retire_key, revoke_key};
+pub use trust::{TrustError, end_keys_as_remembered, local_trust, retire_key, revoke_key};
 
 use crate::operations::Platform;
 use crate::operations::config::Section;

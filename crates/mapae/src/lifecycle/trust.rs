@@ -69,9 +69,13 @@ pub(super) fn forget(platform: &Platform) {
 /// the first list that is signed.
 async fn accredit(platform: &Platform) -> Result<(), TrustError> {
     let desk = issuance::desk(platform)?;
-    let jkt = platform.keys.signer(KeyName::Issuer)?.public_key().thumbprint();
-    for name in desk.type_names() {
-        accredit_for(platform, &jkt, name).await?;
+    let active = platform.keys.signer(KeyName::Issuer)?;
+    // The next one stands on the list before it signs.
+    for key in std::iter::once(active.public_key()).chain(platform.keys.next_issuer()) {
+        let jkt = key.thumbprint();
+        for name in desk.type_names() {
+            accredit_for(platform, &jkt, name).await?;
+        }
     }
     Ok(())
 }
@@ -116,6 +120,26 @@ pub async fn retire_key(tx: &mut Tx, jkt: &str, by: &By) -> Result<(), ChangeErr
 /// Revokes a key that is no longer its owner's alone: nothing signed with it holds any more.
 pub async fn revoke_key(tx: &mut Tx, jkt: &str, by: &By) -> Result<(), ChangeError> {
     end_key(tx, jkt, by, "revoked", "issuer_key.revoked").await
+}
+
+/// Ends keys that had ended when a restored backup's time was over; `true`: revoked. How many were.
+pub async fn end_keys_as_remembered(
+    tx: &mut Tx,
+    keys: &std::collections::BTreeMap<String, bool>,
+) -> Result<u64, StoreError> {
+    let mut ended = 0;
+    for (jkt, revoked) in keys {
+        let by = By::system();
+        let done = if *revoked { revoke_key(tx, jkt, &by).await } else { retire_key(tx, jkt, &by).await };
+        match done {
+            Ok(()) => ended += 1,
+            // Made after the backup, or ended before it.
+            Err(ChangeError::Unknown) => {}
+            Err(ChangeError::Store(error)) => return Err(error),
+            Err(error) => return Err(StoreError::Column("trust_entry".into(), error.to_string())),
+        }
+    }
+    Ok(ended)
 }
 
 async fn end_key(

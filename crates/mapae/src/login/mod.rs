@@ -297,6 +297,21 @@ pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
     session::after_restore(tx).await
 }
 
+/// Takes browsers away again that their owners took away when a restored backup's time was over; how many were.
+///
+/// # Errors
+/// The store.
+pub async fn end_browsers(
+    tx: &mut Tx,
+    browsers: &std::collections::BTreeSet<String>,
+) -> Result<u64, StoreError> {
+    let mut ended = 0;
+    for browser in browsers {
+        ended += tx.execute("DELETE FROM login_browser WHERE id = $1", params![browser.as_str()]).await?;
+    }
+    Ok(ended)
+}
+
 /// Records a login event: the badge acts, the relying party is acted upon; no name stands in it.
 async fn record(
     tx: &mut Tx,

@@ -173,6 +173,7 @@ pub(super) async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
     .await?;
     tx.execute("DELETE FROM login_device", params![]).await?;
     tx.execute("DELETE FROM login_app", params![]).await?;
+    tx.execute("DELETE FROM login_browser_start", params![]).await?;
     logout::queue_everybody(tx, now_ms).await?;
     tx.execute(
         "UPDATE login_session SET ended_at = $1, end_reason = 'restored', claims = NULL, refresh_claims = NULL \

@@ -69,6 +69,7 @@ sections! {
     metrics: Metrics, "The listener for Prometheus and health probes; never public.";
     store: StoreSettings, "The database.";
     keys: Keys, "The key that seals all other keys.";
+    hsm: Hsm, "A token (HSM) that holds keys: PKCS#11.";
     log: Log, "What is written to standard error.";
     demo: Demo, "Demonstration only: plainly fictional data and an 예시 message box.";
     personnel: crate::personnel::Settings, "HR data.";
@@ -228,6 +229,45 @@ impl Section for Keys {
         "file",
         "The key-encryption key, made at the first start with mode 0600. File and database together open everything: keep their backups apart.",
     )];
+}
+
+/// `[hsm]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hsm {
+    pub module: PathBuf,
+    pub token: String,
+    pub pin_file: PathBuf,
+    pub sessions: usize,
+    pub outside: Vec<String>,
+}
+
+impl Default for Hsm {
+    fn default() -> Self {
+        Self {
+            module: PathBuf::new(),
+            token: "mapae".into(),
+            pin_file: PathBuf::new(),
+            sessions: 8,
+            outside: Vec::new(),
+        }
+    }
+}
+
+impl Section for Hsm {
+    const NOTES: &'static [(&'static str, &'static str)] = &[
+        (
+            "module",
+            "The PKCS#11 module's file; empty means that no token is used. Its code runs inside the server.",
+        ),
+        ("token", "The token's label."),
+        ("pin_file", "File with the user's PIN, mode 0600. Who reads it can use the keys, not take them."),
+        ("sessions", "Sessions of one process: as many calls of the token run at once."),
+        (
+            "outside",
+            "Names of signing keys that stay sealed in the database, for a token that is too slow for them: issuer, status-list, trust-list, verifier, op-es256, instruction-result, wallet-attestation, gate-authority, gate-feed, push, platform-root, documents.",
+        ),
+    ];
 }
 
 /// `[log]`

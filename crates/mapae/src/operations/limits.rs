@@ -94,6 +94,9 @@ limits! {
         JSON_DEPTH = 32, Count, "Nesting of JSON that is walked through recursively.";
     }
     "keys" {
+        HSM_AGAIN = SECOND, Milliseconds, "How long a process waits before it connects to a token again that did not answer.";
+        HSM_WAIT = 5 * SECOND, Milliseconds, "How long a call waits for a free session of the token.";
+        KEY_SHARES = 16, Count, "Shares of the key-encryption key in a ceremony, at most.";
         KEYS_REFRESH = 5 * SECOND, Milliseconds, "How often a process looks for rotated keys.";
     }
     "courier" {

@@ -2,18 +2,21 @@
 //!
 //! A folder receives `Arc<Platform>` as the state of its handlers and finds everything there; there is no global state.
 
+pub mod ceremony;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub(crate) mod courier;
 pub mod doctor;
 pub mod edge;
+pub mod hsm;
 pub mod id;
 pub mod kek;
 pub mod language;
 pub mod limits;
 mod listener;
 pub mod log;
+pub mod metrics;
 pub mod once;
 mod openapi;
 pub mod problem;
@@ -116,16 +119,17 @@ impl Platform {
         store: Store,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, StartError> {
-        let kek = match kek::read(&config.keys.file)? {
+        let kek = match kek::Kek::read(&config)? {
             Some(kek) => kek,
             None if server_keys::exist(&store).await? => {
                 return Err(kek::KekError::Missing { path: config.keys.file }.into());
             }
-            None => kek::make(&config.keys.file)?,
+            None => kek::Kek::of_file(kek::make(&config.keys.file)?),
         };
         let host = config.public.base_url.host_str().unwrap_or("localhost").to_owned();
-        let keys = ServerKeys::load(&store, kek, &host, clock.now_ms()).await?;
-        let sealer = Sealer::new(keys.ring(SecretName::Data)?, keys.secret(SecretName::Index)?.bytes.clone());
+        let keys = ServerKeys::load(&store, kek.clone(), &host, clock.now_ms()).await?;
+        let index = keys.secret(SecretName::Index)?.bytes.clone();
+        let sealer = Sealer::new(keys.ring(SecretName::Data)?, index, kek);
         let tokens = Tokens::new(keys.ring(SecretName::Token)?);
         let http = reqwest::Client::builder()
             .connect_timeout(limits::HTTP_CLIENT_CONNECT.duration())

@@ -17,8 +17,8 @@ use serde::Serialize;
 use super::store::{StoreError, Tx};
 use super::{KeysError, Platform, SecretName, transfer};
 use crate::{
-    account, application, audit, gates, issuance, lifecycle, login, notification, signatures, staff,
-    verification,
+    account, application, audit, gates, issuance, lifecycle, login, notification, relying_parties,
+    signatures, staff, verification,
 };
 
 /// Where the outside's memory is.
@@ -58,11 +58,24 @@ pub struct Closed {
     pub gates: gates::TakenOver,
     /// Badges stopped because the copy of the audit log says so.
     pub by_audit: u64,
+    /// Accounts locked, browsers taken away and issuing keys ended because the copy of the audit log says so.
+    pub taken_over: TakenOver,
     /// What was made void, by kind.
     pub void: BTreeMap<&'static str, u64>,
     pub audit: Lost,
     /// The audit log's new key; auditors note it down.
     pub log_key: String,
+}
+
+/// What else a copy of the audit log remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TakenOver {
+    /// Accounts locked by five wrong PINs.
+    pub locked: u64,
+    /// Enrolled browsers that their owners took away.
+    pub browsers: u64,
+    /// Issuing keys retired or revoked.
+    pub issuing_keys: u64,
 }
 
 /// What the log says.
@@ -81,6 +94,7 @@ pub struct Lost {
 /// Closes a store that was just restored, and opens it for servers. May be run again until it succeeds.
 pub async fn close(platform: &Platform, remembered: &Remembered) -> Result<Closed, RestoreError> {
     let mut closed = Closed::default();
+    let mut beyond = audit::Beyond::default();
     closed.audit.restored = audit::size(platform).await?;
     closed.audit.known = closed.audit.restored;
     if let Some(path) = &remembered.checkpoint {
@@ -88,14 +102,14 @@ pub async fn close(platform: &Platform, remembered: &Remembered) -> Result<Close
         closed.audit.known = closed.audit.known.max(size);
     }
     if let Some(copy) = &remembered.audit {
-        let beyond = audit::beyond(platform, copy, closed.audit.restored)?;
+        beyond = audit::beyond(platform, copy, closed.audit.restored)?;
         for (status, badges) in [(Status::Suspended, &beyond.suspended), (Status::Invalid, &beyond.ended)] {
             for id in badges {
                 closed.by_audit += u64::from(stop(platform, id, status).await?);
             }
         }
         closed.audit.known = closed.audit.known.max(beyond.copied);
-        closed.audit.acts = beyond.acts;
+        closed.audit.acts = std::mem::take(&mut beyond.acts);
     }
     closed.audit.lost = closed.audit.known - closed.audit.restored;
     for path in files(&remembered.lists)? {
@@ -115,11 +129,16 @@ pub async fn close(platform: &Platform, remembered: &Remembered) -> Result<Close
         "ended": closed.lists.ended,
         "by_audit": closed.by_audit,
     });
-    closed.void = platform
+    (closed.void, closed.taken_over) = platform
         .store
         .write::<_, StoreError, _>(move |tx| {
             Box::pin(async move {
                 let void = make_void(tx).await?;
+                let taken_over = TakenOver {
+                    locked: account::lock_as_remembered(tx, &beyond.locked).await?,
+                    browsers: login::end_browsers(tx, &beyond.browsers).await?,
+                    issuing_keys: lifecycle::end_keys_as_remembered(tx, &beyond.issuing_keys).await?,
+                };
                 lifecycle::after_restore(tx, &ahead).await?;
                 replacements.enter(tx).await?;
                 audit::after_restore(tx).await?;
@@ -132,7 +151,7 @@ pub async fn close(platform: &Platform, remembered: &Remembered) -> Result<Close
                 };
                 audit::record(tx, record).await?;
                 transfer::finish_in(tx).await?;
-                Ok(void)
+                Ok((void, taken_over))
             })
         })
         .await?;
@@ -149,6 +168,7 @@ async fn make_void(tx: &mut Tx) -> Result<BTreeMap<&'static str, u64>, StoreErro
         ("signing_requests", signatures::after_restore(tx).await?),
         ("messages", notification::after_restore(tx).await?),
         ("staff_sessions", staff::after_restore(tx).await?),
+        ("registrations", relying_parties::after_restore(tx).await?),
         ("controller_codes", gates::after_restore(tx).await?),
     ]))
 }

@@ -72,12 +72,12 @@ fn finish(router: OpenApiRouter<Arc<Platform>>) -> (Router<Arc<Platform>>, utoip
 
 /// The public router, ready to serve; tests call it without a socket.
 pub fn public_router(platform: &Arc<Platform>) -> Router {
-    guarded("public", public_api().0.fallback(nothing_here).with_state(Arc::clone(platform)))
+    guarded("public", explained(platform, public_api().0.fallback(nothing_here)))
 }
 
 /// The console router, ready to serve.
 pub fn console_router(platform: &Arc<Platform>) -> Router {
-    guarded("console", console_api().0.fallback(nothing_here).with_state(Arc::clone(platform)))
+    guarded("console", explained(platform, console_api().0.fallback(nothing_here)))
 }
 
 /// Metrics and probes.
@@ -102,6 +102,12 @@ fn probes() -> Router<Arc<Platform>> {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
 }
 
+fn explained(platform: &Arc<Platform>, router: Router<Arc<Platform>>) -> Router {
+    router
+        .layer(middleware::from_fn_with_state(Arc::clone(platform), explain_token))
+        .with_state(Arc::clone(platform))
+}
+
 fn guarded(listener: &'static str, router: Router) -> Router {
     router
         .layer(DefaultBodyLimit::max(limits::HTTP_BODY.size()))
@@ -113,11 +119,37 @@ async fn healthz() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "ok" }))
 }
 
-/// The process can serve: its store answers.
+/// The process can serve: its store answers, and its token, if it has one.
 async fn readyz(State(platform): State<Arc<Platform>>) -> Response {
-    match platform.store.ping().await {
+    if let Err(error) = platform.store.ping().await {
+        return super::Problem::from(error).into_response();
+    }
+    match platform.keys.kek().probe() {
         Ok(()) => Json(serde_json::json!({ "status": "ready" })).into_response(),
-        Err(error) => super::Problem::from(error).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the token");
+            token_away().into_response()
+        }
+    }
+}
+
+fn token_away() -> super::Problem {
+    super::Problem::new(StatusCode::SERVICE_UNAVAILABLE, "token_away")
+        .with("retry_after_ms", limits::HSM_AGAIN.get())
+}
+
+/// While the token is away, what failed inside failed for that: it is told, with when to come again.
+async fn explain_token(
+    State(platform): State<Arc<Platform>>,
+    request: axum::extract::Request,
+    next: middleware::Next,
+) -> Response {
+    let response = next.run(request).await;
+    let away = platform.keys.kek().token().is_some_and(|token| token.is_away());
+    if away && response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        token_away().into_response()
+    } else {
+        response
     }
 }
 
@@ -135,13 +167,17 @@ fn recorder() -> &'static PrometheusHandle {
         if metrics::set_global_recorder(recorder).is_err() {
             tracing::debug!("metrics go to a recorder set before");
         }
+        super::metrics::describe();
         handle
     })
 }
 
 async fn render_metrics(State(platform): State<Arc<Platform>>) -> Response {
+    let away = platform.keys.kek().token().is_some_and(|token| token.is_away());
+    metrics::gauge!("mapae_hsm_away").set(if away { 1.0 } else { 0.0 });
     metrics::gauge!("mapae_store_rolled_back_units").set(platform.store.counters().rolled_back() as f64);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], recorder().render()).into_response()
+    let text = recorder().render() + &super::metrics::of_process();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
 /// A server that accepts requests.

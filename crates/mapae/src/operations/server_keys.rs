@@ -1,7 +1,7 @@
 //! The platform's own keys: made at the first start, sealed under the KEK, each with a number and a state.
 //!
 //! ```text
-//! KEK (key file) ─ seals ─▶ platform_key rows
+//! KEK (key file, or token) ─ seals ─▶ platform_key rows
 //!                            ├ signing keys, each with a certificate under the platform root
 //!                            └ secrets: data, token, index, identity, pairwise-sub, status-permutation
 //! ```
@@ -12,19 +12,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use credential::status_list::week::Week;
 use keys::rsa::RsaKey;
 use keys::seal::{KeyRing, SealKey};
-use keys::x509::{self, Certificate, Kind, Profile};
-use keys::{SecretKey, Signer, Zeroizing};
+use keys::x509::{Certificate, Kind};
+use keys::{Signer, Zeroizing};
 
-use super::store::{Row, Store, StoreError, Tx, params};
+use super::kek::{Kek, KekError};
+use super::store::{Store, StoreError, Tx, params};
 
 mod carried;
+mod made;
 mod provider;
+mod rows;
 
 pub use carried::{Replacements, open_all, opens, seal_all_again};
 pub use provider::Rotation;
+use rows::{KeyRow, active, insert, read, sealed_row};
+pub use rows::{ListedKey, list};
 
 /// The signing keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -165,7 +169,9 @@ impl SecretName {
 pub enum KeysError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the key file is not the one this database was sealed with ({0}); restore the right one")]
+    #[error(transparent)]
+    Kek(#[from] KekError),
+    #[error("key file or token is not the one this database was sealed with ({0}); restore the right one")]
     WrongKek(String),
     #[error("key {0}: {1}")]
     Unusable(String, String),
@@ -195,9 +201,11 @@ pub struct ServerKeys {
     rsa: Arc<RsaKey>,
     /// The provider's keys that are published beside those that sign.
     beside: Vec<keys::Jwk>,
+    /// The issuer's next key, while it is being changed.
+    following: Option<keys::PublicKey>,
     root: Certificate,
     secrets: BTreeMap<SecretName, Secrets>,
-    kek: KeyRing,
+    kek: Kek,
 }
 
 #[derive(Clone)]
@@ -212,12 +220,6 @@ impl std::fmt::Debug for ServerKeys {
     }
 }
 
-const YEAR_S: i64 = 365 * 24 * 3_600;
-/// The country in our certificates.
-const COUNTRY: &str = "KR";
-const ROOT_YEARS: i64 = 20;
-const LEAF_YEARS: i64 = 5;
-
 /// Whether the database holds keys already.
 pub(super) async fn exist(store: &Store) -> Result<bool, StoreError> {
     Ok(store.fetch_optional("SELECT name FROM platform_key LIMIT 1", params![]).await?.is_some())
@@ -225,13 +227,7 @@ pub(super) async fn exist(store: &Store) -> Result<bool, StoreError> {
 
 impl ServerKeys {
     /// Opens the keys of this database, making what is missing. `host` goes into the verifier's certificate.
-    pub(super) async fn load(
-        store: &Store,
-        kek: SealKey,
-        host: &str,
-        now_ms: i64,
-    ) -> Result<Self, KeysError> {
-        let kek = KeyRing::new(1, kek);
+    pub(super) async fn load(store: &Store, kek: Kek, host: &str, now_ms: i64) -> Result<Self, KeysError> {
         let mut rows = read(store).await?;
         let complete =
             SecretName::ALL.iter().map(|n| n.as_str()).chain(KeyName::ALL.iter().map(|n| n.as_str()));
@@ -239,26 +235,26 @@ impl ServerKeys {
             .filter(|name| !rows.iter().any(|row| row.name == *name && row.state == "active"))
             .collect();
         if !missing.is_empty() {
-            let made = make(&missing, &rows, &kek, host, now_ms)?;
+            let made = made::make(&missing, &rows, &kek, host, now_ms)?;
             store.write(move |tx| Box::pin(async move { insert(tx, made).await })).await?;
             rows = read(store).await?;
         }
         Self::open(&rows, kek)
     }
 
-    fn open(rows: &[KeyRow], kek: KeyRing) -> Result<Self, KeysError> {
+    fn open(rows: &[KeyRow], kek: Kek) -> Result<Self, KeysError> {
         let mut signing = BTreeMap::new();
         let mut rsa = None;
         let mut root = None;
         for name in KeyName::ALL {
             let row = active(rows, name.as_str())?;
-            let plain = row.open(&kek)?;
             let unusable = |reason: String| KeysError::Unusable(name.as_str().to_owned(), reason);
             if name == KeyName::OpRs256 {
+                let plain = row.open(&kek)?;
                 rsa = Some(Arc::new(RsaKey::from_pkcs8(&plain).map_err(|e| unusable(e.to_string()))?));
                 continue;
             }
-            let key = secret_key(name.as_str(), &plain)?;
+            let signer = row.signer(&kek)?;
             let certificate = row
                 .certificate
                 .as_deref()
@@ -268,7 +264,7 @@ impl ServerKeys {
             if name == KeyName::PlatformRoot {
                 root.clone_from(&certificate);
             }
-            signing.insert(name, SigningKey { signer: Arc::new(key), certificate });
+            signing.insert(name, SigningKey { signer, certificate });
         }
         let mut secrets = BTreeMap::new();
         for name in SecretName::ALL {
@@ -277,10 +273,12 @@ impl ServerKeys {
             secrets.insert(name, Secrets { active, older });
         }
         let missing = |name: KeyName| KeysError::Unusable(name.as_str().to_owned(), "is missing".into());
+        let following = provider::following(rows, &kek)?;
         let mut beside = provider::beside(rows, KeyName::OpEs256, &kek)?;
         beside.extend(provider::beside(rows, KeyName::OpRs256, &kek)?);
         Ok(Self {
             beside,
+            following,
             signing,
             rsa: rsa.ok_or_else(|| missing(KeyName::OpRs256))?,
             root: root.ok_or_else(|| missing(KeyName::PlatformRoot))?,
@@ -298,6 +296,23 @@ impl ServerKeys {
             .get(&name)
             .map(|key| Arc::clone(&key.signer))
             .ok_or_else(|| KeysError::Unusable(name.as_str().to_owned(), "is no P-256 key".into()))
+    }
+
+    /// A new P-256 key for a room that keeps keys of its own, and what its row holds: in the token, if there is one that
+    /// signs under this name.
+    ///
+    /// # Errors
+    /// The token.
+    pub fn new_signer(&self, name: &str) -> Result<(Arc<dyn Signer>, Zeroizing<Vec<u8>>), KeysError> {
+        made::new_signer(&self.kek, name)
+    }
+
+    /// The key of such a row.
+    ///
+    /// # Errors
+    /// It is no key, or lies in a token that is not set.
+    pub fn signer_of(&self, plain: &[u8]) -> Result<Arc<dyn Signer>, KeysError> {
+        rows::signer("of a room", plain, &self.kek)
     }
 
     /// The certificate chain for `x5c`: leaf first, without the root (HAIP 1.0 §4.5). Empty for keys without one.
@@ -327,6 +342,16 @@ impl ServerKeys {
     /// The OpenID provider's public keys beside the two that sign: the next ones and the retired ones.
     pub fn beside(&self) -> &[keys::Jwk] {
         &self.beside
+    }
+
+    /// The key that will sign credentials after the present one, from the moment it is made.
+    pub fn next_issuer(&self) -> Option<&keys::PublicKey> {
+        self.following.as_ref()
+    }
+
+    /// What seals all others.
+    pub(super) fn kek(&self) -> &Kek {
+        &self.kek
     }
 
     /// The active secret of this name.
@@ -379,7 +404,7 @@ impl ServerKeys {
             return Ok(next.key_id);
         }
         let id = of_name().map(|row| row.key_id).max().unwrap_or(0) + 1;
-        let mut row = sealed_row(&self.kek, name.as_str(), id, &keys::random::bytes::<32>(), None, now_ms);
+        let mut row = sealed_row(&self.kek, name.as_str(), id, &keys::random::bytes::<32>(), None, now_ms)?;
         row.state = "next".into();
         store.write(move |tx| Box::pin(async move { insert(tx, vec![row]).await })).await?;
         Ok(id)
@@ -421,193 +446,9 @@ fn ring(active: &Secret, older: &[Secret]) -> KeyRing {
 }
 
 /// Every key of a secret that opens but does not seal.
-fn others(rows: &[KeyRow], name: SecretName, kek: &KeyRing) -> Result<Vec<Secret>, KeysError> {
+fn others(rows: &[KeyRow], name: SecretName, kek: &Kek) -> Result<Vec<Secret>, KeysError> {
     let others = rows.iter().filter(|row| row.name == name.as_str() && row.state != "active");
     others.map(|row| row.secret(kek)).collect()
-}
-
-/// A key as it may be shown.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct ListedKey {
-    pub name: String,
-    pub key_id: i64,
-    pub state: String,
-    pub created_at: i64,
-}
-
-/// Every key, without itself.
-pub async fn list(store: &Store) -> Result<Vec<ListedKey>, StoreError> {
-    let sql = "SELECT name, key_id, state, created_at FROM platform_key ORDER BY name, key_id LIMIT 1000";
-    let rows = store.fetch_all(sql, params![]).await?;
-    let listed = rows.iter().map(|row| {
-        Ok(ListedKey {
-            name: row.text("name")?,
-            key_id: row.int("key_id")?,
-            state: row.text("state")?,
-            created_at: row.int("created_at")?,
-        })
-    });
-    listed.collect()
-}
-
-struct KeyRow {
-    name: String,
-    key_id: u32,
-    state: String,
-    sealed: Vec<u8>,
-    certificate: Option<Vec<u8>>,
-    created_at: i64,
-}
-
-impl KeyRow {
-    fn of(row: &Row) -> Result<Self, StoreError> {
-        let id = row.int("key_id")?;
-        Ok(Self {
-            name: row.text("name")?,
-            key_id: u32::try_from(id)
-                .map_err(|_| StoreError::Column("key_id".into(), "is no key number".into()))?,
-            state: row.text("state")?,
-            sealed: row.bytes("sealed")?,
-            certificate: row.opt_bytes("certificate")?,
-            created_at: row.int("created_at")?,
-        })
-    }
-
-    fn open(&self, kek: &KeyRing) -> Result<Zeroizing<Vec<u8>>, KeysError> {
-        kek.open(&place(&self.name, self.key_id), &self.sealed)
-            .map_err(|_| KeysError::WrongKek(self.name.clone()))
-    }
-
-    fn secret(&self, kek: &KeyRing) -> Result<Secret, KeysError> {
-        let plain = self.open(kek)?;
-        let bytes = <[u8; 32]>::try_from(plain.as_slice())
-            .map_err(|_| KeysError::Unusable(self.name.clone(), "has the wrong length".into()))?;
-        Ok(Secret { id: self.key_id, bytes: Zeroizing::new(bytes) })
-    }
-}
-
-fn place(name: &str, id: u32) -> Vec<u8> {
-    [b"platform_key\0sealed\0", name.as_bytes(), b"\0", id.to_be_bytes().as_slice()].concat()
-}
-
-fn active<'a>(rows: &'a [KeyRow], name: &str) -> Result<&'a KeyRow, KeysError> {
-    rows.iter()
-        .find(|row| row.name == name && row.state == "active")
-        .ok_or_else(|| KeysError::Unusable(name.to_owned(), "is missing".into()))
-}
-
-fn secret_key(name: &str, plain: &[u8]) -> Result<SecretKey, KeysError> {
-    let unusable = |reason: String| KeysError::Unusable(name.to_owned(), reason);
-    let bytes = <[u8; 32]>::try_from(plain).map_err(|_| unusable("has the wrong length".into()))?;
-    SecretKey::from_bytes(&bytes).map_err(|error| unusable(error.to_string()))
-}
-
-async fn read(store: &Store) -> Result<Vec<KeyRow>, StoreError> {
-    let rows = store
-        .fetch_all(
-            "SELECT name, key_id, state, sealed, certificate, created_at FROM platform_key \
-             WHERE state <> 'revoked' ORDER BY name, key_id LIMIT 1000",
-            params![],
-        )
-        .await?;
-    rows.iter().map(KeyRow::of).collect()
-}
-
-async fn insert(tx: &mut Tx, rows: Vec<KeyRow>) -> Result<(), StoreError> {
-    for row in rows {
-        tx.execute(
-            "INSERT INTO platform_key (name, key_id, state, sealed, certificate, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            params![row.name, row.key_id, row.state, row.sealed, row.certificate, row.created_at],
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-fn sealed_row(
-    kek: &KeyRing,
-    name: &str,
-    id: u32,
-    plain: &[u8],
-    certificate: Option<&Certificate>,
-    now_ms: i64,
-) -> KeyRow {
-    KeyRow {
-        name: name.to_owned(),
-        key_id: id,
-        state: "active".into(),
-        sealed: kek.seal(&place(name, id), plain),
-        certificate: certificate.map(|certificate| certificate.der().to_vec()),
-        created_at: now_ms,
-    }
-}
-
-/// Makes the missing keys. A new leaf goes under the existing root, or under the root made with it.
-fn make(
-    missing: &[&'static str],
-    existing: &[KeyRow],
-    kek: &KeyRing,
-    host: &str,
-    now_ms: i64,
-) -> Result<Vec<KeyRow>, KeysError> {
-    let unusable = |name: &str, reason: String| KeysError::Unusable(name.to_owned(), reason);
-    // What a key signs says the first second of its week: the certificate holds then already (ISO/IEC 18013-5 §9.3.1).
-    let now = now_ms.div_euclid(1_000);
-    let from = Week::of(now).start().min(now - 3_600);
-    let mut rows = Vec::new();
-    for name in SecretName::ALL.iter().map(|name| name.as_str()).filter(|name| missing.contains(name)) {
-        rows.push(sealed_row(kek, name, 1, &keys::random::bytes::<32>(), None, now_ms));
-    }
-    let root_name = KeyName::PlatformRoot.as_str();
-    let (root_key, root) = if missing.contains(&root_name) {
-        let key = SecretKey::generate();
-        let certificate =
-            x509::root_in(Some(COUNTRY), &key, "Mapae Platform Root", from, from + ROOT_YEARS * YEAR_S)
-                .map_err(|error| unusable(root_name, error.to_string()))?;
-        rows.push(sealed_row(kek, root_name, 1, key.to_bytes().as_slice(), Some(&certificate), now_ms));
-        (key, certificate)
-    } else {
-        let row = active(existing, root_name)?;
-        let der = row.certificate.as_deref().unwrap_or_default();
-        let certificate = Certificate::parse(der).map_err(|error| unusable(root_name, error.to_string()))?;
-        (secret_key(root_name, &row.open(kek)?)?, certificate)
-    };
-    for name in KeyName::ALL.into_iter().filter(|name| missing.contains(&name.as_str())) {
-        let text = name.as_str();
-        match name {
-            KeyName::PlatformRoot => {}
-            KeyName::OpRs256 => {
-                let key = RsaKey::generate(2048).map_err(|error| unusable(text, error.to_string()))?;
-                let plain = key.to_pkcs8().map_err(|error| unusable(text, error.to_string()))?;
-                rows.push(sealed_row(kek, text, 1, &plain, None, now_ms));
-            }
-            _ => {
-                let key = SecretKey::generate();
-                let certificate = match name.certificate() {
-                    None => None,
-                    Some((kind, cn)) => {
-                        let dns = if name == KeyName::Verifier { vec![host.to_owned()] } else { Vec::new() };
-                        let profile = Profile {
-                            country: Some(COUNTRY.to_owned()),
-                            cn: cn.to_owned(),
-                            dns,
-                            uri: Vec::new(),
-                            kind,
-                        };
-                        let to = from + LEAF_YEARS * YEAR_S;
-                        let serial = x509::random_serial();
-                        let made =
-                            x509::issue(&root, &root_key, key.public_key(), &profile, from, to, serial)
-                                .map_err(|error| unusable(text, error.to_string()))?;
-                        Some(made)
-                    }
-                };
-                rows.push(sealed_row(kek, text, 1, key.to_bytes().as_slice(), certificate.as_ref(), now_ms));
-            }
-        }
-    }
-    Ok(rows)
 }
 
 #[cfg(test)]

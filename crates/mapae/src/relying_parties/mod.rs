@@ -23,6 +23,7 @@ use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::operations::Platform;
+use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Tasks;
 
 /// Routes of the public listener.
@@ -33,6 +34,15 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
 /// Routes of the console listener.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
     console::routes()
+}
+
+/// After a restore: what waited for a second person may have been decided or dropped since, and is asked for anew.
+///
+/// # Errors
+/// The store.
+pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    let over = "UPDATE relying_party_request SET state = 'expired' WHERE state = 'waiting'";
+    tx.execute(over, params![]).await
 }
 
 /// Starts the worker that tells of registrations that end.

@@ -30,6 +30,11 @@ pub enum Command {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// End an agency's seal: the next document is sealed with a new key. What the old one sealed stays good.
+    RenewSeal {
+        /// The agency's code.
+        agency: String,
+    },
     /// Check a signed PDF against this platform's root; ends with an error unless it is genuine.
     Check {
         /// The PDF.
@@ -71,6 +76,10 @@ pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
 
 async fn perform(platform: &Platform, command: Command) -> Result<Value, AnyError> {
     match command {
+        Command::RenewSeal { agency } => {
+            authority::renew_seal(platform, &agency).await?;
+            Ok(json!({ "renewed": agency }))
+        }
         Command::Authority => {
             let authority = authority::open(platform).await?;
             let one = |certificate: &keys::x509::Certificate| {

@@ -434,7 +434,9 @@ pub(super) async fn sweep(platform: &Platform) -> Result<u64, StoreError> {
         .await
 }
 
-/// After a restore: everybody signs in anew.
+/// After a restore: everybody signs in anew, and what waited for a second person is asked for anew.
 pub async fn after_restore(tx: &mut Tx) -> Result<u64, StoreError> {
+    let over = "UPDATE staff_duty_request SET state = 'expired' WHERE state = 'waiting'";
+    tx.execute(over, params![]).await?;
     tx.execute("DELETE FROM staff_session", params![]).await
 }

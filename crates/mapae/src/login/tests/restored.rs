@@ -14,7 +14,7 @@ use crate::lifecycle::{self, By, LocalStatus, Reason};
 use crate::operations::restore::{Closed, Remembered, RestoreError};
 use crate::operations::store::params;
 use crate::operations::transfer::backup;
-use crate::operations::{Clock, server};
+use crate::operations::{Clock, KeyName, server};
 use crate::testing::{TestClock, TestPlatform};
 use crate::verification::relying_party::Secrets;
 
@@ -228,6 +228,78 @@ async fn the_audit_log_names_what_was_lost_and_goes_on_under_a_key_of_its_own() 
     crate::audit::export_for_tests(&renewed, &again).await;
     crate::audit::prove_for_tests(&again, &key);
     assert_eq!(count(&after, "SELECT COUNT(*) AS n FROM audit_record WHERE act = 'store.restored'").await, 1);
+}
+
+async fn done(world: &World, sql: &'static str) {
+    let unit = world.platform.store.write::<_, crate::operations::StoreError, _>(move |tx| {
+        Box::pin(async move { tx.execute(sql, params![]).await })
+    });
+    assert_eq!(unit.await.unwrap(), 1, "{sql}");
+}
+
+async fn logged(world: &World, act: &'static str, subject: &str, detail: serde_json::Value) {
+    let subject = subject.to_owned();
+    let unit = world.platform.store.write::<_, crate::operations::StoreError, _>(move |tx| {
+        Box::pin(async move {
+            let subject = subject.as_str();
+            let record = crate::audit::Record { actor: "system", duty: "system", act, subject, detail };
+            crate::audit::record(tx, record).await
+        })
+    });
+    unit.await.unwrap();
+}
+
+#[tokio::test]
+async fn locks_ended_browsers_and_ended_keys_are_remembered_and_what_waited_is_asked_for_anew() {
+    let world = World::new().await;
+    let mine = world.platform.keys.signer(KeyName::Issuer).unwrap().public_key().thumbprint();
+    lifecycle::local_trust(&world.platform).await.unwrap();
+    for sql in [
+        "INSERT INTO account (id, employee_id, application_id, state, device_key, device_thumbprint, pin_generation, \
+         pin_right_at, sequence, tries, charged_at, created_at) \
+         SELECT 'locked', 'e', 'a', 'active', sealed, 'thumb', 1, 1, 0, 2, 0, 1 FROM platform_key \
+         WHERE name = 'issuer'",
+        "INSERT INTO login_browser (id, employee_id, credential_id, public_key, synced, sign_count, name, place, \
+         created_at, ends_at) SELECT 'ended', 'e', 'c', sealed, 0, 0, sealed, 'p', 1, 9000000000000 \
+         FROM platform_key WHERE name = 'issuer'",
+        "INSERT INTO login_browser_start (attempt, employee_id, browser, expires_at) \
+         VALUES ('t', 'e', 'kept', 9000000000000)",
+        "INSERT INTO relying_party_request (id, party, proposal, state, asked_by, asked_at, ends_at) \
+         VALUES ('r', 'p', '{}', 'waiting', 'e', 1, 9000000000000)",
+        "INSERT INTO staff_duty_request (id, act, employee_id, duty, agency_code, reason, state, asked_by, asked_at, \
+         ends_at) SELECT 'd', 'grant', 'e', 'auditor', '1', sealed, 'waiting', 'e', 1, 9000000000000 \
+         FROM platform_key WHERE name = 'issuer'",
+    ] {
+        done(&world, sql).await;
+    }
+    crate::audit::number(&world.platform).await.unwrap();
+    let disaster = Disaster::prepared(&world.platform).await;
+    let none = serde_json::json!({});
+    logged(&world, "account.locked", "locked", none.clone()).await;
+    logged(&world, "account.locked", "unlocked-again", none.clone()).await;
+    logged(&world, "account.unlocked", "unlocked-again", none.clone()).await;
+    logged(&world, "login.browser_ended", "e", serde_json::json!({ "browser": "ended" })).await;
+    logged(&world, "issuer_key.revoked", &mine, none.clone()).await;
+    logged(&world, "issuer_key.retired", "never-heard-of", none).await;
+    crate::audit::number(&world.platform).await.unwrap();
+    let copy = disaster.folder.join("audit.jsonl");
+    crate::audit::export_for_tests(&world.platform, &copy).await;
+
+    let (after, closed) =
+        disaster.restored(&world, &Remembered { audit: Some(copy), ..Remembered::default() }).await;
+    let taken = &closed.taken_over;
+    assert_eq!((taken.locked, taken.browsers, taken.issuing_keys), (1, 1, 1));
+    for (what, sql) in [
+        ("locked", "SELECT COUNT(*) AS n FROM account WHERE id = 'locked' AND tries = 5"),
+        ("revoked", "SELECT COUNT(DISTINCT jkt) AS n FROM trust_entry WHERE state = 'revoked'"),
+        ("registration", "SELECT COUNT(*) AS n FROM relying_party_request WHERE state = 'expired'"),
+        ("duty", "SELECT COUNT(*) AS n FROM staff_duty_request WHERE state = 'expired'"),
+    ] {
+        assert_eq!(count(&after, sql).await, 1, "{what}");
+    }
+    for gone in ["SELECT COUNT(*) AS n FROM login_browser", "SELECT COUNT(*) AS n FROM login_browser_start"] {
+        assert_eq!(count(&after, gone).await, 0, "{gone}");
+    }
 }
 
 #[tokio::test]

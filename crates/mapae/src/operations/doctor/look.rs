@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use keys::seal::{KeyRing, SealKey};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::Value;
 
 use super::Finding;
+use crate::operations::kek::Kek;
 use crate::operations::store::{Engine, Snapshot, StoreError, missing_migrations, params};
 use crate::operations::tls::Tls;
 use crate::operations::{Config, kek, limits, server_keys};
@@ -125,13 +125,20 @@ fn time(tag: u8, text: &str) -> Option<i64> {
     moment.assume_utc().unix_timestamp().checked_mul(1_000)
 }
 
-/// The key file.
-pub(super) fn key_file(config: &Config, findings: &mut Vec<Finding>) -> Option<SealKey> {
+/// The key file, or the token that takes its place.
+pub(super) fn key_file(config: &Config, findings: &mut Vec<Finding>) -> Option<Kek> {
     let path = config.keys.file.display();
-    match kek::read(&config.keys.file) {
-        Ok(Some(key)) => {
-            findings.push(Finding::well("key_file", format!("{path} is there, for its owner only")));
-            Some(key)
+    let read = Kek::read(config).and_then(|kek| {
+        kek.as_ref().map_or(Ok(()), Kek::probe)?;
+        Ok(kek)
+    });
+    match read {
+        Ok(Some(kek)) => {
+            findings.push(match kek.token() {
+                Some(token) => Finding::well("token", format!("{} answers, and seals", token.label())),
+                None => Finding::well("key_file", format!("{path} is there, for its owner only")),
+            });
+            Some(kek)
         }
         Ok(None) => {
             findings.push(Finding::watch(
@@ -144,9 +151,17 @@ pub(super) fn key_file(config: &Config, findings: &mut Vec<Finding>) -> Option<S
         Err(error) => {
             let mend = match error {
                 kek::KekError::Open { .. } => format!("chmod 600 {path}"),
+                kek::KekError::Token(_) => {
+                    "is the module the vendor's, the device reachable, the label and the PIN right? docs/keys.md".into()
+                }
+                kek::KekError::Empty(_) => "mapae keys token-prepare, or mapae keys ceremony join (docs/keys.md)".into(),
                 _ => format!("put {path} back from its backup"),
             };
-            findings.push(Finding::broken("key_file", error.to_string(), mend));
+            let check = match error {
+                kek::KekError::Token(_) | kek::KekError::Empty(_) => "token",
+                _ => "key_file",
+            };
+            findings.push(Finding::broken(check, error.to_string(), mend));
             None
         }
     }
@@ -200,12 +215,7 @@ pub(super) async fn database(config: &Config, findings: &mut Vec<Finding>) -> Op
 }
 
 /// What is in the database.
-pub(super) async fn inside(
-    store: &mut Snapshot,
-    key: Option<SealKey>,
-    now_ms: i64,
-    findings: &mut Vec<Finding>,
-) {
+pub(super) async fn inside(store: &mut Snapshot, key: Option<Kek>, now_ms: i64, findings: &mut Vec<Finding>) {
     findings.push(schema(store).await);
     findings.push(told(clock(store, now_ms).await, "clock"));
     findings.push(told(whole(store).await, "copy"));
@@ -294,8 +304,7 @@ async fn whole(store: &mut Snapshot) -> Result<Finding, StoreError> {
     })
 }
 
-async fn keys_open(store: &mut Snapshot, key: &SealKey, now_ms: i64) -> Result<Finding, StoreError> {
-    let kek = KeyRing::new(1, key.clone());
+async fn keys_open(store: &mut Snapshot, kek: &Kek, now_ms: i64) -> Result<Finding, StoreError> {
     let sql = "SELECT name, key_id, sealed, certificate FROM platform_key WHERE state = 'active' ORDER BY name LIMIT 1000";
     let rows = store.fetch_all(sql, params![]).await?;
     if rows.is_empty() {
@@ -304,7 +313,17 @@ async fn keys_open(store: &mut Snapshot, key: &SealKey, now_ms: i64) -> Result<F
     let mut soonest: Option<(i64, String)> = None;
     for row in &rows {
         let (name, id) = (row.text("name")?, row.int("key_id")?);
-        if !server_keys::opens(&kek, &name, id, &row.bytes("sealed")?) {
+        let opens = match server_keys::opens(kek, &name, id, &row.bytes("sealed")?) {
+            Ok(opens) => opens,
+            Err(error) => {
+                return Ok(Finding::broken(
+                    "keys",
+                    error.to_string(),
+                    "is the token reachable? docs/keys.md",
+                ));
+            }
+        };
+        if !opens {
             return Ok(Finding::broken(
                 "keys",
                 format!("the key file does not open {name}: it belongs to another database"),

@@ -11,8 +11,12 @@ mod tests;
 use std::sync::{PoisonError, RwLock};
 
 use keys::seal::{KeyRing, SealError};
-use keys::{Zeroizing, mac};
+use keys::{PublicKey, Zeroizing, mac};
 use unicode_normalization::UnicodeNormalization as _;
+
+use super::hsm::HsmError;
+use super::kek::Kek;
+use super::store::StoreError;
 
 /// A sealed column, as rotation has to know it. The list is [`rotation::SEALED`].
 #[derive(Clone, Copy, Debug)]
@@ -40,11 +44,13 @@ pub struct Sealer {
     /// Replaced while running when a data key is rotated.
     ring: RwLock<KeyRing>,
     index_key: Zeroizing<[u8; 32]>,
+    /// Seals the keys of PINs once more, where there is a token.
+    pins: Kek,
 }
 
 impl Sealer {
-    pub(super) fn new(ring: KeyRing, index_key: Zeroizing<[u8; 32]>) -> Self {
-        Self { ring: RwLock::new(ring), index_key }
+    pub(super) fn new(ring: KeyRing, index_key: Zeroizing<[u8; 32]>, pins: Kek) -> Self {
+        Self { ring: RwLock::new(ring), index_key, pins }
     }
 
     fn ring(&self) -> std::sync::RwLockReadGuard<'_, KeyRing> {
@@ -89,6 +95,35 @@ impl Sealer {
         String::from_utf8(plain.to_vec()).map_err(|_| SealError::Malformed)
     }
 
+    /// Seals the public key of a PIN for one account and device: in the token, if there is one, and under the data key.
+    /// Whoever took database and key file has nothing to try PINs against.
+    ///
+    /// # Errors
+    /// The token is away: as a store that is away, so that nothing is charged and the phone asks again.
+    pub fn seal_pin(&self, place: &str, key: &PublicKey) -> Result<Vec<u8>, StoreError> {
+        let inner =
+            self.pins.seal_pin(&self::place("account", PIN_KEY, place), &key.to_sec1()).map_err(away)?;
+        Ok(self.seal("account", PIN_KEY, place, &inner))
+    }
+
+    /// Opens it; `None` if it was not sealed for this place, or the keys are gone.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn open_pin(&self, place: &str, sealed: &[u8]) -> Result<Option<PublicKey>, StoreError> {
+        let Ok(kept) = self.open("account", PIN_KEY, place, sealed) else { return Ok(None) };
+        match self.pins.open_pin(&self::place("account", PIN_KEY, place), &kept) {
+            Ok(plain) => Ok(PublicKey::from_sec1(&plain).ok()),
+            Err(HsmError::Refused | HsmError::Missing(_)) => Ok(None),
+            Err(error) => Err(away(error)),
+        }
+    }
+
+    /// Whether the key of a PIN is sealed under what seals such keys now.
+    pub(super) fn is_current_pin(&self, place: &str, sealed: &[u8]) -> bool {
+        self.open("account", PIN_KEY, place, sealed).is_ok_and(|kept| self.pins.is_current_pin(&kept))
+    }
+
     /// Whether a value is sealed under the current data key; if not, rotation seals it again.
     pub fn is_current(&self, sealed: &[u8]) -> bool {
         self.ring().is_current(sealed)
@@ -116,6 +151,14 @@ impl Sealer {
             mac::hmac_sha256(self.index_key.as_slice(), &[kind.as_bytes(), b"\0", normalised.as_bytes()]);
         tag.iter().take(16).copied().collect()
     }
+}
+
+/// The column of PIN keys, as they are sealed; also the one of the next PIN.
+const PIN_KEY: &str = "pin_key";
+
+fn away(error: HsmError) -> StoreError {
+    tracing::error!(%error, "the key of a PIN");
+    StoreError::Unavailable
 }
 
 /// The form in which two ways to write the same name or number are equal.

@@ -16,6 +16,7 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use super::SealedColumn;
+use crate::operations::kek::KekError;
 use crate::operations::server_keys::{KeysError, SecretName};
 use crate::operations::store::{Engine, StoreError, params};
 use crate::operations::tasks::Stop;
@@ -114,7 +115,7 @@ pub async fn follow(platform: Arc<Platform>, mut stop: Stop) {
 pub async fn refresh(platform: &Platform) -> Result<(), KeysError> {
     platform.sealer.replace_ring(platform.keys.fresh_ring(&platform.store, SecretName::Data).await?);
     platform.tokens.replace_ring(platform.keys.fresh_ring(&platform.store, SecretName::Token).await?);
-    Ok(())
+    Ok(platform.keys.kek().refresh().map_err(KekError::from)?)
 }
 
 /// Rotates the data key. `others_notice` is how long every other process may take to look at the table.
@@ -205,6 +206,50 @@ async fn seal_page(
             .await
     };
     Ok((last, changed?))
+}
+
+/// Seals the key of every PIN again under the token's newest key for PINs; how many were. May be stopped and run again.
+pub async fn seal_pins_again(platform: &Platform) -> Result<u64, RotationError> {
+    platform.keys.kek().refresh().map_err(KekError::from).map_err(KeysError::from)?;
+    let mut all = 0;
+    for column in ["pin_next", "pin_key"] {
+        let mut after = String::new();
+        loop {
+            let select = format!(
+                "SELECT id AS key, id || '|' || device_thumbprint AS place, {column} AS sealed FROM account \
+                 WHERE id > $1 AND {column} IS NOT NULL ORDER BY id LIMIT 500"
+            );
+            let rows = platform.store.fetch_all(AssertSqlSafe(select), params![after.as_str()]).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.text("key")?;
+            let mut again = Vec::new();
+            for row in &rows {
+                let (place, sealed) = (row.text("place")?, row.bytes("sealed")?);
+                if platform.sealer.is_current_pin(&place, &sealed) {
+                    continue;
+                }
+                let key = platform.sealer.open_pin(&place, &sealed)?.ok_or_else(|| {
+                    let row = row.text("key").unwrap_or_default();
+                    RotationError::DoesNotOpen { table: "account", column, row }
+                })?;
+                again.push((row.text("key")?, platform.sealer.seal_pin(&place, &key)?, sealed));
+            }
+            let update: Arc<str> =
+                format!("UPDATE account SET {column} = $1 WHERE id = $2 AND {column} = $3").into();
+            let unit = platform.store.write(move |tx| {
+                Box::pin(async move {
+                    let mut changed = 0;
+                    for (key, new, old) in again {
+                        let update = AssertSqlSafe(Arc::clone(&update));
+                        changed += tx.execute(update, params![new, key, old]).await?;
+                    }
+                    Ok::<u64, StoreError>(changed)
+                })
+            });
+            all += unit.await?;
+        }
+    }
+    Ok(all)
 }
 
 /// Columns that still hold values under another key than the current one, wherever in the database they are.

@@ -1,19 +1,18 @@
 //! Keys of a store that is carried elsewhere: sealed anew under another key file, or replaced after a restore.
 
-use keys::seal::{KeyRing, SealKey};
-
-use super::{KeyRow, KeysError, SecretName, ServerKeys, insert, place, read, sealed_row};
+use super::rows::{KeyRow, insert, place, read, sealed_row};
+use super::{KeysError, SecretName, ServerKeys};
+use crate::operations::kek::{Kek, KekError};
 use crate::operations::store::{Store, StoreError, Tx, params};
 
 /// Opens every key of the store, revoked ones too; how many there are.
 ///
 /// # Errors
 /// [`KeysError::WrongKek`] for the first that does not open.
-pub async fn open_all(store: &Store, kek: SealKey) -> Result<usize, KeysError> {
-    let kek = KeyRing::new(1, kek);
+pub async fn open_all(store: &Store, kek: &Kek) -> Result<usize, KeysError> {
     let rows = every(store).await?;
     for row in &rows {
-        row.open(&kek)?;
+        row.open(kek)?;
     }
     Ok(rows.len())
 }
@@ -23,15 +22,14 @@ pub async fn open_all(store: &Store, kek: SealKey) -> Result<usize, KeysError> {
 ///
 /// # Errors
 /// A key that opens under neither.
-pub async fn seal_all_again(store: &Store, from: SealKey, to: SealKey) -> Result<usize, KeysError> {
-    let (from, to) = (KeyRing::new(1, from), KeyRing::new(1, to));
+pub async fn seal_all_again(store: &Store, from: &Kek, to: &Kek) -> Result<usize, KeysError> {
     let mut again = Vec::new();
     for row in every(store).await? {
-        if row.open(&to).is_ok() {
+        if to.is_current(&row.sealed) && row.open(to).is_ok() {
             continue;
         }
-        let plain = row.open(&from)?;
-        again.push((to.seal(&place(&row.name, row.key_id), &plain), row));
+        let plain = row.open(from)?;
+        again.push((to.seal(&place(&row.name, row.key_id), &plain)?, row));
     }
     let count = again.len();
     store
@@ -87,7 +85,7 @@ impl ServerKeys {
             let id = last.unwrap_or(0) + 1;
             sealed_row(&self.kek, name.as_str(), id, &keys::random::bytes::<32>(), None, now_ms)
         });
-        Ok(Replacements(made.collect()))
+        Ok(Replacements(made.collect::<Result<_, _>>()?))
     }
 }
 
@@ -110,7 +108,16 @@ impl Replacements {
     }
 }
 
-/// Whether a sealed key opens under this ring; for a look that changes nothing.
-pub fn opens(kek: &KeyRing, name: &str, id: i64, sealed: &[u8]) -> bool {
-    u32::try_from(id).is_ok_and(|id| kek.open(&place(name, id), sealed).is_ok())
+/// Whether a sealed key opens; for a look that changes nothing.
+///
+/// # Errors
+/// A token that does not answer.
+pub fn opens(kek: &Kek, name: &str, id: i64, sealed: &[u8]) -> Result<bool, KekError> {
+    use crate::operations::hsm::HsmError;
+    let Ok(id) = u32::try_from(id) else { return Ok(false) };
+    match kek.open(&place(name, id), sealed) {
+        Ok(_) => Ok(true),
+        Err(KekError::DoesNotOpen | KekError::Token(HsmError::Refused)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }

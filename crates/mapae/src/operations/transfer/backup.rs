@@ -7,9 +7,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::{Copied, Progress, TransferError, copy, digest, finish, is_verified, verify};
-use keys::seal::SealKey;
-
 use crate::operations::clock::{Clock, SystemClock};
+use crate::operations::kek::Kek;
 use crate::operations::server_keys::open_all;
 use crate::operations::store::{Snapshot, Store, catalogue_of, params};
 
@@ -83,7 +82,7 @@ pub async fn check(file: &Path) -> Result<Copied, TransferError> {
 }
 
 /// Opens every key of the backup with this key-encryption key; in a copy beside it, which is removed.
-pub async fn opens(file: &Path, key: SealKey) -> Result<(), TransferError> {
+pub async fn opens(file: &Path, key: &Kek) -> Result<(), TransferError> {
     let (work, old) = working_copy(file, Arc::new(SystemClock)).await?;
     let opened = open_all(&old, key).await.map_err(|error| TransferError::Keys(error.to_string()));
     old.close().await;

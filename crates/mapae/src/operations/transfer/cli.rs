@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Copied, TransferError, backup, copy, finish, verify};
+use crate::operations::kek::Kek;
 use crate::operations::restore::{self, Remembered};
 use crate::operations::server_keys::{open_all, seal_all_again};
 use crate::operations::store::Store;
@@ -31,7 +32,7 @@ pub enum StoreCommand {
         /// The key file of the source [default: keys.file of the configuration].
         #[arg(long)]
         key_file: Option<PathBuf>,
-        /// The key file of the target; made if it is not there.
+        /// The key file of the target; made if it is not there. With a token that seals, none is needed or made.
         #[arg(long)]
         to_key_file: PathBuf,
         /// Print one JSON object.
@@ -95,8 +96,9 @@ pub struct RestoreCommand {
 /// Whatever stopped it; run it again.
 pub async fn store(command: StoreCommand, config: Config) -> Result<(), AnyError> {
     let StoreCommand::Move { from, to, key_file, to_key_file, json } = command;
-    let key_file = key_file.unwrap_or(config.keys.file);
-    let moved = moved(&from, &to, &key_file, &to_key_file, &mut progress(json)).await?;
+    let mut config = config;
+    config.keys.file = key_file.unwrap_or(config.keys.file);
+    let moved = moved(&from, &to, &config, &to_key_file, &mut progress(json)).await?;
     tell(
         json,
         &moved,
@@ -110,16 +112,16 @@ pub async fn store(command: StoreCommand, config: Config) -> Result<(), AnyError
 pub(super) async fn moved(
     from: &str,
     to: &str,
-    key_file: &Path,
+    config: &Config,
     to_key_file: &Path,
     progress: super::Progress<'_>,
 ) -> Result<Copied, AnyError> {
-    let missing = || kek::KekError::Missing { path: key_file.to_owned() };
-    let old = kek::read(key_file)?.ok_or_else(missing)?;
+    let missing = || kek::KekError::Missing { path: config.keys.file.clone() };
+    let old = Kek::read(config)?.ok_or_else(missing)?;
     let clock = Arc::new(SystemClock);
     let source = Store::open(from, Arc::<SystemClock>::clone(&clock)).await?;
     // A wrong key file is told before anything is copied.
-    open_all(&source, old.clone()).await?;
+    open_all(&source, &old).await?;
     let target = Store::open(to, clock).await?;
     let mut snapshot = source.snapshot().await?;
     let label = format!("move {}", keys::encoding::hex_encode(&keys::sha256(from.as_bytes())));
@@ -132,12 +134,14 @@ pub(super) async fn moved(
         other => other,
     })?;
     now.close().await?;
+    // A token stays what seals: both databases may use it.
     let new = match kek::read(to_key_file)? {
-        Some(key) => key,
-        None => kek::make(to_key_file)?,
+        _ if old.token().is_some() => old.clone(),
+        Some(key) => Kek::of_file(key),
+        None => Kek::of_file(kek::make(to_key_file)?),
     };
-    seal_all_again(&target, old, new.clone()).await?;
-    open_all(&target, new).await?;
+    seal_all_again(&target, &old, &new).await?;
+    open_all(&target, &new).await?;
     finish(&target).await?;
     target.close().await;
     source.close().await;
@@ -172,9 +176,9 @@ pub async fn backup(command: BackupCommand, config: Config) -> Result<(), AnyErr
 pub async fn restore(command: RestoreCommand, config: Config) -> Result<(), AnyError> {
     let key_file = &config.keys.file;
     let missing = || kek::KekError::Missing { path: key_file.clone() };
-    let key = kek::read(key_file)?.ok_or_else(missing)?;
+    let key = Kek::read(&config)?.ok_or_else(missing)?;
     if command.verify {
-        let checked = checked(&command.file, key).await?;
+        let checked = checked(&command.file, &key).await?;
         return tell(
             command.json,
             &checked,
@@ -192,7 +196,7 @@ pub async fn restore(command: RestoreCommand, config: Config) -> Result<(), AnyE
     let target = Store::open(&config.store.url, Arc::<SystemClock>::clone(&clock)).await?;
     let file = &command.file;
     backup::unpack(file, &target, Arc::<SystemClock>::clone(&clock), &mut progress(command.json)).await?;
-    open_all(&target, key).await?;
+    open_all(&target, &key).await?;
     let platform = Platform::of(config, target, clock).await?;
     let remembered = Remembered {
         lists: command.lists,
@@ -221,7 +225,7 @@ pub async fn restore(command: RestoreCommand, config: Config) -> Result<(), AnyE
 }
 
 /// The backup against its digests, its keys against the key file.
-async fn checked(file: &Path, key: keys::seal::SealKey) -> Result<Copied, AnyError> {
+async fn checked(file: &Path, key: &Kek) -> Result<Copied, AnyError> {
     let checked = backup::check(file).await?;
     backup::opens(file, key).await?;
     Ok(checked)

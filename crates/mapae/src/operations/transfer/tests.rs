@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::*;
+use crate::operations::kek::Kek;
 use crate::operations::server_keys::SecretName;
 use crate::operations::store::Engine;
 use crate::operations::{Platform, SystemClock};
@@ -55,8 +56,8 @@ async fn a_move_carries_every_row_and_the_platform_opens_under_its_new_key_file_
     let platform = town().await;
     let (url, target) = empty().await;
     target.close().await;
-    let (old, new) = (platform.config.keys.file.clone(), file("new.key"));
-    let moved = cli::moved(&platform.config.store.url, &url, &old, &new, &mut quiet).await.expect("moved");
+    let (from, new) = (platform.config.clone(), file("new.key"));
+    let moved = cli::moved(&platform.config.store.url, &url, &from, &new, &mut quiet).await.expect("moved");
     assert!(moved.rows > 200, "{moved:?}");
 
     let mut config = platform.config.clone();
@@ -75,7 +76,7 @@ async fn a_move_carries_every_row_and_the_platform_opens_under_its_new_key_file_
         assert_eq!(here.1 == there.1, !resealed, "{}", here.0);
         assert_eq!(here.1.rows, there.1.rows, "{}", here.0);
     }
-    let again = cli::moved(&platform.config.store.url, &url, &old, &file("x.key"), &mut quiet).await;
+    let again = cli::moved(&platform.config.store.url, &url, &from, &file("x.key"), &mut quiet).await;
     assert!(again.is_err(), "a database that lives is not written over");
 }
 
@@ -214,10 +215,10 @@ async fn a_backup_that_was_changed_is_refused_and_so_is_what_is_none() {
     let platform = town().await;
     let out = file("town.backup");
     backup::make(&platform.store, &out, Arc::new(SystemClock), &mut quiet).await.expect("made");
-    let kek = || crate::operations::kek::read(&platform.config.keys.file).expect("read").expect("there");
-    backup::opens(&out, kek()).await.expect("the right key file");
-    let other = keys::seal::SealKey::generate();
-    assert!(matches!(backup::opens(&out, other).await, Err(TransferError::Keys(_))));
+    let kek = Kek::read(&platform.config).expect("read").expect("there");
+    backup::opens(&out, &kek).await.expect("the right key file");
+    let other = Kek::of_file(keys::seal::SealKey::generate());
+    assert!(matches!(backup::opens(&out, &other).await, Err(TransferError::Keys(_))));
 
     let url = format!("sqlite:{}", out.display());
     let changed = Store::open(&url, Arc::new(SystemClock)).await.expect("opened");

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use keys::Signer;
 use keys::encoding::hex_encode;
 use keys::x509::{
     Certificate, DocumentKind, DocumentProfile, authority_for_documents, issue_for_documents, random_serial,
 };
-use keys::{SecretKey, Signer};
 use signing::revocation::Responder;
 use signing::tsp::TimeAuthority;
 use tokio::sync::OnceCell;
@@ -18,6 +18,8 @@ use crate::operations::{KeyName, Platform, id, limits};
 use crate::personnel;
 
 const COUNTRY: &str = "KR";
+/// The name of these keys in a token.
+const DOCUMENTS: &str = "documents";
 /// The policy under which timestamps are given: 2.25, a random UUID (ITU-T X.667), 1. No registered arc is claimed.
 const TIMESTAMP_POLICY: &[u8] = &[
     0x69, 0x82, 0xae, 0x93, 0xf3, 0xa9, 0xe6, 0xc5, 0xea, 0x9c, 0xad, 0x81, 0xc7, 0xe1, 0xd1, 0x94, 0xd4,
@@ -126,6 +128,30 @@ pub(super) async fn seal_of(
     held(platform, Role::Seal, agency, Some(&authority.own)).await
 }
 
+/// Ends the active seal of an agency: the next document is sealed with a new one. What it sealed stays good.
+///
+/// # Errors
+/// The store; the agency has no seal.
+pub async fn renew_seal(platform: &Platform, agency: &str) -> Result<(), AuthorityError> {
+    let code = agency.to_owned();
+    platform
+        .store
+        .write::<_, AuthorityError, _>(move |tx| {
+            Box::pin(async move {
+                let sql = "UPDATE document_key SET state = 'retired', ended_at = $2 \
+                           WHERE role = 'seal' AND agency_code = $1 AND state = 'active'";
+                if tx.execute(sql, params![code.as_str(), tx.now_ms()]).await? == 0 {
+                    return Err(AuthorityError::Agency(code));
+                }
+                let detail = serde_json::json!({ "role": "seal", "agency": code });
+                let (act, subject) = ("document.key_retired", code.as_str());
+                let record = audit::Record { actor: "operator", duty: "operator", act, subject, detail };
+                Ok(audit::record(tx, record).await?)
+            })
+        })
+        .await
+}
+
 /// The active key of a role. Of two processes that make one, the first is kept and both read it back.
 async fn held(
     platform: &Platform,
@@ -156,14 +182,13 @@ fn opened(platform: &Platform, role: Role, row: &Row) -> Result<Held, AuthorityE
     let id = row.text("id")?;
     let plain = platform.sealer.open("document_key", "sealed", &id, &row.bytes("sealed")?);
     let plain = plain.map_err(|error| fault(error.to_string()))?;
-    let bytes = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| fault("has the wrong length".into()))?;
-    let key = SecretKey::from_bytes(&bytes).map_err(|error| fault(error.to_string()))?;
+    let signer = platform.keys.signer_of(&plain).map_err(|error| fault(error.to_string()))?;
     let certificate =
         Certificate::parse(&row.bytes("certificate")?).map_err(|error| fault(error.to_string()))?;
-    if certificate.public_key() != key.public_key() {
+    if certificate.public_key() != signer.public_key() {
         return Err(fault("is not its certificate's".into()));
     }
-    Ok(Held { signer: Arc::new(key), certificate })
+    Ok(Held { signer, certificate })
 }
 
 async fn make(
@@ -174,7 +199,7 @@ async fn make(
     ending: Option<String>,
 ) -> Result<(), AuthorityError> {
     let fault = |error: String| AuthorityError::Key(role.as_str(), error);
-    let key = SecretKey::generate();
+    let (key, plain) = platform.keys.new_signer(DOCUMENTS).map_err(|error| fault(error.to_string()))?;
     let organization = match role {
         Role::Seal => {
             let found = personnel::agency(platform, agency).await?;
@@ -216,7 +241,7 @@ async fn make(
     };
     let certificate = certificate.map_err(|error| fault(error.to_string()))?;
     let key_id = id::new();
-    let sealed = platform.sealer.seal("document_key", "sealed", &key_id, key.to_bytes().as_slice());
+    let sealed = platform.sealer.seal("document_key", "sealed", &key_id, &plain);
     let (role, agency) = (role.as_str(), agency.to_owned());
     let serial = hex_encode(certificate.serial());
     let (der, not_after) = (certificate.der().to_vec(), certificate.not_after());

@@ -19,7 +19,7 @@ mod seal;
 pub(crate) mod tests;
 
 pub use certificate::{Issued, issue_person};
-pub use key::{Authority, Memory, open};
+pub use key::{Authority, Memory, open, renew_seal};
 pub use revocation::{material, revoke};
 pub use routes::routes;
 pub use seal::{Sealing, seal};
