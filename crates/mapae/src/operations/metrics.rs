@@ -35,6 +35,11 @@ pub const METRICS: &[(&str, Kind, &str)] = &[
         "Text messages that a provider took, by provider and length.",
     ),
     ("mapae_notification_takeovers_total", Counter, "Times the second provider took over."),
+    (
+        "mapae_signing_events_total",
+        LabelledCounter,
+        "What relying parties were told of signing requests, by outcome.",
+    ),
     ("mapae_status_lists_signed_total", Counter, "Status lists signed."),
     ("mapae_store_commit_seconds", Histogram, "Durable commits of the embedded store."),
     ("mapae_store_commits_total", Counter, "Durable commits of the embedded store."),
