@@ -1,5 +1,5 @@
 use certificate::number::Number;
-use keys::{SecretKey, Signer as _};
+use keys::SecretKey;
 
 use super::*;
 
