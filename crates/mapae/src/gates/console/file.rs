@@ -72,11 +72,13 @@ async fn read_lines(platform: &Platform, who: &Actor, text: &str) -> Result<Vec<
         .comment(Some(b'#'))
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
-    let mut lines = Vec::new();
-    for (n, record) in (1..).zip(reader.records()) {
-        if n > MOST_LINES {
-            return Err(DeskError::TooMany);
-        }
+    // Counted before the first is looked up: a file that is too long costs nothing but its reading.
+    let records: Vec<_> = reader.records().take(MOST_LINES + 1).collect();
+    if records.len() > MOST_LINES {
+        return Err(DeskError::TooMany);
+    }
+    let mut lines = Vec::with_capacity(records.len());
+    for (n, record) in (1..).zip(records) {
         let Ok(record) = record else {
             lines.push(Read { n, text: String::new(), grant: Err(DeskError::Field) });
             continue;

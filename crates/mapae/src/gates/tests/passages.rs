@@ -119,3 +119,52 @@ async fn a_passage_that_can_not_be_written_down_does_not_take_place() {
     assert!(controller.tap(door, &mut phone).await.opened, "fire opens all the same");
     town.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_controller_and_its_doors_stand_is_told_when_it_changes() {
+    let town = Town::new(1).await;
+    let (folder, door) = town.controller("front").await;
+    let controller = Controller::open(folder.clone(), Arc::new(SystemClock)).unwrap();
+    let http = client::http().unwrap();
+    // It hears of its door, and tells nothing by itself.
+    let (hearing, heard) = (Arc::clone(&controller), http.clone());
+    let following = tokio::spawn(async move { hearing.follow(&heard, |_| ()).await });
+    let seq = town.seq().await;
+    until(|| controller.known().1 >= seq).await;
+    following.abort();
+    let stored = async || {
+        let sql = "SELECT standing, standing_at FROM gate_controller WHERE enrolled_at IS NOT NULL";
+        let row = town.platform.store.fetch_one(sql, params![]).await.unwrap();
+        let standing: Option<serde_json::Value> =
+            row.opt_text("standing").unwrap().map(|text| serde_json::from_str(&text).unwrap());
+        (standing, row.opt_int("standing_at").unwrap())
+    };
+    assert_eq!(stored().await, (None, None));
+    let mut told = None;
+    controller.tell_standing(&http, &mut told).await.unwrap();
+    let (standing, at) = stored().await;
+    let standing = standing.unwrap();
+    assert_eq!(
+        (&standing["doors"][0]["open"], &standing["doors"][0]["trouble"]),
+        (&false.into(), &serde_json::Value::Null)
+    );
+    assert!(at.is_some() && standing["age_ms"].is_i64());
+    // Nothing changed and it is not long ago: nothing is sent.
+    controller.tell_standing(&http, &mut told).await.unwrap();
+    assert_eq!(stored().await.1, at);
+    controller.input(door, gate::decision::Input::Leaf { open: true });
+    controller.tell_standing(&http, &mut told).await.unwrap();
+    let (standing, _) = stored().await;
+    let standing = standing.unwrap();
+    assert_eq!(
+        (&standing["doors"][0]["open"], &standing["doors"][0]["trouble"]),
+        (&true.into(), &"forced".into())
+    );
+    // A controller that tells more than it may is refused, and nothing of it is kept.
+    let mut wild = controller.stands();
+    wild.doors = vec![wild.doors[0].clone(); 65];
+    let upload = Upload { lines: Vec::new(), standing: Some(wild) };
+    assert!(take(&town.platform, known(&town).await, upload).await.is_err());
+    assert_eq!(stored().await.0.unwrap()["doors"].as_array().unwrap().len(), 1);
+    town.close().await;
+}

@@ -15,7 +15,7 @@ function show(state, sign, ko, en) {
 
 function rest() {
   back = undefined;
-  show("waiting", "⌗", "휴대전화의 출입 QR을 보여 주세요", "Show the entry QR on your phone");
+  show("waiting", "QR", "휴대전화의 출입 QR을 보여 주세요", "Show the entry QR on your phone");
 }
 
 /** One code, once: the same picture stays before the camera for a while. */
