@@ -29,7 +29,8 @@ pub(crate) fn sbom(out: Option<&Path>) -> Outcome {
 
 /// The document of one package and everything that is linked into it (dependencies of tests are not).
 fn bill(metadata: &Value, root: &str) -> Outcome<Value> {
-    let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let list =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let packages = list(metadata, "packages");
     let nodes = metadata.get("resolve").map(|resolve| list(resolve, "nodes")).unwrap_or_default();
     let of = |id: &str| packages.iter().find(|package| text(package, "id") == id);
@@ -133,7 +134,10 @@ fn twice(scratch: &Path, package: &str, profile: &str) -> Outcome {
         // What is committed, and nothing that lies beside it.
         let archive = scratch.join(name).join("source.tar");
         process::run(
-            Command::new("git").args(["archive", "--format=tar", "HEAD", "--output"]).arg(&archive).current_dir(tools::root()),
+            Command::new("git")
+                .args(["archive", "--format=tar", "HEAD", "--output"])
+                .arg(&archive)
+                .current_dir(tools::root()),
         )?;
         process::run(Command::new("tar").arg("--extract").arg("--file").arg(&archive).current_dir(&source))?;
         sums.push(built(&source, &scratch.join(name).join("target"), package, profile)?);
@@ -148,9 +152,9 @@ fn twice(scratch: &Path, package: &str, profile: &str) -> Outcome {
 }
 
 fn built(source: &Path, target: &Path, package: &str, profile: &str) -> Outcome<String> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
-        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"))
-    });
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
     let mut flags = format!("--remap-path-prefix={}=.", source.display());
     flags.push_str(&format!(" --remap-path-prefix={}=target", target.display()));
     if let Some(home) = home {
@@ -159,16 +163,24 @@ fn built(source: &Path, target: &Path, package: &str, profile: &str) -> Outcome<
     if package == "mapae" {
         // The wallet app is part of the server: it is built here too.
         process::run(
-            environment(Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())), target, &flags)
-                .args(["xtask", "wasm"])
-                .env_remove("CARGO_MANIFEST_DIR")
-                .current_dir(source),
+            environment(
+                Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())),
+                target,
+                &flags,
+            )
+            .args(["xtask", "wasm"])
+            .env_remove("CARGO_MANIFEST_DIR")
+            .current_dir(source),
         )?;
     }
     process::run(
-        environment(Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())), target, &flags)
-            .args(["build", "--locked", "--package", package, "--profile", profile])
-            .current_dir(source),
+        environment(
+            Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())),
+            target,
+            &flags,
+        )
+        .args(["build", "--locked", "--package", package, "--profile", profile])
+        .current_dir(source),
     )?;
     let folder = if profile == "dev" { "debug" } else { profile };
     let program = target.join(folder).join(package);
@@ -206,7 +218,9 @@ fn secret_in(line: &str) -> Option<&'static str> {
     let after = |mark: &str, letters: usize| {
         line.match_indices(mark).any(|(at, _)| {
             let rest = line.get(at + mark.len()..).unwrap_or_default();
-            let run = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'+' | b'/'));
+            let run = rest
+                .bytes()
+                .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'+' | b'/'));
             run.count() >= letters
         })
     };

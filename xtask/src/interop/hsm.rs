@@ -96,7 +96,10 @@ fn judge(mapae: &Path, token: &Token, folder: &Path) -> Outcome {
         until(&fresh, "200", BACK_S)?;
         let (old, new) = (ask(&metadata)?.1, ask(&fresh)?.1);
         let header = |jwt: &str| jwt.split('.').next().map(str::to_owned).unwrap_or_default();
-        expect(!new.is_empty() && header(&old) != header(&new), "a node that starts now signs with the new issuer key")?;
+        expect(
+            !new.is_empty() && header(&old) != header(&new),
+            "a node that starts now signs with the new issuer key",
+        )?;
     }
     println!("interop hsm: every kind of key was changed beside the running server");
 
