@@ -76,7 +76,8 @@ fn look(judge: &str, folder: &Path) -> Outcome {
     }
     // A judge that finds nothing wrong with anything is none: without its structure tree a file is not what it claims.
     let broken = folder.join("untagged.pdf");
-    let bytes = std::fs::read(&files[0]).map_err(|error| error.to_string())?;
+    let first = files.first().ok_or("there is no file to judge")?;
+    let bytes = std::fs::read(first).map_err(|error| error.to_string())?;
     std::fs::write(&broken, without(&bytes, b"/StructTreeRoot", b"/StructTreeRoof"))
         .map_err(|error| error.to_string())?;
     let told = judged(&[broken]).output().map_err(|error| format!("java: {error}"))?;

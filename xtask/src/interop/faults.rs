@@ -19,10 +19,13 @@ use crate::tools;
 /// How long a server may take until it answers again once the fault is over, in seconds.
 const BACK_S: u64 = 60;
 
+/// Makes a fault happen to a server of this program, with a folder to do it in; what was measured.
+type Fault = fn(&Path, &Path) -> Outcome<String>;
+
 pub(super) fn run(mapae: &Path) -> Outcome {
     let folder = tools::scratch("faults")?;
     let mut failed = Vec::new();
-    let faults: [(&str, fn(&Path, &Path) -> Outcome<String>); 4] = [
+    let faults: [(&str, Fault); 4] = [
         ("slow clients, many connections", connections),
         ("the clock jumps an hour ahead and back", clock),
         ("the disk is full", disk),

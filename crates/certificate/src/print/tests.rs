@@ -1,7 +1,7 @@
 use super::*;
 
 fn modules(side: usize) -> Vec<bool> {
-    (0..side * side).map(|n| (n * 7 + n / side) % 3 == 0).collect()
+    (0..side * side).map(|n| (n * 7 + n / side).is_multiple_of(3)).collect()
 }
 
 fn sheet(modules: &[bool], rows: usize) -> Sheet<'_> {

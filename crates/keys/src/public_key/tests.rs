@@ -83,6 +83,7 @@ fn a_spki_of_another_kind_is_refused() {
 }
 
 #[test]
+#[allow(clippy::mutable_key_type, reason = "what is prepared is no part of the key")]
 fn clones_are_the_same_key_in_a_set() {
     let key = SecretKey::generate().public_key().clone();
     let again = PublicKey::from_sec1(&key.to_sec1()).unwrap();

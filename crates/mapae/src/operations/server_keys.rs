@@ -303,7 +303,7 @@ impl ServerKeys {
     ///
     /// # Errors
     /// The token.
-    pub fn new_signer(&self, name: &str) -> Result<(Arc<dyn Signer>, Zeroizing<Vec<u8>>), KeysError> {
+    pub(crate) fn new_signer(&self, name: &str) -> Result<made::NewSigner, KeysError> {
         made::new_signer(&self.kek, name)
     }
 

@@ -185,7 +185,8 @@ impl People {
         let mut phones: VecDeque<Phone> = phones.into();
         let later = phones.split_off(count.min(phones.len()));
         let holders = stream::iter(phones).map(received).buffer_unordered(AT_ONCE);
-        lock(&self.holders).extend(holders.try_collect::<Vec<Phone>>().await?);
+        let holders: Vec<Phone> = holders.try_collect().await?;
+        lock(&self.holders).extend(holders);
         lock(&self.enrolled).extend(later);
         Ok(())
     }

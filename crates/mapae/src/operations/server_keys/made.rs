@@ -87,8 +87,11 @@ pub(super) fn new_row(
     sealed_row(kek, text, id, &plain, certificate.as_ref(), now_ms)
 }
 
-/// A new P-256 key and what its row holds: in the token, if there is one that signs under this name.
-pub(super) fn new_signer(kek: &Kek, name: &str) -> Result<(Arc<dyn Signer>, Zeroizing<Vec<u8>>), KeysError> {
+/// A new key, and what its row holds.
+pub(crate) type NewSigner = (Arc<dyn Signer>, Zeroizing<Vec<u8>>);
+
+/// A new P-256 key: in the token, if there is one that signs under this name.
+pub(super) fn new_signer(kek: &Kek, name: &str) -> Result<NewSigner, KeysError> {
     match kek.token().filter(|hsm| hsm.signs(name)) {
         Some(hsm) => {
             let key = TokenKey::generate(hsm, name).map_err(KekError::from)?;
