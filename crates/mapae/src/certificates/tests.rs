@@ -9,6 +9,7 @@ use certificate::word::Word;
 use futures::future::join_all;
 use http::{Request as HttpRequest, header};
 use http_body_util::BodyExt as _;
+use keys::x509::{self, Certificate};
 use tower::ServiceExt as _;
 
 use signing::check::{Level, Report, Revocations, Trust, Verdict, check_pdf};
@@ -85,9 +86,9 @@ async fn what_is_printed_is_answered_masked_and_whole_with_the_birth_date() {
     assert!(matches!(answer(&town, "0000-0000-0000-0000-1", "").await, Err(CheckError::NotANumber { .. })));
 }
 
-fn judged(town: &Town, pdf: &[u8]) -> Report {
+fn judged(town: &Town, root: &Certificate, pdf: &[u8]) -> Report {
     let trust = Trust {
-        anchors: std::slice::from_ref(town.keys.root()),
+        anchors: std::slice::from_ref(root),
         crls: &[],
         now: town.now_ms() / 1_000,
         revocations: Revocations::Required,
@@ -107,7 +108,7 @@ async fn the_file_is_sealed_by_the_agency_and_checked_with_nothing_but_the_root(
     assert!(pdf.starts_with(b"%PDF-1.7"));
     let stranger = Document::pdf(&town, &town.id(HR_ONE).await, &document.id).await.unwrap();
     assert!(stranger.is_none(), "another's file");
-    let report = judged(&town, &pdf);
+    let report = judged(&town, town.keys.root(), &pdf);
     assert_eq!(report.verdict, Verdict::Genuine, "{:?}", report.codes());
     let one = &report.signatures[0];
     assert_eq!((report.signatures.len(), one.level), (1, Some(Level::Lt)));
@@ -118,9 +119,12 @@ async fn the_file_is_sealed_by_the_agency_and_checked_with_nothing_but_the_root(
     let mut wrong = pdf.clone();
     let drawn = pdf.windows(6).position(|six| six == b"stream").unwrap() + 20;
     wrong[drawn] ^= 1;
-    assert_eq!(judged(&town, &wrong).verdict, Verdict::Altered);
-    // Another platform's root did not issue this seal.
-    assert_eq!(judged(&self::town().await, &pdf).verdict, Verdict::UnknownIssuer);
+    assert_eq!(judged(&town, town.keys.root(), &wrong).verdict, Verdict::Altered);
+    // Another root did not issue this seal.
+    let now_s = town.now_ms() / 1_000;
+    let other =
+        x509::root(&keys::SecretKey::generate(), "예시 남의 루트", now_s - 86_400, now_s + 86_400).unwrap();
+    assert_eq!(judged(&town, &other, &pdf).verdict, Verdict::UnknownIssuer);
 }
 
 #[tokio::test]
@@ -170,7 +174,11 @@ async fn whoever_has_the_file_learns_how_it_stands_by_its_hash() {
     credentials::revoke(&town, &town.actor(HR_ONE).await, &request.id, "잘못 발급").await.unwrap();
     let now = told(&path).await;
     assert_eq!((&now["standing"], &now["reason"]), (&"revoked".into(), &"잘못 발급".into()));
-    assert_eq!(judged(&town, &pdf).verdict, Verdict::Genuine, "the signature itself holds for ever");
+    assert_eq!(
+        judged(&town, town.keys.root(), &pdf).verdict,
+        Verdict::Genuine,
+        "the signature itself holds for ever"
+    );
 }
 
 #[tokio::test]
