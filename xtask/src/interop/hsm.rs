@@ -320,7 +320,8 @@ fn answers(url: &str, status: &str) -> Outcome {
 fn until(url: &str, status: &str, seconds: u64) -> Outcome<String> {
     let began = process::instant();
     loop {
-        let (got, said) = ask(url)?;
+        // A process that has not come up yet refuses the connection.
+        let (got, said) = ask(url).unwrap_or_else(|refused| ("nothing".to_owned(), refused));
         if got == status {
             return Ok(said);
         }
