@@ -79,7 +79,7 @@ limits! {
     "http" {
         HTTP_BODY = 256 * KIB, Bytes, "A request body; routes that need more say so themselves.";
         HTTP_HEADER = 32 * KIB, Bytes, "All headers of a request together.";
-        HTTP_HEADER_TIME = 10 * SECOND, Milliseconds, "Time for a client to send its headers (slow-loris).";
+        HTTP_HEADER_TIME = 10 * SECOND, Milliseconds, "Time for a client to begin, and to send its headers (slow-loris).";
         HTTP_REQUEST_TIME = 30 * SECOND, Milliseconds, "Time for a request from first to last byte.";
         HTTP_TLS_TIME = 10 * SECOND, Milliseconds, "Time for a TLS handshake.";
         HTTP_TLS_RELOAD = 30 * SECOND, Milliseconds, "How often the certificate's files are looked at for a change.";

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use super::greeting::Greeting;
 use super::limits;
 use super::tasks::Stop;
 use super::tls::Closing;
@@ -136,6 +137,7 @@ async fn serve_io<IO>(
         request.extensions_mut().insert(ConnectInfo(peer));
         request.map(axum::body::Body::new)
     });
+    let io = Greeting::within(limits::HTTP_HEADER_TIME.duration(), io);
     let connection =
         server.serve_connection_with_upgrades(TokioIo::new(io), TowerToHyperService::new(service));
     if let Err(error) = watcher.watch(connection.into_owned()).await {

@@ -9,6 +9,7 @@ pub mod config;
 pub(crate) mod courier;
 pub mod doctor;
 pub mod edge;
+mod greeting;
 pub mod hsm;
 pub mod id;
 pub mod kek;
