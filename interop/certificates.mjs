@@ -78,6 +78,7 @@ test('the printed page gives text, number and code back', async () => {
   for (const words of ['재직증명서', '예시은행', '대출 신청', '위와 같이 재직하고 있음을 증명합니다.']) assert.ok(text.includes(words), `${words} in ${text}`);
   number = /[0-9A-Z]{4}(-[0-9A-Z]{4}){3}-[0-9A-Z*~$=]/.exec(text)[0];
   execFileSync('pdftoppm', ['-r', '150', '-png', '-singlefile', file, join(folder, 'issued')]);
+  execFileSync('pdftoppm', ['-r', '80', '-png', '-singlefile', file, join(process.env.SCREENSHOTS, 'issued')]);
   code = execFileSync('zbarimg', ['--quiet', '--raw', join(folder, 'issued.png')], { encoding: 'utf8' }).trim();
   assert.ok(code.startsWith(`${at('public', '/verify')}#`) && code.length <= 512, code);
   console.log(`# QR code of ${code.length} letters, file of ${readFileSync(file).length} bytes`);
