@@ -1,22 +1,24 @@
-//! Signatures before others' eyes: pyHanko, poppler, OpenSSL and EU DSS check ours, and we check theirs. No server is needed.
+//! Signatures before others' eyes: pyHanko, poppler, OpenSSL and EU DSS check ours, and we check theirs; then an official
+//! signs on the phone what a relying party asks a running server for, and pyHanko and poppler accept it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::Demo;
 use crate::process::{self, Outcome};
 use crate::tools;
 
 /// The version of pyHanko that judges.
 const PYHANKO: &str = "pyHanko==0.38.0";
 
-pub(super) fn run(_mapae: &Path) -> Outcome {
+pub(super) fn run(mapae: &Path) -> Outcome {
     let folder = tools::scratch("sign")?;
-    let outcome = judge(&folder);
+    let outcome = judge(mapae, &folder);
     let _ = std::fs::remove_dir_all(&folder);
     outcome
 }
 
-fn judge(folder: &Path) -> Outcome {
+fn judge(mapae: &Path, folder: &Path) -> Outcome {
     tools::program(&["pdfsig"], "install poppler's tools (Debian: apt-get install poppler-utils)")?;
     tools::program(&["certutil"], "install NSS's tools (Debian: apt-get install libnss3-tools)")?;
     tools::program(&["openssl"], "install OpenSSL (Debian: apt-get install openssl)")?;
@@ -31,6 +33,19 @@ fn judge(folder: &Path) -> Outcome {
             .arg(folder)
             .env("SIGN_VECTORS", &vectors)
             .env("DSS_CLASSPATH", dss),
+    )?;
+    walk(mapae, folder)
+}
+
+/// From the request to the file, against a demo of its own.
+fn walk(mapae: &Path, folder: &Path) -> Outcome {
+    let demo = Demo::start(mapae, "sign-walk")?;
+    process::run(
+        Command::new(tools::python(&[PYHANKO])?.join("python"))
+            .arg(tools::root().join("interop/sign_walk.py"))
+            .arg(folder)
+            .env("MAPAE", mapae)
+            .env("MAPAE_DEMO", demo.path()),
     )
 }
 
