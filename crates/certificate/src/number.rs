@@ -108,7 +108,7 @@ mod tests {
             assert_eq!(Number::parse(&text.replace('0', "o").replace('1', "l")), Ok(number));
         }
         assert_eq!(Number([0; 10]).to_string(), "0000-0000-0000-0000-0");
-        assert_eq!(Number([255; 10]).to_string(), "ZZZZ-ZZZZ-ZZZZ-ZZZZ-C");
+        assert_eq!(Number([255; 10]).to_string(), "ZZZZ-ZZZZ-ZZZZ-ZZZZ-~");
     }
 
     #[test]
