@@ -8,11 +8,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, StatusCode};
 use keys::encoding::b64_encode;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -78,6 +79,25 @@ impl IntoResponse for Refused {
     }
 }
 
+/// A body in JSON; one that is none is refused in the API's form.
+struct Body<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Body<T>, Response> {
+        let read = Json::<T>::from_request(request, state).await;
+        read.map(|Json(body)| Body(body)).map_err(|refused| {
+            let status = match refused.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            let told = ErrorBody { error: "invalid_request", error_description: refused.body_text() };
+            (status, [(CACHE_CONTROL, "no-store")], Json(told)).into_response()
+        })
+    }
+}
+
 type Answered<T> = Result<Json<T>, Refused>;
 
 /// What is asked of the service itself.
@@ -108,8 +128,8 @@ pub(super) struct Info {
 
 /// What the service is and can.
 #[utoipa::path(post, path = "/csc/v2/info", operation_id = "csc_info", tag = "signatures", request_body = InfoBody,
-    responses((status = OK, body = Info)))]
-async fn info(State(platform): State<Arc<Platform>>, Json(body): Json<InfoBody>) -> Json<Info> {
+    responses((status = OK, body = Info), (status = BAD_REQUEST, body = ErrorBody)))]
+async fn info(State(platform): State<Arc<Platform>>, Body(body): Body<InfoBody>) -> Json<Info> {
     // One language is spoken here, whichever was asked for.
     let _ = body.lang;
     Json(Info {
@@ -160,7 +180,7 @@ async fn holder(platform: &Platform, name: &str) -> Result<Option<(String, Strin
 async fn list(
     State(platform): State<Arc<Platform>>,
     headers: HeaderMap,
-    Json(body): Json<ListBody>,
+    Body(body): Body<ListBody>,
 ) -> Answered<Listed> {
     caller(&platform, &headers).await?;
     let found = holder(&platform, &body.user).await?;
@@ -183,7 +203,7 @@ pub(super) struct CredentialBody {
 async fn credential(
     State(platform): State<Arc<Platform>>,
     headers: HeaderMap,
-    Json(body): Json<CredentialBody>,
+    Body(body): Body<CredentialBody>,
 ) -> Answered<serde_json::Value> {
     caller(&platform, &headers).await?;
     holder(&platform, &body.credential).await?.ok_or(SigningError::Signer(1))?;
@@ -257,7 +277,7 @@ pub(super) struct Asked {
 async fn sign_document(
     State(platform): State<Arc<Platform>>,
     headers: HeaderMap,
-    Json(body): Json<SignBody>,
+    Body(body): Body<SignBody>,
 ) -> Answered<Asked> {
     let party = caller(&platform, &headers).await?;
     let SignBody { credential, documents, operation_mode, validity_period } = body;
@@ -310,7 +330,7 @@ pub(super) struct Signed {
 async fn poll(
     State(platform): State<Arc<Platform>>,
     headers: HeaderMap,
-    Json(body): Json<PollBody>,
+    Body(body): Body<PollBody>,
 ) -> Result<Response, Refused> {
     let (_, request) = own(&platform, &headers, &body.response).await?;
     match request.state {
