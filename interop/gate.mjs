@@ -169,7 +169,7 @@ test('the wallet app’s entry QR opens once, also without a network, and any de
   await phone.setUp(applicant());
   await phone.press('출입 QR');
   await phone.at('출입 QR');
-  await phone.page.locator('.showing img').waitFor({ timeout: 20000 });
+  await phone.page.locator('.showing img').waitFor({ timeout: 60000 });
   for (const [size, viewport] of Object.entries(sizes)) {
     await phone.page.setViewportSize(viewport);
     await phone.see(`entry-${size}`);
@@ -197,7 +197,7 @@ test('the wallet app’s entry QR opens once, also without a network, and any de
   await state(page, 'waiting');
   for (let turn = 0, last = offline.code; ; turn += 1) {
     if (!(await phone.page.locator('.showing img').count())) await phone.press('본인확인 후 보기');
-    await phone.page.locator('.showing img').waitFor({ timeout: 20000 });
+    await phone.page.locator('.showing img').waitFor({ timeout: 60000 });
     last = await nextCode(phone, last);
     await page.evaluate((code) => {
       for (const key of [...code, 'Enter']) window.dispatchEvent(new KeyboardEvent('keydown', { key }));
@@ -215,7 +215,7 @@ test('the wallet app’s entry QR opens once, also without a network, and any de
   const camera = join(folder, 'camera.y4m');
   await cameraSees(phone.page, '.showing img', camera).catch(async () => {
     await phone.press('본인확인 후 보기');
-    await phone.page.locator('.showing img').waitFor({ timeout: 20000 });
+    await phone.page.locator('.showing img').waitFor({ timeout: 60000 });
     await cameraSees(phone.page, '.showing img', camera);
   });
   const tablet = await chromiumWith(camera);
@@ -223,7 +223,7 @@ test('the wallet app’s entry QR opens once, also without a network, and any de
     const seen = await (await tablet.newContext({ viewport: sizes.tablet, locale: 'ko-KR' })).newPage();
     await seen.goto(`${display}/kiosk?door=${GATE_DOOR}`);
     // Whether it came within its ten seconds is this machine's affair; that it was read as our code is the camera's.
-    await seen.waitForFunction(() => ['opened', 'refused'].includes(document.body.dataset.state), undefined, { timeout: 60000 });
+    await seen.waitForFunction(() => ['opened', 'refused'].includes(document.body.dataset.state), undefined, { timeout: 240000 });
     assert.match(await seen.innerText('#ko'), /들어가세요|유효 시간이 지났습니다|이미 사용한/);
   } finally {
     await tablet.close();
