@@ -332,8 +332,8 @@ export class Phone {
 }
 
 /** Writes what a camera would see: the QR of a page's SVG, as raw video (YUV4MPEG2) at 640×480. */
-export async function cameraSees(page, selector, file) {
-  const grey = await page.evaluate(async (selector) => {
+export async function cameraSees(page, selector, file, tilt = 0.06) {
+  const grey = await page.evaluate(async ({ selector, tilt }) => {
     const shown = document.querySelector(selector);
     const picture = new Image();
     picture.src = shown instanceof HTMLImageElement
@@ -345,13 +345,13 @@ export async function cameraSees(page, selector, file) {
     context.fillStyle = '#dcdad2';
     context.fillRect(0, 0, 640, 480);
     context.translate(320, 240);
-    context.rotate(0.06);
+    context.rotate(tilt);
     context.fillStyle = '#fff';
     context.fillRect(-215, -215, 430, 430);
     context.drawImage(picture, -200, -200, 400, 400);
     const { data } = context.getImageData(0, 0, 640, 480);
     return Array.from({ length: 640 * 480 }, (_, at) => (77 * data[4 * at] + 150 * data[4 * at + 1] + 29 * data[4 * at + 2]) >> 8);
-  }, selector);
+  }, { selector, tilt });
   const frame = Buffer.concat([Buffer.from('FRAME\n'), Buffer.from(grey), Buffer.alloc((640 * 480) / 2, 128)]);
   writeFileSync(file, Buffer.concat([Buffer.from('YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\n'), ...Array(10).fill(frame)]));
 }

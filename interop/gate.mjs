@@ -213,20 +213,28 @@ test('the wallet app’s entry QR opens once, also without a network, and any de
 
   const folder = mkdtempSync(join(tmpdir(), 'mapae-kiosk-'));
   const camera = join(folder, 'camera.y4m');
-  await cameraSees(phone.page, '.showing img', camera).catch(async () => {
-    await phone.press('본인확인 후 보기');
-    await phone.page.locator('.showing img').waitFor({ timeout: 60000 });
-    await cameraSees(phone.page, '.showing img', camera);
-  });
-  const tablet = await chromiumWith(camera);
   try {
-    const seen = await (await tablet.newContext({ viewport: sizes.tablet, locale: 'ko-KR' })).newPage();
-    await seen.goto(`${display}/kiosk?door=${GATE_DOOR}`);
-    // Whether it came within its ten seconds is this machine's affair; that it was read as our code is the camera's.
-    await seen.waitForFunction(() => ['opened', 'refused'].includes(document.body.dataset.state), undefined, { timeout: 240000 });
-    assert.match(await seen.innerText('#ko'), /들어가세요|유효 시간이 지났습니다|이미 사용한/);
+    // One still picture may be one that no reader likes; a hand moves. So the code is held out anew, at another angle.
+    let read;
+    for (const tilt of [0.06, 0, 0.03, -0.03, 0.02, 0.06, 0]) {
+      if (!(await phone.page.locator('.showing img').count())) await phone.press('본인확인 후 보기');
+      await phone.page.locator('.showing img').waitFor({ timeout: 60000 });
+      await cameraSees(phone.page, '.showing img', camera, tilt);
+      const tablet = await chromiumWith(camera);
+      try {
+        const seen = await (await tablet.newContext({ viewport: sizes.tablet, locale: 'ko-KR' })).newPage();
+        await seen.goto(`${display}/kiosk?door=${GATE_DOOR}`);
+        // Whether it came within its ten seconds is this machine's affair; that it was read as our code is the camera's.
+        const done = () => ['opened', 'refused'].includes(document.body.dataset.state);
+        const came = await seen.waitForFunction(done, undefined, { timeout: 20000 }).then(() => true, () => false);
+        if (came) read = await seen.innerText('#ko');
+      } finally {
+        await tablet.close();
+      }
+      if (read) break;
+    }
+    assert.match(read ?? 'not read', /들어가세요|유효 시간이 지났습니다|이미 사용한/);
   } finally {
-    await tablet.close();
     rmSync(folder, { recursive: true, force: true });
   }
   await phone.close();
