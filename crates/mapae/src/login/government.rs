@@ -141,7 +141,9 @@ async fn begin_in_app(
     let until = now_ms.saturating_add(limits::LOGIN_APP.get());
     let start = Start { in_app: true, ..start };
     let ticket = |what| move |_| TokenFault::Internal(what);
-    let sealed = start.seal(platform, until).map_err(ticket("a start can't be sealed"))?;
+    // The link ends with its time; a login that was approved within it waits for its app.
+    let waits = until.saturating_add(limits::LOGIN_GRANT.get());
+    let sealed = start.seal(platform, waits).map_err(ticket("a start can't be sealed"))?;
     let drawn = start.tapped().seal(platform, until).map_err(ticket("a link can't be sealed"))?;
     let nonce = keys::encoding::hex_encode(&keys::random::bytes::<32>());
     let link = link(platform, &party, &nonce, &drawn)?;
@@ -292,7 +294,7 @@ async fn finished(platform: &Platform, body: &[u8]) -> Result<Option<Start>, Pag
             })
         })
         .await?;
-    // A start outlives its page by nothing: who is late begins anew.
+    // Who comes later than an approved login waits begins anew.
     Ok(taken.and_then(|ticket| Start::open(platform, &ticket).ok()))
 }
 

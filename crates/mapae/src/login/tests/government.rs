@@ -142,6 +142,17 @@ async fn an_app_that_waits_too_long_is_told_so_and_its_row_goes() {
 }
 
 #[tokio::test]
+async fn a_login_that_was_approved_in_time_waits_for_its_app() {
+    let world = world().await;
+    let (nonce, link) = begun(&world).await;
+    world.platform.clock.advance_ms(limits::LOGIN_APP.get() - 2_000);
+    answer(&world, &link).await;
+    world.platform.clock.advance_ms(60_000);
+    assert_eq!(check(&world, VERIFIER).await["status"], "COMPLETE");
+    assert_eq!(finish(&world, &nonce).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
 async fn nothing_binds_phone_and_app_so_that_only_level_low_is_served_and_bad_requests_are_told_as_json() {
     let world = world().await;
     world.register(Registration { level: StartLevel::Substantial, ..registration("secret") }).await;
