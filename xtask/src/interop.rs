@@ -23,6 +23,7 @@ mod tls;
 mod uniffi;
 
 use crate::process::{self, Background, Outcome};
+use crate::testing;
 use crate::tools;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -553,7 +554,7 @@ fn postgres(mapae: &Path) -> Outcome {
             .arg(folder.join("data")),
     )
     .and_then(|()| {
-        process::run(
+        testing::in_scratch(
             tools::cargo()
                 // The whole workspace, as `cargo xtask test` built it: one package alone would be compiled anew.
                 .args(["test", "--locked", "--workspace", "--lib"])

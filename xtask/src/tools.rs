@@ -212,6 +212,12 @@ pub(crate) fn postgres() -> Outcome<(process::Background, String)> {
     )?;
     let keeper = keeper.on_stop(move || {
         let _ = stop.status();
+        // Whoever asked it sees only a closed connection; why it fell is said here.
+        for line in std::fs::read_to_string(&log).unwrap_or_default().lines() {
+            if line.contains("PANIC") || line.contains("No space left") {
+                eprintln!("postgresql: {line}");
+            }
+        }
         let _ = std::fs::remove_dir_all(&data);
     });
     Ok((keeper, format!("postgres://mapae@127.0.0.1:{port}")))

@@ -4,8 +4,8 @@
 #![allow(clippy::expect_used, reason = "test support: a test that cannot be set up has to stop")]
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::sync::OnceCell;
@@ -141,8 +141,18 @@ impl std::ops::Deref for TestPlatform {
 impl Drop for TestPlatform {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
+        if postgres_url().is_some() {
+            FINISHED
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(self.platform.config.store.url.clone());
+        }
     }
 }
+
+/// Databases whose test is over. A thousand of them would fill a disk, so [`create`] drops them, many at a time: each drop is a
+/// checkpoint, and only the first of a row has much to write.
+static FINISHED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Key file and migrated, keyed database from which every test's own is copied: making an RSA key takes a while.
 #[derive(Debug)]
@@ -175,7 +185,7 @@ pub async fn platform_with(change: impl FnOnce(&mut Config)) -> TestPlatform {
     private(&config.keys.file);
     if let Some(server) = postgres_url() {
         let name = unique_name();
-        statement(&server, &format!("CREATE DATABASE {name} TEMPLATE {}", template.database)).await;
+        create(&server, &format!("{name} TEMPLATE {}", template.database)).await;
         config.store.url = with_database(&server, &name);
     } else {
         std::fs::write(folder.join("mapae.db"), &template.file).expect("database file");
@@ -190,7 +200,7 @@ pub async fn platform_with(change: impl FnOnce(&mut Config)) -> TestPlatform {
 pub async fn empty_store_url() -> String {
     if let Some(server) = postgres_url() {
         let name = unique_name();
-        statement(&server, &format!("CREATE DATABASE {name}")).await;
+        create(&server, &name).await;
         return with_database(&server, &name);
     }
     format!("sqlite:{}", new_folder().join("empty.db").display())
@@ -215,7 +225,7 @@ async fn template() -> Template {
     let mut database = String::new();
     if let Some(server) = postgres_url() {
         database = unique_name();
-        statement(&server, &format!("CREATE DATABASE {database}")).await;
+        create(&server, &database).await;
         config.store.url = with_database(&server, &database);
     }
     let key = config.keys.file.clone();
@@ -254,8 +264,21 @@ fn with_database(server: &str, name: &str) -> String {
     url.to_string()
 }
 
-async fn statement(server: &str, sql: &str) {
+/// Creates a database, and drops those that are no longer needed.
+async fn create(server: &str, database: &str) {
     let mut connection = sqlx::PgConnection::connect(server).await.expect("PostgreSQL answers");
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect("statement");
+    let finished = {
+        let mut finished = FINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+        if finished.len() < 24 { Vec::new() } else { std::mem::take(&mut *finished) }
+    };
+    let mut statements = vec![format!("CREATE DATABASE {database}")];
+    for url in finished {
+        let url = url::Url::parse(&url).expect("a database's URL");
+        let name = url.path().trim_start_matches('/');
+        statements.push(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+    }
+    for sql in statements {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("statement");
+    }
     connection.close().await.expect("close");
 }
