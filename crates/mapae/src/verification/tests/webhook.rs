@@ -148,6 +148,25 @@ async fn what_nobody_acknowledges_is_deleted_after_five_minutes() {
 }
 
 #[tokio::test]
+async fn a_name_that_does_not_resolve_loses_nothing_and_keeps_nobody_waiting() {
+    let hook = Hook::answering(&[204]).await;
+    let world = world(&hook).await;
+    answered(&world).await;
+    // Names under `.invalid` never resolve (RFC 6761 §6.4).
+    let nowhere = "https://hook.invalid/mapae".to_owned();
+    cli::webhook(&world.platform, "portal", Some(nowhere)).await.unwrap();
+    assert_eq!(webhook::round(&world.platform).await.unwrap(), 1);
+    assert!(hook.bodies().is_empty());
+    assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM verification_event").await, 1, "it waits");
+    // The name leads somewhere again.
+    cli::webhook(&world.platform, "portal", Some(hook.url.clone())).await.unwrap();
+    world.platform.clock.advance_ms(webhook::pause(1));
+    assert_eq!(webhook::round(&world.platform).await.unwrap(), 1);
+    assert_eq!(verified(&world, &hook.bodies()[0]).await["verification"]["state"], "verified");
+    assert_eq!(count(&world, "SELECT COUNT(*) AS n FROM verification_event").await, 0);
+}
+
+#[tokio::test]
 async fn a_result_that_is_picked_up_is_not_brought() {
     let hook = Hook::answering(&[204]).await;
     let world = world(&hook).await;
