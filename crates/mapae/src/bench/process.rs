@@ -10,11 +10,15 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use super::AnyError;
+use crate::operations::store::WRITER_THREAD;
 
 /// How long a server may take until it answers.
 const MOST_WAIT: Duration = Duration::from_secs(30);
 /// One tick of the CPU times in `/proc` (USER_HZ is 100 on every Linux).
 const TICK_MS: f64 = 10.0;
+
+/// How the threads are called that the ledger's SQLite runs on.
+const LEDGER_THREAD: &str = "sqlx-sqlite";
 
 /// A running `mapae serve`; killed when this value goes away.
 #[derive(Debug)]
@@ -32,8 +36,8 @@ pub(super) struct ServerProcess {
 pub(super) struct Usage {
     /// CPU time of all threads, milliseconds.
     pub(super) cpu_ms: f64,
-    /// The part of it in SQLite's own threads.
-    pub(super) sqlite_ms: f64,
+    /// The part of it in the threads that write to SQLite.
+    pub(super) writer_ms: f64,
     /// The part of it in the kernel for all other threads: sockets, mostly.
     pub(super) kernel_ms: f64,
     /// Durable commits.
@@ -50,7 +54,7 @@ impl Usage {
         let each = |now: f64, then: f64| (now - then) / count.max(1) as f64;
         Usage {
             cpu_ms: each(self.cpu_ms, earlier.cpu_ms),
-            sqlite_ms: each(self.sqlite_ms, earlier.sqlite_ms),
+            writer_ms: each(self.writer_ms, earlier.writer_ms),
             kernel_ms: each(self.kernel_ms, earlier.kernel_ms),
             commits: each(self.commits, earlier.commits),
             units: each(self.units, earlier.units),
@@ -101,19 +105,19 @@ impl ServerProcess {
             .await?;
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
         let whole = cpu(&stat)?;
-        let (mut sqlite_ms, mut kernel_ms) = (0.0, whole.system_ms);
+        let (mut writer_ms, mut kernel_ms) = (0.0, whole.system_ms);
         for thread in std::fs::read_dir(format!("/proc/{}/task", self.pid))?.flatten() {
             // A thread may have ended between the two reads.
             let Ok(line) = std::fs::read_to_string(thread.path().join("stat")) else { continue };
             let times = cpu(&line)?;
-            if times.name.starts_with("sqlx-sqlite") {
-                sqlite_ms += times.user_ms + times.system_ms;
+            if [WRITER_THREAD, LEDGER_THREAD].iter().any(|name| times.name.starts_with(name)) {
+                writer_ms += times.user_ms + times.system_ms;
                 kernel_ms -= times.system_ms;
             }
         }
         Ok(Usage {
             cpu_ms: whole.user_ms + whole.system_ms,
-            sqlite_ms,
+            writer_ms,
             kernel_ms,
             commits: metric(&text, "mapae_store_commits_total"),
             units: metric(&text, "mapae_store_units_total"),

@@ -160,10 +160,10 @@ type Part = fn(&Spent) -> f64;
 
 const PARTS: &[(&str, Part)] = &[
     ("signatures, verifications, agreements, keys", |spent| spent.raw_us / 1_000.0),
-    ("SQLite: statements, log, fsync calls", |spent| spent.usage.sqlite_ms),
-    ("kernel: sockets, wake-ups", |spent| spent.usage.kernel_ms),
-    ("HTTP, JSON, hashing, sealing, pages, log lines", |spent| {
-        spent.usage.cpu_ms - spent.raw_us / 1_000.0 - spent.usage.sqlite_ms - spent.usage.kernel_ms
+    ("the store's writer: units, log, fsync calls", |spent| spent.usage.writer_ms),
+    ("kernel for the others: sockets, wake-ups", |spent| spent.usage.kernel_ms),
+    ("HTTP, JSON, hashing, sealing, pages, reads, log lines", |spent| {
+        spent.usage.cpu_ms - spent.raw_us / 1_000.0 - spent.usage.writer_ms - spent.usage.kernel_ms
     }),
     ("all", |spent| spent.usage.cpu_ms),
     ("not CPU: waiting for COMMIT", |spent| spent.usage.commit_ms),
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_table_tells_where_the_time_goes_and_its_parts_add_up() {
-        let usage = Usage { cpu_ms: 2.0, sqlite_ms: 0.5, kernel_ms: 0.25, ..Usage::default() };
+        let usage = Usage { cpu_ms: 2.0, writer_ms: 0.5, kernel_ms: 0.25, ..Usage::default() };
         let spent = Spent { usage, raw_us: 750.0 };
         let parts: f64 = PARTS.iter().take(4).map(|(_, part)| part(&spent)).sum();
         assert_eq!(parts, PARTS[4].1(&spent));

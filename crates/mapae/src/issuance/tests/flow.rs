@@ -117,23 +117,10 @@ async fn after_issuance_no_claim_value_is_kept_outside_of_personnel() {
     for table in ["issuance_offer", "badge", "once", "audit_record", "status_series", "issuing_party"] {
         let sql = sqlx::AssertSqlSafe(format!("SELECT * FROM {table}"));
         for row in platform.store.fetch_all(sql, vec![]).await.unwrap() {
-            let written = row_text(&row);
+            let written = row.texts();
             for text in &texts {
                 assert!(!written.contains(text.as_str()), "{table} keeps a claim value");
             }
-        }
-    }
-}
-
-/// Every text column of a row, joined.
-fn row_text(row: &crate::operations::store::Row) -> String {
-    use sqlx::Row as _;
-    match row {
-        crate::operations::store::Row::Sqlite(row) => {
-            (0..row.len()).filter_map(|at| row.try_get::<Option<String>, _>(at).ok().flatten()).collect()
-        }
-        crate::operations::store::Row::Postgres(row) => {
-            (0..row.len()).filter_map(|at| row.try_get::<Option<String>, _>(at).ok().flatten()).collect()
         }
     }
 }

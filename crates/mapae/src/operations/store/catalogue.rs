@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection};
-
+use super::sqlite::{File, Sqlite};
 use super::{Row, StoreError, Value, migrate};
 
 /// What a column holds; the portable SQL knows three kinds.
@@ -45,29 +43,27 @@ impl Column {
 
 /// Every table that the migrations make, each after those it refers to.
 pub async fn catalogue() -> Result<Vec<Table>, StoreError> {
-    let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await?;
-    migrate::sqlite(&mut connection).await?;
-    tables(connection).await
+    let sqlite = Sqlite::in_memory()?;
+    migrate::sqlite(&sqlite)?;
+    tables(&sqlite)
 }
 
 /// The tables of a SQLite file as they are, without migrating it.
 pub async fn catalogue_of(url: &str) -> Result<Vec<Table>, StoreError> {
     let path = url.strip_prefix("sqlite:").ok_or_else(|| StoreError::Url(url.to_owned()))?;
-    let options = SqliteConnectOptions::new().filename(path).read_only(true);
-    tables(options.connect().await?).await
+    tables(&File::of(path).reader()?)
 }
 
-async fn tables(mut connection: SqliteConnection) -> Result<Vec<Table>, StoreError> {
-    let names = sqlx::query(
+fn tables(sqlite: &Sqlite) -> Result<Vec<Table>, StoreError> {
+    let names = rows(
+        sqlite,
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
-    )
-    .fetch_all(&mut connection)
-    .await?;
+    )?;
     let mut waiting = Vec::new();
     for row in names {
-        let name: String = row.try_get(0)?;
-        let table = read(&mut connection, &name).await?;
-        waiting.push((table, refers(&mut connection, &name).await?));
+        let name = row.text("name")?;
+        let table = read(sqlite, &name)?;
+        waiting.push((table, refers(sqlite, &name)?));
     }
     let mut ordered: Vec<Table> = Vec::with_capacity(waiting.len());
     let mut done = BTreeSet::new();
@@ -89,12 +85,15 @@ async fn tables(mut connection: SqliteConnection) -> Result<Vec<Table>, StoreErr
     Ok(ordered)
 }
 
-async fn read(connection: &mut SqliteConnection, name: &str) -> Result<Table, StoreError> {
+fn rows(sqlite: &Sqlite, sql: &str) -> Result<Vec<Row>, StoreError> {
+    Ok(sqlite.fetch(sql, &[], usize::MAX)?.into_iter().map(Row::Sqlite).collect())
+}
+
+fn read(sqlite: &Sqlite, name: &str) -> Result<Table, StoreError> {
     let sql = format!("SELECT name, type, pk FROM pragma_table_info('{name}') ORDER BY cid");
     let (mut columns, mut key) = (Vec::new(), Vec::new());
-    for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *connection).await? {
-        let (column, kind, place): (String, String, i64) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    for row in rows(sqlite, &sql)? {
+        let (column, kind, place) = (row.text("name")?, row.text("type")?, row.int("pk")?);
         let kind = match kind.as_str() {
             "TEXT" => Kind::Text,
             "BIGINT" => Kind::Int,
@@ -115,8 +114,7 @@ async fn read(connection: &mut SqliteConnection, name: &str) -> Result<Table, St
     Ok(Table { name: name.to_owned(), columns, key })
 }
 
-async fn refers(connection: &mut SqliteConnection, name: &str) -> Result<Vec<String>, StoreError> {
-    let sql = format!("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list('{name}')");
-    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *connection).await?;
-    rows.iter().map(|row| row.try_get(0).map_err(StoreError::from)).collect()
+fn refers(sqlite: &Sqlite, name: &str) -> Result<Vec<String>, StoreError> {
+    let sql = format!("SELECT DISTINCT \"table\" AS name FROM pragma_foreign_key_list('{name}')");
+    rows(sqlite, &sql)?.iter().map(|row| row.text("name")).collect()
 }

@@ -5,9 +5,10 @@
 //! the folders, so a lower number may arrive after a higher one: whatever is missing is applied, in order.
 
 use sqlx::migrate::{Migration, Migrator};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _};
 
-use super::StoreError;
+use super::sqlite::Sqlite;
+use super::{Row, StoreError, params};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -73,36 +74,33 @@ fn now_ms() -> i64 {
 }
 
 /// Brings a SQLite database up to date. A kill between or inside migrations leaves whole ones only.
-pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    sqlx::query(TABLE).execute(&mut *connection).await?;
-    let rows = sqlx::query(APPLIED).fetch_all(&mut *connection).await?;
-    let applied = rows
-        .iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .collect::<Result<Vec<(i64, Vec<u8>)>, sqlx::Error>>()?;
-    for migration in missing(&applied)? {
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let done: Option<i64> = sqlx::query_scalar("SELECT version FROM schema_migration WHERE version = $1")
-            .bind(migration.version)
-            .fetch_optional(&mut *transaction)
-            .await?;
-        if done.is_some() {
-            continue; // another process was faster
+pub(super) fn sqlite(sqlite: &Sqlite) -> Result<(), StoreError> {
+    sqlite.execute(TABLE, &[])?;
+    let rows = sqlite.fetch(APPLIED, &[], usize::MAX)?;
+    for migration in missing(&applied(rows.into_iter().map(Row::Sqlite))?)? {
+        sqlite.batch("BEGIN IMMEDIATE")?;
+        if let Err(error) = apply(sqlite, migration).and_then(|()| sqlite.batch("COMMIT")) {
+            // Of a transaction that failed nothing is left, whether or not this is still possible.
+            let _ = sqlite.batch("ROLLBACK");
+            return Err(error);
         }
-        sqlx::raw_sql(AssertSqlSafe(migration.sql.as_str().to_owned()))
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| failed(migration, error))?;
-        sqlx::query(RECORD)
-            .bind(migration.version)
-            .bind(migration.description.as_ref())
-            .bind(migration.checksum.as_ref())
-            .bind(now_ms())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
     }
     Ok(())
+}
+
+fn apply(sqlite: &Sqlite, migration: &Migration) -> Result<(), StoreError> {
+    let done = "SELECT version FROM schema_migration WHERE version = $1";
+    if !sqlite.fetch(done, &params![migration.version], 1)?.is_empty() {
+        return Ok(()); // another process was faster
+    }
+    sqlite.batch(migration.sql.as_str()).map_err(|error| failed(migration, error))?;
+    let record =
+        params![migration.version, migration.description.as_ref(), migration.checksum.as_ref(), now_ms()];
+    sqlite.execute(RECORD, &record).map(drop)
+}
+
+fn applied(rows: impl Iterator<Item = Row>) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    rows.map(|row| Ok((row.int("version")?, row.bytes("checksum")?))).collect()
 }
 
 /// Brings a PostgreSQL database up to date.
@@ -141,9 +139,8 @@ async fn postgres_locked(connection: &mut PgConnection) -> Result<(), StoreError
 /// The names of our migrations that a database lacks; refuses one whose applied text differs from ours.
 pub async fn missing_migrations(store: &mut super::Snapshot) -> Result<Vec<String>, StoreError> {
     let rows = store.fetch_all(APPLIED, Vec::new()).await?;
-    let applied = rows
+    Ok(missing(&applied(rows.into_iter())?)?
         .iter()
-        .map(|row| Ok((row.int("version")?, row.bytes("checksum")?)))
-        .collect::<Result<Vec<_>, StoreError>>()?;
-    Ok(missing(&applied)?.iter().map(|migration| migration.description.to_string()).collect())
+        .map(|migration| migration.description.to_string())
+        .collect())
 }

@@ -1,8 +1,8 @@
 //! One store with two engines: SQLite embedded by default, PostgreSQL when one machine is not enough.
 //!
 //! Both speak the same portable SQL: `$1` parameters, TEXT ids, BIGINT epoch milliseconds, TEXT JSON, BLOB bytes.
-//! Writing goes through [`Store::write`], a unit of work that commits exactly when it returns `Ok`. On SQLite one writer
-//! task gathers the units that wait into one commit ([`writer`]); on PostgreSQL each unit is its own transaction.
+//! Writing goes through [`Store::write`], a unit of work that commits exactly when it returns `Ok`. On SQLite one
+//! thread gathers the units that wait into one commit ([`writer`]); on PostgreSQL each unit is its own transaction.
 //!
 //! Two habits keep a unit right on both engines:
 //! - decide by affected rows (`INSERT … ON CONFLICT DO NOTHING`, `UPDATE … WHERE state = …`), not by reading first and
@@ -14,6 +14,7 @@ mod migrate;
 mod readers;
 mod signals;
 mod snapshot;
+mod sqlite;
 mod turn;
 mod tx;
 mod value;
@@ -22,7 +23,7 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,8 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
+use sqlx::{ConnectOptions, SqlSafeStr};
 use tokio::time::Instant;
 
 pub use catalogue::{Column, Kind, Table, catalogue, catalogue_of};
@@ -40,10 +40,13 @@ use readers::Readers;
 use signals::Signals;
 pub use signals::Watch;
 pub use snapshot::Snapshot;
+pub use sqlite::single_file;
+use sqlite::{File, Sqlite};
 pub use turn::Turn;
 use turn::Turns;
 pub use tx::Tx;
 pub use value::{Row, STATEMENT_ROWS, Value, places};
+pub(crate) use writer::THREAD as WRITER_THREAD;
 
 use crate::operations::clock::Clock;
 use crate::operations::limits;
@@ -55,6 +58,9 @@ pub enum StoreError {
     /// The database refused or could not be reached.
     #[error("database: {0}")]
     Database(#[source] sqlx::Error),
+    /// The same, of the embedded database.
+    #[error("database: {0}")]
+    Sqlite(#[source] rusqlite::Error),
     /// A unique index refused a row; on PostgreSQL the transaction is over.
     #[error("a row with this key exists already")]
     Unique,
@@ -90,8 +96,8 @@ pub enum StoreError {
 impl StoreError {
     /// Whether another process holds SQLite's write lock (SQLITE_BUSY, whatever its extended code).
     fn is_busy(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(cause)) = self else { return false };
-        cause.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
+        let Self::Sqlite(error) = self else { return false };
+        error.sqlite_error_code() == Some(rusqlite::ffi::ErrorCode::DatabaseBusy)
     }
 }
 
@@ -160,7 +166,7 @@ impl Store {
         let (counters, signals) = (Arc::new(Counters::default()), Arc::<Signals>::default());
         let db = if let Some(path) = url.strip_prefix("sqlite:") {
             open_sqlite(
-                PathBuf::from(path.trim_start_matches("//")),
+                path.trim_start_matches("//"),
                 Arc::clone(&counters),
                 Arc::clone(&clock),
                 Arc::clone(&signals),
@@ -223,11 +229,7 @@ impl Store {
     ) -> Result<Option<Row>, StoreError> {
         Ok(match &*self.db {
             Db::Sqlite { read, .. } => {
-                let query = sqlx::query_with(sql, value::sqlite(params)?);
-                let mut reader = read.take().await?;
-                let row = query.fetch_optional(&mut reader.connection).await?;
-                read.put(reader);
-                row.map(Row::Sqlite)
+                read.fetch(sql.into_sql_str(), params, 1).await?.pop().map(Row::Sqlite)
             }
             Db::Postgres(pool) => {
                 sqlx::query_with(sql, value::postgres(params)?).fetch_optional(pool).await?.map(Row::Postgres)
@@ -252,10 +254,7 @@ impl Store {
     ) -> Result<Vec<Row>, StoreError> {
         Ok(match &*self.db {
             Db::Sqlite { read, .. } => {
-                let query = sqlx::query_with(sql, value::sqlite(params)?);
-                let mut reader = read.take().await?;
-                let rows = query.fetch_all(&mut reader.connection).await?;
-                read.put(reader);
+                let rows = read.fetch(sql.into_sql_str(), params, usize::MAX).await?;
                 rows.into_iter().map(Row::Sqlite).collect()
             }
             Db::Postgres(pool) => sqlx::query_with(sql, value::postgres(params)?)
@@ -313,46 +312,26 @@ impl Store {
 }
 
 async fn open_sqlite(
-    path: PathBuf,
+    path: &str,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
     signals: Arc<Signals>,
 ) -> Result<Db, StoreError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| StoreError::Database(sqlx::Error::Io(e)))?;
     }
-    let options = SqliteConnectOptions::new()
-        .filename(&path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(limits::STORE_BUSY.duration())
-        .statement_cache_capacity(limits::STORE_STATEMENTS.size())
-        .pragma("temp_store", "memory")
-        .pragma("mmap_size", "134217728")
-        .pragma("journal_size_limit", "67108864")
-        // 16 MiB of log: a page that many commits write is copied into the database once for all of them.
-        .pragma("wal_autocheckpoint", "4000")
-        .disable_statement_logging();
-    // The writer keeps the pages that a commit of many rows goes back to; readers have the mapped file.
-    let writing = options.clone().pragma("cache_size", "-32000");
-    let connection = connect_and_migrate(&writing).await?;
-    let writer = writer::start(writing, connection, counters, clock, signals);
-    let read = Readers::open(options.read_only(true).create_if_missing(false)).await?;
-    Ok(Db::Sqlite { read: Box::new(read), writer })
+    let file = File::of(path);
+    let sqlite = connect_and_migrate(&file).await?;
+    let writer = writer::start(file.clone(), sqlite, counters, clock, signals)?;
+    Ok(Db::Sqlite { read: Box::new(Readers::open(file)?), writer })
 }
 
 /// SQLite does not wait when it is busy turning a new file to WAL, so processes that start together ask again here.
-async fn connect_and_migrate(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+async fn connect_and_migrate(file: &File) -> Result<Sqlite, StoreError> {
     let begun = Instant::now();
     loop {
-        let done = async {
-            let mut connection = options.connect().await?;
-            migrate::sqlite(&mut connection).await?;
-            Ok(connection)
-        };
-        match done.await {
+        let done = file.writer().and_then(|sqlite| migrate::sqlite(&sqlite).map(|()| sqlite));
+        match done {
             Err(error) if StoreError::is_busy(&error) && begun.elapsed() < limits::STORE_BUSY.duration() => {
                 tokio::time::sleep(writer::ASK_AGAIN).await;
             }

@@ -1,61 +1,84 @@
 //! Read connections of a SQLite store.
 //!
-//! A SQLite connection of sqlx is a thread, and each statement a way there and back. The pool of sqlx pings a connection
-//! whenever it is given back, which doubles the ways of a short read; here a connection is simply put down. One that was
-//! dropped in the middle of a statement, or had an error, is not used again.
+//! A read begins on the thread of its caller. One that turns out to be long is stopped and done again on a thread where
+//! it keeps no other request waiting. A connection that was dropped in the middle of a statement, or had an error, is not
+//! used again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+use sqlx::SqlStr;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::StoreError;
+use super::sqlite::{Cells, File, Sqlite};
+use super::{StoreError, Value};
 use crate::operations::limits;
 
 /// At most [`limits::STORE_READERS`] connections, opened when needed.
 #[derive(Debug)]
 pub(super) struct Readers {
-    options: SqliteConnectOptions,
-    idle: Mutex<Vec<SqliteConnection>>,
+    file: File,
+    idle: Mutex<Vec<Sqlite>>,
     places: Semaphore,
 }
 
 /// A connection in use; [`Readers::put`] makes it idle again.
-pub(super) struct Reader<'r> {
-    pub(super) connection: SqliteConnection,
+struct Reader<'r> {
+    sqlite: Sqlite,
     place: SemaphorePermit<'r>,
 }
 
 impl Readers {
     /// Opens the first connection, so that a database that can't be read is told at the start.
-    pub(super) async fn open(options: SqliteConnectOptions) -> Result<Self, StoreError> {
-        let first = options.connect().await?;
+    pub(super) fn open(file: File) -> Result<Self, StoreError> {
+        let first = file.reader()?;
         let places = Semaphore::new(limits::STORE_READERS.size());
-        Ok(Self { options, idle: Mutex::new(vec![first]), places })
+        Ok(Self { file, idle: Mutex::new(vec![first]), places })
     }
 
-    /// How a read connection is opened.
-    pub(super) const fn options(&self) -> &SqliteConnectOptions {
-        &self.options
+    /// The file that is read.
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// At most `most` rows of a statement.
+    pub(super) async fn fetch(
+        &self,
+        sql: SqlStr,
+        params: Vec<Value>,
+        most: usize,
+    ) -> Result<Vec<Cells>, StoreError> {
+        let Reader { sqlite, place } = self.take().await?;
+        let (sqlite, found) = match sqlite.fetch_short(sql.as_str(), &params, most)? {
+            Some(found) => (sqlite, found),
+            None => {
+                let long = tokio::task::spawn_blocking(move || {
+                    sqlite.fetch(sql.as_str(), &params, most).map(|found| (sqlite, found))
+                });
+                long.await.map_err(|_| StoreError::Unavailable)??
+            }
+        };
+        self.put(Reader { sqlite, place });
+        Ok(found)
     }
 
     /// Waits for a connection, at most [`limits::STORE_ACQUIRE`].
-    pub(super) async fn take(&self) -> Result<Reader<'_>, StoreError> {
-        let waiting = tokio::time::timeout(limits::STORE_ACQUIRE.duration(), self.places.acquire());
-        let place = waiting.await.ok().and_then(Result::ok).ok_or(StoreError::Unavailable)?;
-        let idle = self.idle().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => self.options.connect().await?,
+    async fn take(&self) -> Result<Reader<'_>, StoreError> {
+        let place = match self.places.try_acquire() {
+            Ok(place) => place,
+            Err(_) => {
+                let waiting = tokio::time::timeout(limits::STORE_ACQUIRE.duration(), self.places.acquire());
+                waiting.await.ok().and_then(Result::ok).ok_or(StoreError::Unavailable)?
+            }
         };
-        Ok(Reader { connection, place })
+        let idle = self.idle().pop();
+        let sqlite = idle.map_or_else(|| self.file.reader(), Ok)?;
+        Ok(Reader { sqlite, place })
     }
 
     /// Gives a connection back whose statement has ended well.
-    pub(super) fn put(&self, reader: Reader<'_>) {
-        let Reader { connection, place } = reader;
-        self.idle().push(connection);
+    fn put(&self, reader: Reader<'_>) {
+        let Reader { sqlite, place } = reader;
+        self.idle().push(sqlite);
         drop(place);
     }
 
@@ -66,14 +89,14 @@ impl Readers {
         self.places.close();
         drop(everybody);
         let idle = std::mem::take(&mut *self.idle());
-        for connection in idle {
-            if let Err(error) = connection.close().await {
+        for sqlite in idle {
+            if let Err(error) = sqlite.close() {
                 tracing::warn!(%error, "a read connection did not close");
             }
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<SqliteConnection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Sqlite>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,17 +3,17 @@
 use std::str::FromStr as _;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, SqlSafeStr, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, SqlSafeStr};
 
+use super::sqlite::{File, Sqlite};
 use super::{Db, Engine, Row, Store, StoreError, Value, value};
-use crate::operations::limits;
 
 /// One read transaction over everything; the server's own reads and writes don't wait for it.
 pub struct Snapshot(Connection);
 
 enum Connection {
-    Sqlite(SqliteConnection),
+    /// Nowhere while a statement runs on a thread of its own: a copy is long, and the server goes on beside it.
+    Sqlite(Option<Sqlite>),
     Postgres(PgConnection),
 }
 
@@ -27,12 +27,7 @@ impl Snapshot {
     /// Opens the database at `url` as it is: nothing is created, nothing migrated.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         if let Some(path) = url.strip_prefix("sqlite:") {
-            let options = SqliteConnectOptions::new()
-                .filename(path.trim_start_matches("//"))
-                .read_only(true)
-                .busy_timeout(limits::STORE_BUSY.duration())
-                .disable_statement_logging();
-            return Self::sqlite(options.connect().await?).await;
+            return Self::sqlite(File::of(path.trim_start_matches("//")).reader()?);
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
@@ -43,18 +38,18 @@ impl Snapshot {
 
     pub(super) async fn of(store: &Store) -> Result<Self, StoreError> {
         match &*store.db {
-            Db::Sqlite { read, .. } => Self::sqlite(read.options().connect().await?).await,
+            Db::Sqlite { read, .. } => Self::sqlite(read.file().reader()?),
             Db::Postgres(pool) => {
                 Self::postgres(PgConnection::connect_with(&pool.connect_options()).await?).await
             }
         }
     }
 
-    async fn sqlite(mut connection: SqliteConnection) -> Result<Self, StoreError> {
-        sqlx::query("BEGIN").execute(&mut connection).await?;
+    fn sqlite(sqlite: Sqlite) -> Result<Self, StoreError> {
+        sqlite.execute("BEGIN", &[])?;
         // The first read is what fixes the moment.
-        sqlx::query("SELECT COUNT(*) FROM sqlite_master").execute(&mut connection).await?;
-        Ok(Self(Connection::Sqlite(connection)))
+        sqlite.fetch("SELECT COUNT(*) FROM sqlite_master", &[], 1)?;
+        Ok(Self(Connection::Sqlite(Some(sqlite))))
     }
 
     async fn postgres(mut connection: PgConnection) -> Result<Self, StoreError> {
@@ -79,9 +74,16 @@ impl Snapshot {
         params: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
         Ok(match &mut self.0 {
-            Connection::Sqlite(connection) => {
-                let rows = sqlx::query_with(sql, value::sqlite(params)?).fetch_all(connection).await?;
-                rows.into_iter().map(Row::Sqlite).collect()
+            Connection::Sqlite(place) => {
+                let sqlite = place.take().ok_or(StoreError::Unavailable)?;
+                let sql = sql.into_sql_str();
+                let reading = tokio::task::spawn_blocking(move || {
+                    let rows = sqlite.fetch(sql.as_str(), &params, usize::MAX);
+                    (sqlite, rows)
+                });
+                let (sqlite, rows) = reading.await.map_err(|_| StoreError::Unavailable)?;
+                *place = Some(sqlite);
+                rows?.into_iter().map(Row::Sqlite).collect()
             }
             Connection::Postgres(connection) => {
                 let rows = sqlx::query_with(sql, value::postgres(params)?).fetch_all(connection).await?;
@@ -93,7 +95,7 @@ impl Snapshot {
     /// Ends the transaction.
     pub async fn close(self) -> Result<(), StoreError> {
         match self.0 {
-            Connection::Sqlite(connection) => connection.close().await?,
+            Connection::Sqlite(sqlite) => sqlite.map_or(Ok(()), Sqlite::close)?,
             Connection::Postgres(connection) => connection.close().await?,
         }
         Ok(())

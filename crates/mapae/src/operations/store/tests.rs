@@ -141,18 +141,51 @@ async fn closing_writes_what_waits_and_refuses_what_comes_later() {
 async fn reads_that_are_given_up_leave_their_places_to_others() {
     let platform = testing::platform().await;
     for _ in 0..100 {
-        // Nearly always the answer, from another thread, has not come by then.
+        // On PostgreSQL the answer has not come by then.
         let _ = platform.store.ping().now_or_never();
     }
     platform.store.ping().await.expect("a place is free");
 }
 
 #[tokio::test]
+async fn a_long_read_leaves_its_thread_to_others_and_comes_back_whole() {
+    let platform = testing::platform().await;
+    let store = platform.store.clone();
+    // On the one thread of this test.
+    let long = tokio::spawn(async move {
+        let sql = "WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
+                   SELECT COUNT(*) AS n FROM n";
+        store.fetch_one(sql, params![3_000_000_i64]).await
+    });
+    let mut beside = 0;
+    while !long.is_finished() {
+        platform.store.ping().await.expect("a short read beside it");
+        beside += 1;
+        tokio::task::yield_now().await;
+    }
+    let row = long.await.expect("task").expect("read");
+    assert_eq!(row.int("n").expect("n"), 3_000_000);
+    assert!(beside > 20, "{beside} short reads beside a long one");
+}
+
+#[test]
+fn a_statement_that_does_not_end_is_stopped_at_its_limit() {
+    let sqlite = Sqlite::in_memory().expect("database");
+    let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n";
+    sqlite.limit(Duration::from_millis(30));
+    assert!(matches!(sqlite.fetch(endless, &[], 1), Err(StoreError::Timeout)));
+    assert!(matches!(sqlite.execute("SELECT 1", &[]), Err(StoreError::Timeout)), "nor does another begin");
+    sqlite.no_limit();
+    assert_eq!(sqlite.fetch("SELECT 1 AS one", &[], 1).expect("read").len(), 1);
+    assert!(sqlite.fetch_short(endless, &[], 1).expect("no fault").is_none());
+}
+
+#[tokio::test]
 async fn units_that_waited_for_another_process_are_committed_together() {
     let platform = testing::platform().await;
     let Some(path) = platform.config.store.url.strip_prefix("sqlite:") else { return };
-    let mut other = SqliteConnectOptions::new().filename(path).connect().await.expect("another process");
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("it writes");
+    let other = File::of(path).writer().expect("another process");
+    other.batch("BEGIN IMMEDIATE").expect("it writes");
     let before = platform.store.counters().commits();
     let units: Vec<_> = (0..20)
         .map(|n| {
@@ -162,7 +195,7 @@ async fn units_that_waited_for_another_process_are_committed_together() {
         .collect();
     tokio::time::sleep(limits::STORE_GROUP_TIME.duration() * 5).await;
     assert_eq!(platform.store.counters().commits(), before, "everybody waits for it");
-    sqlx::query("COMMIT").execute(&mut other).await.expect("it has written");
+    other.batch("COMMIT").expect("it has written");
     for unit in futures::future::join_all(units).await {
         assert!(unit.expect("task").expect("write"));
     }

@@ -1,18 +1,20 @@
 //! The transaction a unit of work writes through.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use sqlx::{Postgres, SqlSafeStr, SqliteConnection, Transaction};
+use sqlx::{Postgres, SqlSafeStr, Transaction};
 
 use crate::operations::clock::Clock;
 
 use super::signals::Signals;
+use super::sqlite::Sqlite;
 use super::{Row, StoreError, Value, params, value};
 
 type AfterCommit = Box<dyn FnOnce() + Send>;
 
 enum Connection {
-    Sqlite(SqliteConnection),
+    Sqlite(Sqlite),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -31,7 +33,7 @@ impl std::fmt::Debug for Tx {
 }
 
 impl Tx {
-    pub(super) fn sqlite(connection: SqliteConnection, clock: Arc<dyn Clock>, signals: Arc<Signals>) -> Self {
+    pub(super) fn sqlite(connection: Sqlite, clock: Arc<dyn Clock>, signals: Arc<Signals>) -> Self {
         Self { connection: Connection::Sqlite(connection), after: Vec::new(), clock, signals }
     }
 
@@ -55,9 +57,7 @@ impl Tx {
         params: Vec<Value>,
     ) -> Result<u64, StoreError> {
         Ok(match &mut self.connection {
-            Connection::Sqlite(connection) => {
-                sqlx::query_with(sql, value::sqlite(params)?).execute(connection).await?.rows_affected()
-            }
+            Connection::Sqlite(sqlite) => sqlite.execute(sql.into_sql_str().as_str(), &params)?,
             Connection::Postgres(transaction) => sqlx::query_with(sql, value::postgres(params)?)
                 .execute(&mut **transaction)
                 .await?
@@ -72,10 +72,9 @@ impl Tx {
         params: Vec<Value>,
     ) -> Result<Option<Row>, StoreError> {
         Ok(match &mut self.connection {
-            Connection::Sqlite(connection) => sqlx::query_with(sql, value::sqlite(params)?)
-                .fetch_optional(connection)
-                .await?
-                .map(Row::Sqlite),
+            Connection::Sqlite(sqlite) => {
+                sqlite.fetch(sql.into_sql_str().as_str(), &params, 1)?.pop().map(Row::Sqlite)
+            }
             Connection::Postgres(transaction) => sqlx::query_with(sql, value::postgres(params)?)
                 .fetch_optional(&mut **transaction)
                 .await?
@@ -99,12 +98,10 @@ impl Tx {
         params: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
         Ok(match &mut self.connection {
-            Connection::Sqlite(connection) => sqlx::query_with(sql, value::sqlite(params)?)
-                .fetch_all(connection)
-                .await?
-                .into_iter()
-                .map(Row::Sqlite)
-                .collect(),
+            Connection::Sqlite(sqlite) => {
+                let rows = sqlite.fetch(sql.into_sql_str().as_str(), &params, usize::MAX)?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
             Connection::Postgres(transaction) => sqlx::query_with(sql, value::postgres(params)?)
                 .fetch_all(&mut **transaction)
                 .await?
@@ -143,18 +140,24 @@ impl Tx {
     }
 
     /// A control statement (`BEGIN`, `SAVEPOINT`, `COMMIT`) of the SQLite writer.
-    pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        match &mut self.connection {
-            Connection::Sqlite(connection) => sqlx::query(sql).execute(connection).await?,
-            Connection::Postgres(_) => return Ok(()),
-        };
-        Ok(())
+    pub(super) fn control(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        match &self.connection {
+            Connection::Sqlite(sqlite) => sqlite.execute(sql, &[]).map(drop),
+            Connection::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// From now on the SQLite writer's statements have this much time together; `None`: all they need.
+    pub(super) fn limit(&mut self, time: Option<Duration>) {
+        if let Connection::Sqlite(sqlite) = &self.connection {
+            time.map_or_else(|| sqlite.no_limit(), |time| sqlite.limit(time));
+        }
     }
 
     /// Closes the SQLite writer's connection, which also writes the log back into the database file.
-    pub(super) async fn close_sqlite(self) {
-        if let Connection::Sqlite(connection) = self.connection
-            && let Err(error) = sqlx::Connection::close(connection).await
+    pub(super) fn close_sqlite(self) {
+        if let Connection::Sqlite(sqlite) = self.connection
+            && let Err(error) = sqlite.close()
         {
             tracing::warn!(%error, "closing the store");
         }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use rusqlite::types::Value as cell;
 use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, ColumnIndex, Decode, Row as _, Type};
+use sqlx::{Arguments as _, Decode, Postgres, Row as _, Type};
 
 use super::StoreError;
+use super::sqlite::Cells;
 
 /// One parameter. A missing value keeps its type: PostgreSQL wants to know what kind of NULL it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,13 +74,8 @@ fn encoding(error: sqlx::error::BoxDynError) -> StoreError {
     StoreError::Database(sqlx::Error::Encode(error))
 }
 
-fn fill<A: Arguments>(params: Vec<Value>) -> Result<A, StoreError>
-where
-    for<'t> Option<String>: sqlx::Encode<'t, A::Database> + Type<A::Database>,
-    for<'t> Option<i64>: sqlx::Encode<'t, A::Database> + Type<A::Database>,
-    for<'t> Option<Vec<u8>>: sqlx::Encode<'t, A::Database> + Type<A::Database>,
-{
-    let mut arguments = A::default();
+pub(super) fn postgres(params: Vec<Value>) -> Result<PgArguments, StoreError> {
+    let mut arguments = PgArguments::default();
     arguments.reserve(params.len(), 0);
     for value in params {
         match value {
@@ -92,18 +88,10 @@ where
     Ok(arguments)
 }
 
-pub(super) fn sqlite(params: Vec<Value>) -> Result<SqliteArguments, StoreError> {
-    fill(params)
-}
-
-pub(super) fn postgres(params: Vec<Value>) -> Result<PgArguments, StoreError> {
-    fill(params)
-}
-
 /// One row of a result. Columns are asked for by name; a wrong name or type is an error, not a panic.
 pub enum Row {
     #[doc(hidden)]
-    Sqlite(SqliteRow),
+    Sqlite(Cells),
     #[doc(hidden)]
     Postgres(PgRow),
 }
@@ -118,44 +106,51 @@ impl std::fmt::Debug for Row {
     }
 }
 
-fn column<'r, R, T>(row: &'r R, name: &str) -> Result<T, StoreError>
+fn column<'r, T>(row: &'r PgRow, name: &str) -> Result<T, StoreError>
 where
-    R: sqlx::Row,
-    for<'i> &'i str: ColumnIndex<R>,
-    T: Decode<'r, R::Database> + Type<R::Database>,
+    T: Decode<'r, Postgres> + Type<Postgres>,
 {
     row.try_get(name).map_err(|error| StoreError::Column(name.to_owned(), error.to_string()))
+}
+
+/// The value of a cell that may be NULL, of one of the three kinds.
+macro_rules! cell {
+    ($row:expr, $name:expr, $kind:ident) => {
+        match $row.value($name)? {
+            cell::$kind(value) => Ok(Some(value.clone())),
+            cell::Null => Ok(None),
+            other => Err(StoreError::Column($name.to_owned(), format!("holds {}", other.data_type()))),
+        }
+    };
+}
+
+fn not_null<T>(name: &str, value: Option<T>) -> Result<T, StoreError> {
+    value.ok_or_else(|| StoreError::Column(name.to_owned(), "is NULL".to_owned()))
 }
 
 impl Row {
     /// A TEXT column that is not NULL.
     pub fn text(&self, name: &str) -> Result<String, StoreError> {
-        match self {
-            Self::Sqlite(row) => column(row, name),
-            Self::Postgres(row) => column(row, name),
-        }
+        self.opt_text(name).and_then(|value| not_null(name, value))
     }
 
     /// A TEXT column that may be NULL.
     pub fn opt_text(&self, name: &str) -> Result<Option<String>, StoreError> {
         match self {
-            Self::Sqlite(row) => column(row, name),
+            Self::Sqlite(row) => cell!(row, name, Text),
             Self::Postgres(row) => column(row, name),
         }
     }
 
     /// A BIGINT column that is not NULL.
     pub fn int(&self, name: &str) -> Result<i64, StoreError> {
-        match self {
-            Self::Sqlite(row) => column(row, name),
-            Self::Postgres(row) => column(row, name),
-        }
+        self.opt_int(name).and_then(|value| not_null(name, value))
     }
 
     /// A BIGINT column that may be NULL.
     pub fn opt_int(&self, name: &str) -> Result<Option<i64>, StoreError> {
         match self {
-            Self::Sqlite(row) => column(row, name),
+            Self::Sqlite(row) => cell!(row, name, Integer),
             Self::Postgres(row) => column(row, name),
         }
     }
@@ -167,18 +162,28 @@ impl Row {
 
     /// A BLOB column that is not NULL.
     pub fn bytes(&self, name: &str) -> Result<Vec<u8>, StoreError> {
-        match self {
-            Self::Sqlite(row) => column(row, name),
-            Self::Postgres(row) => column(row, name),
-        }
+        self.opt_bytes(name).and_then(|value| not_null(name, value))
     }
 
     /// A BLOB column that may be NULL.
     pub fn opt_bytes(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         match self {
-            Self::Sqlite(row) => column(row, name),
+            Self::Sqlite(row) => cell!(row, name, Blob),
             Self::Postgres(row) => column(row, name),
         }
+    }
+
+    /// Every text of the row, joined: to see what is not in it.
+    #[cfg(test)]
+    pub(crate) fn texts(&self) -> String {
+        let text = |at: usize| match self {
+            Self::Sqlite(row) => match row.values().get(at) {
+                Some(cell::Text(text)) => Some(text.clone()),
+                _ => None,
+            },
+            Self::Postgres(row) => row.try_get::<Option<String>, _>(at).ok().flatten(),
+        };
+        (0..self.len()).filter_map(text).collect()
     }
 
     /// A TEXT column that holds JSON.

@@ -1,11 +1,10 @@
-//! The one task that writes to SQLite, with natural group commit.
+//! The one thread that writes to SQLite, with natural group commit.
 //!
 //! ```text
 //! BEGIN IMMEDIATE
 //!   unit 1                         ─ fails: ROLLBACK, begin again (nothing else is inside yet)
 //!   SAVEPOINT unit · unit 2 · …    ─ fails: ROLLBACK TO unit, the others stay
-//!                                    (savepoints nest and end with the COMMIT: a RELEASE each would be one more
-//!                                    way to SQLite's thread and back)
+//!                                    (savepoints nest and end with the COMMIT; no RELEASE is needed)
 //!   … whatever waits, at most 64 units or 8 ms
 //! COMMIT                           ─ fails: every unit hears it, nothing is stored
 //! replies, then wake-ups
@@ -21,12 +20,11 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::signals::Signals;
+use super::sqlite::{File, Sqlite};
 use super::{Counters, StoreError, Tx};
 use crate::operations::clock::Clock;
 use crate::operations::limits;
@@ -34,6 +32,8 @@ use crate::operations::limits;
 /// How often the write lock is asked for while another process holds it. SQLite's own wait sleeps up to 100 ms at a
 /// time, and would miss gap after gap that an import leaves.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(1);
+/// The name of the thread, by which a profile tells its time.
+pub(crate) const THREAD: &str = "store-writer";
 /// Turns SQLite's own wait off.
 const NO_WAIT: &str = "PRAGMA busy_timeout = 0";
 
@@ -95,7 +95,7 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
-/// The way to the writer task.
+/// The way to the writer's thread.
 #[derive(Debug)]
 pub(super) struct Handle {
     queue: mpsc::Sender<Message>,
@@ -122,22 +122,27 @@ impl Handle {
     }
 }
 
+/// Starts the thread. Units run on it one after the other, their statements without a way to another thread and back.
 pub(super) fn start(
-    options: SqliteConnectOptions,
-    connection: SqliteConnection,
+    file: File,
+    sqlite: Sqlite,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
     signals: Arc<Signals>,
-) -> Handle {
+) -> Result<Handle, StoreError> {
     let (queue, waiting) = mpsc::channel(limits::STORE_QUEUE.size());
-    let tx = Tx::sqlite(connection, Arc::clone(&clock), Arc::clone(&signals));
-    let writer = Writer { options, tx, counters, clock, signals, broken: false };
-    tokio::spawn(writer.serve(waiting));
-    Handle { queue }
+    let tx = Tx::sqlite(sqlite, Arc::clone(&clock), Arc::clone(&signals));
+    let writer = Writer { file, tx, counters, clock, signals, broken: false };
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::Builder::new()
+        .name(THREAD.to_owned())
+        .spawn(move || runtime.block_on(writer.serve(waiting)))
+        .map_err(|error| StoreError::Database(sqlx::Error::Io(error)))?;
+    Ok(Handle { queue })
 }
 
 struct Writer {
-    options: SqliteConnectOptions,
+    file: File,
     tx: Tx,
     counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
@@ -148,7 +153,7 @@ struct Writer {
 
 impl Writer {
     async fn serve(mut self, mut waiting: mpsc::Receiver<Message>) {
-        self.broken = self.tx.control(NO_WAIT).await.is_err();
+        self.broken = self.tx.control(NO_WAIT).is_err();
         while let Some(message) = waiting.recv().await {
             let closing = match message {
                 Message::Work(first) => self.group(first, &mut waiting).await,
@@ -161,12 +166,12 @@ impl Writer {
                         self.group(first, &mut waiting).await;
                     }
                 }
-                self.tx.close_sqlite().await;
+                self.tx.close_sqlite();
                 let _ = done.send(());
                 return;
             }
         }
-        self.tx.close_sqlite().await;
+        self.tx.close_sqlite();
     }
 
     /// Runs one group to its commit and replies; returns a request to close that was found in the queue.
@@ -205,7 +210,7 @@ impl Writer {
             }
         }
         let committed = match failure {
-            None => self.commit(inside).await,
+            None => self.commit(inside),
             Some(error) => {
                 self.broken = true;
                 Err(error)
@@ -228,16 +233,15 @@ impl Writer {
 
     async fn begin(&mut self) -> Result<(), StoreError> {
         if self.broken {
-            let connection = self.options.connect().await?;
-            let fresh = Tx::sqlite(connection, Arc::clone(&self.clock), Arc::clone(&self.signals));
+            let fresh = Tx::sqlite(self.file.writer()?, Arc::clone(&self.clock), Arc::clone(&self.signals));
             let old = std::mem::replace(&mut self.tx, fresh);
-            old.close_sqlite().await;
-            self.tx.control(NO_WAIT).await?;
+            old.close_sqlite();
+            self.tx.control(NO_WAIT)?;
             self.broken = false;
         }
         let begun = Instant::now();
         loop {
-            match self.tx.control("BEGIN IMMEDIATE").await {
+            match self.tx.control("BEGIN IMMEDIATE") {
                 Err(error) if error.is_busy() && begun.elapsed() < limits::STORE_BUSY.duration() => {
                     tokio::time::sleep(ASK_AGAIN).await;
                 }
@@ -250,31 +254,33 @@ impl Writer {
     async fn run(&mut self, job: &mut dyn Job, others_inside: bool) -> Result<bool, StoreError> {
         let wakes = self.tx.pending_wakes();
         if others_inside {
-            self.tx.control("SAVEPOINT unit").await?;
+            self.tx.control("SAVEPOINT unit")?;
         }
+        self.tx.limit(Some(limits::STORE_UNIT.duration()));
         let succeeded = job.run(&mut self.tx).await;
+        self.tx.limit(None);
         if !succeeded {
             self.tx.forget_wakes(wakes);
         }
         match (succeeded, others_inside) {
             (true, _) => {}
             // The innermost of that name: this unit's own.
-            (false, true) => self.tx.control("ROLLBACK TO unit").await?,
+            (false, true) => self.tx.control("ROLLBACK TO unit")?,
             (false, false) => {
-                self.tx.control("ROLLBACK").await?;
+                self.tx.control("ROLLBACK")?;
                 self.begin().await?;
             }
         }
         Ok(succeeded)
     }
 
-    async fn commit(&mut self, inside: u64) -> Result<Vec<Box<dyn FnOnce() + Send>>, StoreError> {
+    fn commit(&mut self, inside: u64) -> Result<Vec<Box<dyn FnOnce() + Send>>, StoreError> {
         if inside == 0 {
-            self.tx.control("ROLLBACK").await?;
+            self.tx.control("ROLLBACK")?;
             return Ok(Vec::new());
         }
         let begun = Instant::now();
-        if let Err(error) = self.tx.control("COMMIT").await {
+        if let Err(error) = self.tx.control("COMMIT") {
             // A disk that is full now may have room later: go back to a clean connection.
             self.broken = true;
             return Err(error);

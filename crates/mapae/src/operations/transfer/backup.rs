@@ -3,14 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
-
 use super::{Copied, Progress, TransferError, copy, digest, finish, is_verified, verify};
 use crate::operations::clock::{Clock, SystemClock};
 use crate::operations::kek::Kek;
 use crate::operations::server_keys::open_all;
-use crate::operations::store::{Snapshot, Store, catalogue_of, params};
+use crate::operations::store::{Snapshot, Store, catalogue_of, params, single_file};
 
 /// Names the copy in its own file.
 const LABEL: &str = "backup";
@@ -42,7 +39,7 @@ pub async fn make(
     source.close().await?;
     finish(&target).await?;
     target.close().await;
-    single_file(&partial).await?;
+    single_file(&partial)?;
     std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(failed(&partial))?;
     std::fs::rename(&partial, out).map_err(failed(out))?;
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -135,16 +132,6 @@ fn identity(file: &Path) -> Result<String, TransferError> {
         hash = keys::sha256(&[hash.as_slice(), bytes].concat());
     }
     Ok(keys::encoding::hex_encode(&hash))
-}
-
-/// Without a log beside it: one file is the whole backup.
-async fn single_file(path: &Path) -> Result<(), TransferError> {
-    let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
-    let mut connection = options.connect().await.map_err(crate::operations::StoreError::from)?;
-    let set = sqlx::query("PRAGMA journal_mode = DELETE").execute(&mut connection).await;
-    set.map_err(crate::operations::StoreError::from)?;
-    connection.close().await.map_err(crate::operations::StoreError::from)?;
-    Ok(())
 }
 
 fn beside(path: &Path, what: &str) -> PathBuf {
