@@ -7,6 +7,7 @@ use credential::types::Format;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::Client;
 use wallet::issue::Options;
+use wallet::pin::Pin;
 use wallet::present::Choice;
 
 use super::AnyError;
@@ -19,6 +20,7 @@ use super::report::{Figure, Spent};
 use crate::demo::browser::Browser;
 use crate::demo::people::message;
 use crate::operations::{Language, SystemClock};
+use crate::personnel::demo_data::DemoPerson;
 use crate::phone::{HttpClient, Phone};
 
 /// The PIN of every phone; a weak one would be refused.
@@ -84,7 +86,7 @@ pub(super) fn phone_client(http: &Client) -> HttpClient {
     HttpClient::over(http.clone(), Language::Ko).remembering()
 }
 
-/// Sets up a phone for each of those invited: activation code, identity, one-time password, device and PIN.
+/// Sets up a phone for each of those invited, in their order: activation code, identity, one-time password, device and PIN.
 pub(super) async fn set_up(
     http: &Client,
     origin: &str,
@@ -102,7 +104,7 @@ pub(super) async fn set_up(
         phone.register(PIN).await?;
         Ok(phone)
     };
-    stream::iter(invited).map(one).buffer_unordered(AT_ONCE).try_collect().await
+    stream::iter(invited).map(one).buffered(AT_ONCE).try_collect().await
 }
 
 impl Gauge<'_> {
@@ -196,4 +198,61 @@ pub(super) async fn log_in(
     let back = browser.open_until(next.as_str(), REDIRECT).await?;
     party.finish(&login, &back).await?;
     Ok(phone)
+}
+
+/// One verification: the relying party asks, the phone shows its badge, the relying party picks the result up.
+pub(super) async fn present(party: Arc<RelyingParty>, mut phone: Phone) -> Result<Phone, AnyError> {
+    let asked = party.ask(&["name", "agency_name"]).await?;
+    let request = phone.ask(&asked.link).await?;
+    phone.answer(&request, Choice { allow_reuse: true, ..Choice::default() }).await?;
+    party.pick_up(&asked.id).await?;
+    Ok(phone)
+}
+
+/// One signature: the relying party sends a document, the phone fetches and signs it by its PIN, the relying party fetches
+/// it signed.
+pub(super) async fn sign(
+    party: Arc<RelyingParty>,
+    person: &DemoPerson,
+    mut phone: Phone,
+) -> Result<Phone, AnyError> {
+    let id = party.send_to_sign(&page(), person).await?;
+    let waiting = phone.wallet().documents().await?;
+    let ours = waiting.into_iter().find(|one| one.transaction().request == id);
+    let seen = phone.wallet().see(ours.ok_or("the document does not wait at the phone")?).await?;
+    phone.wallet_mut().sign(&[seen], &Pin::parse(PIN)?).await?;
+    party.fetch_signed(&id).await?;
+    Ok(phone)
+}
+
+/// A PDF of one page with one line.
+fn page() -> Vec<u8> {
+    let line = "BT /F1 24 Tf 72 720 Td (Example) Tj ET";
+    let objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>"
+            .to_owned(),
+        format!("<< /Length {} >>\nstream\n{line}\nendstream", line.len()),
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_owned(),
+    ];
+    let mut out = "%PDF-1.7\n".to_owned();
+    let mut table = "0000000000 65535 f \n".to_owned();
+    for (object, number) in objects.iter().zip(1..) {
+        table.push_str(&format!("{:010} 00000 n \n", out.len()));
+        out.push_str(&format!("{number} 0 obj\n{object}\nendobj\n"));
+    }
+    let (start, size) = (out.len(), objects.len() + 1);
+    out.push_str(&format!(
+        "xref\n0 {size}\n{table}trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
+    ));
+    out.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_to_sign_is_a_pdf_as_our_own_reader_takes_it() {
+        signing::pdf::File::open(&super::page()).unwrap();
+    }
 }

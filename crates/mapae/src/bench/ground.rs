@@ -115,7 +115,7 @@ impl Ground {
         let origin = config.public.origin().to_owned();
         let metrics = format!("http://{}", config.metrics.listen);
         let laid = laid(folder.path(), config, plan).await?;
-        let Laid { config, platform, client_secret, offered, invited } = laid;
+        let Laid { config, platform, client_secret, offered, invited, .. } = laid;
         Ok(Self { folder, config, platform, origin, metrics, client_secret, offered, invited })
     }
 }
@@ -128,6 +128,8 @@ pub(super) struct Laid {
     pub(super) platform: Arc<Platform>,
     /// Secret of the relying party.
     pub(super) client_secret: String,
+    /// Its key for the API.
+    pub(super) api_key: String,
     pub(super) offered: Vec<Offered>,
     pub(super) invited: Vec<Invited>,
 }
@@ -140,7 +142,7 @@ pub(super) async fn laid(folder: &Path, config: Config, plan: Plan) -> Result<La
     import_desks(&platform, folder).await?;
     import_officials(&platform, folder, 0..count).await?;
     staff::demo::make(&platform).await?;
-    let client_secret = register(&platform).await?;
+    let (client_secret, api_key) = register(&platform).await?;
     let (approved, inbox) = approved(&platform, 0..count).await?;
     let (to_others, to_ours) = approved.split_at(usize::try_from(plan.offers)?);
     let offered = all_offered(&platform, to_others).await?;
@@ -149,7 +151,7 @@ pub(super) async fn laid(folder: &Path, config: Config, plan: Plan) -> Result<La
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    Ok(Laid { config: file, platform, client_secret, offered, invited })
+    Ok(Laid { config: file, platform, client_secret, api_key, offered, invited })
 }
 
 /// More approved officials with an offer, on ground that was laid before.
@@ -269,7 +271,8 @@ async fn import_all(
     Ok(())
 }
 
-async fn register(platform: &Platform) -> Result<String, AnyError> {
+/// The relying party's secret and its key for the API.
+async fn register(platform: &Platform) -> Result<(String, String), AnyError> {
     let claims = ["name", "agency_name", "inst_code", "department", "position", "employee_number"];
     let registration = Registration {
         id: CLIENT.to_owned(),
@@ -284,10 +287,10 @@ async fn register(platform: &Platform) -> Result<String, AnyError> {
         sector: None,
         id_token_alg: IdTokenAlg::ES256,
         public: false,
-        api: false,
+        api: true,
     };
     let secrets = verification::cli::register(platform, registration).await?;
-    Ok(secrets.client_secret.ok_or("a confidential client has a secret")?)
+    Ok(secrets.client_secret.zip(secrets.api_key).ok_or("a confidential client has a secret and a key")?)
 }
 
 /// The three who approve.

@@ -101,8 +101,8 @@ impl Route {
         Ok(tried)
     }
 
-    /// Carries rows until the server stops, woken by `wake` and by the clock; any number of workers may, in one process or
-    /// many.
+    /// Carries rows until the server stops, woken by `wake`, by a unit that tells the table's name ([`Tx::tell`]), and by the
+    /// clock; any number of workers may, in one process or many.
     pub(crate) async fn run<F, C>(
         &'static self,
         platform: Arc<Platform>,
@@ -114,6 +114,7 @@ impl Route {
         F: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let mut courier = Courier::new(self);
+        let told = platform.store.watch(self.table);
         loop {
             match courier.take_up(&platform, &carry).await {
                 Ok(0) => {}
@@ -125,6 +126,7 @@ impl Route {
             tokio::select! {
                 () = stop.stopped() => break,
                 () = wake.notified() => {}
+                () = told.told() => {}
                 () = courier.one_done() => {}
                 () = tokio::time::sleep(self.poll) => {}
             }

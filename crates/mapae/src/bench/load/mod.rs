@@ -84,7 +84,8 @@ struct Run {
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// Kinds and their shares: enrol (link, code, identity, one-time password, PIN), issue (a batch of copies), login
-    /// (request, badge shown, code, tokens, userinfo).
+    /// (request, badge shown, code, tokens, userinfo), present (a question over the API, badge shown, result), sign (a
+    /// document of one page, PIN, the signed file).
     #[arg(long, default_value = "login=1", value_parser = people::mix)]
     mix: people::Mix,
     /// Phones that are set up before, with their badge; each login needs one that is free.
@@ -142,13 +143,13 @@ async fn loaded(wish: Run) -> Result<(), AnyError> {
     let http = flows::client()?;
     let party =
         RelyingParty::discover(http.clone(), &prepared.origin, prepared.client_secret.clone()).await?;
+    let party = party.with_api_key(prepared.api_key.clone());
     let model = match (wish.rate, wish.flat_out) {
         (_, Some(in_flight)) => Model::FlatOut { in_flight },
         (Some(rate), None) if rate > 0.0 => Model::Open { rate },
         _ => return Err("a rate is more than nothing".into()),
     };
-    let kinds =
-        [Flow::Enrol, Flow::Issue, Flow::Login].into_iter().filter(|flow| wish.mix.share(*flow) > 0.0);
+    let kinds = Flow::ALL.into_iter().filter(|flow| wish.mix.share(*flow) > 0.0);
     let names: Vec<&str> = kinds.map(Flow::as_str).collect();
     eprintln!("mapae load: {} phones are set up", wish.phones);
     let people = Arc::new(People::new(prepared, &wish.mix, http, Arc::new(party)));

@@ -14,6 +14,7 @@ use super::super::AnyError;
 use super::super::flows;
 use super::super::ground::{Invited, Laid, official};
 use super::super::relying_party::RelyingParty;
+use crate::personnel::demo_data::DemoPerson;
 use crate::phone::Phone;
 
 /// Phones that are set up at once.
@@ -29,16 +30,22 @@ pub(super) enum Flow {
     Issue,
     /// From the relying party's redirect to its userinfo.
     Login,
+    /// From a relying party's question over the API to its result.
+    Present,
+    /// From a document that a relying party sends to its copy with the signature.
+    Sign,
 }
 
 impl Flow {
-    pub(super) const ALL: [Self; 3] = [Self::Enrol, Self::Issue, Self::Login];
+    pub(super) const ALL: [Self; 5] = [Self::Enrol, Self::Issue, Self::Login, Self::Present, Self::Sign];
 
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Enrol => "enrol",
             Self::Issue => "issue",
             Self::Login => "login",
+            Self::Present => "present",
+            Self::Sign => "sign",
         }
     }
 }
@@ -53,7 +60,7 @@ pub(super) fn mix(text: &str) -> Result<Mix, String> {
     for part in text.split(',') {
         let (name, share) = part.split_once('=').ok_or_else(|| format!("{part} is no kind=share"))?;
         let flow = Flow::ALL.into_iter().find(|flow| flow.as_str() == name);
-        let flow = flow.ok_or_else(|| format!("{name} is none of enrol, issue, login"))?;
+        let flow = flow.ok_or_else(|| format!("{name} is none of enrol, issue, login, present, sign"))?;
         let share: f64 = share.parse().map_err(|_| format!("{share} is no number"))?;
         if !share.is_finite() || share < 0.0 || shares.iter().any(|(other, _)| *other == flow) {
             return Err(format!("{part}: once for each kind, and not below 0"));
@@ -93,6 +100,7 @@ pub(super) struct Prepared {
     pub(super) origin: String,
     pub(super) metrics: String,
     pub(super) client_secret: String,
+    pub(super) api_key: String,
     invited: Vec<Ready>,
 }
 
@@ -117,6 +125,7 @@ impl Prepared {
             origin: laid.platform.config.public.origin().to_owned(),
             metrics: format!("http://{}", laid.platform.config.metrics.listen),
             client_secret: laid.client_secret.clone(),
+            api_key: laid.api_key.clone(),
             invited,
         })
     }
@@ -133,14 +142,20 @@ impl Prepared {
     }
 }
 
+/// A phone and whose it is.
+struct Owned {
+    phone: Phone,
+    person: DemoPerson,
+}
+
 /// Everybody, by what comes next for them.
 pub(super) struct People {
     origin: String,
     http: Client,
     party: Arc<RelyingParty>,
     invited: Mutex<VecDeque<Invited>>,
-    enrolled: Mutex<VecDeque<Phone>>,
-    holders: Mutex<VecDeque<Phone>>,
+    enrolled: Mutex<VecDeque<Owned>>,
+    holders: Mutex<VecDeque<Owned>>,
     /// Whether phones that were enrolled go on to take their badge as a flow of its own.
     issues: bool,
 }
@@ -181,42 +196,54 @@ impl People {
             }
             taken
         };
-        let phones = flows::set_up(&self.http, &self.origin, first).await?;
-        let mut phones: VecDeque<Phone> = phones.into();
+        let mut phones = VecDeque::from(self.set_up(first).await?);
         let later = phones.split_off(count.min(phones.len()));
         let holders = stream::iter(phones).map(received).buffer_unordered(AT_ONCE);
-        let holders: Vec<Phone> = holders.try_collect().await?;
+        let holders: Vec<Owned> = holders.try_collect().await?;
         lock(&self.holders).extend(holders);
         lock(&self.enrolled).extend(later);
         Ok(())
     }
 
+    async fn set_up(&self, invited: Vec<Invited>) -> Result<Vec<Owned>, AnyError> {
+        let people: Vec<DemoPerson> = invited.iter().map(|one| one.person.clone()).collect();
+        let phones = flows::set_up(&self.http, &self.origin, invited).await?;
+        Ok(phones.into_iter().zip(people).map(|(phone, person)| Owned { phone, person }).collect())
+    }
+
     /// Plays one flow; `None` if nobody is free for it.
     pub(super) async fn play(&self, flow: Flow) -> Option<Result<(), AnyError>> {
-        match flow {
+        let free = match flow {
             Flow::Enrol => {
                 let who = lock(&self.invited).pop_front()?;
-                let done = flows::set_up(&self.http, &self.origin, vec![who]).await;
-                Some(done.map(|phones| lock(&self.enrolled).extend(phones)))
+                let done = self.set_up(vec![who]).await;
+                return Some(done.map(|phones| lock(&self.enrolled).extend(phones)));
             }
-            Flow::Issue => {
-                let phone = lock(&self.enrolled).pop_front()?;
-                Some(received(phone).await.map(|phone| lock(&self.holders).push_back(phone)))
-            }
-            Flow::Login => {
-                let phone = lock(&self.holders).pop_front()?;
-                let done = flows::log_in(Arc::clone(&self.party), self.http.clone(), phone).await;
-                Some(done.map(|phone| lock(&self.holders).push_back(phone)))
-            }
-        }
+            Flow::Issue => lock(&self.enrolled).pop_front()?,
+            Flow::Login | Flow::Present | Flow::Sign => lock(&self.holders).pop_front()?,
+        };
+        let Owned { phone, person } = free;
+        let party = Arc::clone(&self.party);
+        let done = match flow {
+            Flow::Enrol | Flow::Issue => return Some(self.hold(received(Owned { phone, person }).await)),
+            Flow::Login => flows::log_in(party, self.http.clone(), phone).await,
+            Flow::Present => flows::present(party, phone).await,
+            Flow::Sign => flows::sign(party, &person, phone).await,
+        };
+        Some(self.hold(done.map(|phone| Owned { phone, person })))
+    }
+
+    fn hold(&self, done: Result<Owned, AnyError>) -> Result<(), AnyError> {
+        done.map(|owned| lock(&self.holders).push_back(owned))
     }
 }
 
 /// The account's own wallet takes as many copies as the type's file says.
-async fn received(mut phone: Phone) -> Result<Phone, AnyError> {
+async fn received(owned: Owned) -> Result<Owned, AnyError> {
+    let Owned { mut phone, person } = owned;
     let options = Options { format: Some(Format::SdJwtVc), ..Options::default() };
     let received = phone.receive_with(None, options).await?;
-    if received.copies > 0 { Ok(phone) } else { Err("no copy came".into()) }
+    if received.copies > 0 { Ok(Owned { phone, person }) } else { Err("no copy came".into()) }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

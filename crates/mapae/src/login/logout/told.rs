@@ -1,7 +1,7 @@
 //! Back-Channel Logout 1.0: a relying party is told that a login has ended, by a signed token, until it has taken it.
 //!
-//! The row is written in the transaction that ends the session; a worker looks every quarter of a second, so that a suspension
-//! is told within one. Each try signs a new token with the same `jti`.
+//! The row is written in the transaction that ends the session; its commit wakes a worker, here and in other processes,
+//! which also looks every quarter of a second. Each try signs a new token with the same `jti`.
 
 use std::sync::Arc;
 
@@ -44,8 +44,8 @@ macro_rules! queue {
 /// # Errors
 /// The store.
 pub(in crate::login) async fn queue_badge(tx: &mut Tx, badge: &str, now_ms: i64) -> Result<(), StoreError> {
-    tx.execute(queue!("badge = $1"), params![badge, now_ms, ends(now_ms)]).await?;
-    Ok(())
+    let rows = tx.execute(queue!("badge = $1"), params![badge, now_ms, ends(now_ms)]).await?;
+    wake(tx, rows).await
 }
 
 /// The same for one session.
@@ -53,8 +53,8 @@ pub(in crate::login) async fn queue_badge(tx: &mut Tx, badge: &str, now_ms: i64)
 /// # Errors
 /// The store.
 pub(in crate::login) async fn queue_session(tx: &mut Tx, id: &str, now_ms: i64) -> Result<(), StoreError> {
-    tx.execute(queue!("id = $1"), params![id, now_ms, ends(now_ms)]).await?;
-    Ok(())
+    let rows = tx.execute(queue!("id = $1"), params![id, now_ms, ends(now_ms)]).await?;
+    wake(tx, rows).await
 }
 
 /// The same for every live session at a relying party.
@@ -62,8 +62,8 @@ pub(in crate::login) async fn queue_session(tx: &mut Tx, id: &str, now_ms: i64) 
 /// # Errors
 /// The store.
 pub(in crate::login) async fn queue_party(tx: &mut Tx, party: &str, now_ms: i64) -> Result<(), StoreError> {
-    tx.execute(queue!("relying_party = $1"), params![party, now_ms, ends(now_ms)]).await?;
-    Ok(())
+    let rows = tx.execute(queue!("relying_party = $1"), params![party, now_ms, ends(now_ms)]).await?;
+    wake(tx, rows).await
 }
 
 /// The same for every live session there is: after a restore.
@@ -71,8 +71,13 @@ pub(in crate::login) async fn queue_party(tx: &mut Tx, party: &str, now_ms: i64)
 /// # Errors
 /// The store.
 pub(in crate::login) async fn queue_everybody(tx: &mut Tx, now_ms: i64) -> Result<(), StoreError> {
-    tx.execute(queue!("created_at <= $1"), params![i64::MAX, now_ms, ends(now_ms)]).await?;
-    Ok(())
+    let rows = tx.execute(queue!("created_at <= $1"), params![i64::MAX, now_ms, ends(now_ms)]).await?;
+    wake(tx, rows).await
+}
+
+/// Wakes a worker once this is committed, if there is something to tell.
+async fn wake(tx: &mut Tx, rows: u64) -> Result<(), StoreError> {
+    if rows == 0 { Ok(()) } else { tx.tell(ROUTE.table).await }
 }
 
 fn ends(now_ms: i64) -> i64 {
