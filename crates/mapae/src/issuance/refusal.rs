@@ -65,12 +65,7 @@ impl From<attestation::Refusal> for Refused {
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
-        let code = match error {
-            StoreError::Unavailable | StoreError::Timeout | StoreError::Commit(_) => {
-                Code::TemporarilyUnavailable
-            }
-            _ => Code::ServerError,
-        };
+        let code = if error.may_pass() { Code::TemporarilyUnavailable } else { Code::ServerError };
         tracing::error!(%error, "issuance: store");
         OAuthError::new(code, "").into()
     }

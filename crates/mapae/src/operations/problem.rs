@@ -138,6 +138,8 @@ impl Problem {
         if let Some(wait) = self.extras.get("retry_after_ms").and_then(Value::as_i64) {
             headers
                 .insert(header::RETRY_AFTER, HeaderValue::from(wait.max(0).unsigned_abs().div_ceil(1_000)));
+        } else if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
@@ -154,10 +156,8 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let (status, code) = match error {
-            StoreError::Unavailable | StoreError::Timeout | StoreError::Commit(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-            }
+        let (status, code) = match &error {
+            error if error.may_pass() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             StoreError::Unique => (StatusCode::CONFLICT, "conflict"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };

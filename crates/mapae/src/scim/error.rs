@@ -143,7 +143,7 @@ impl From<Syntax> for ScimError {
 impl From<StoreError> for ScimError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable | StoreError::Timeout | StoreError::Commit(_) => {
+            error if error.may_pass() => {
                 tracing::error!(%error, "store");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, None, "unavailable")
             }

@@ -94,6 +94,39 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the same may go well in a while: the database is away, is starting, has no room, or another node is the
+    /// primary by now.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unavailable | Self::Timeout | Self::Commit(_) => true,
+            Self::Database(
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed,
+            ) => true,
+            // Classes of SQLSTATE: connection, resources, an operator or a restart; a standby, a deadlock, a serialization.
+            Self::Database(sqlx::Error::Database(cause)) => cause.code().is_some_and(|code| {
+                ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+                    || ["25006", "40001", "40P01"].contains(&code.as_ref())
+            }),
+            Self::Sqlite(error) => {
+                use rusqlite::ffi::ErrorCode;
+                let passing = [
+                    ErrorCode::DatabaseBusy,
+                    ErrorCode::DatabaseLocked,
+                    ErrorCode::DiskFull,
+                    ErrorCode::SystemIoFailure,
+                    ErrorCode::CannotOpen,
+                    ErrorCode::OutOfMemory,
+                ];
+                error.sqlite_error_code().is_some_and(|code| passing.contains(&code))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether another process holds SQLite's write lock (SQLITE_BUSY, whatever its extended code).
     fn is_busy(&self) -> bool {
         let Self::Sqlite(error) = self else { return false };

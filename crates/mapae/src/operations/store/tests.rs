@@ -168,6 +168,21 @@ async fn a_long_read_leaves_its_thread_to_others_and_comes_back_whole() {
     assert!(beside > 20, "{beside} short reads beside a long one");
 }
 
+#[tokio::test]
+async fn what_may_go_well_later_is_told_from_what_never_will() {
+    let away = Store::open("postgres://nobody@127.0.0.1:9/none", Arc::new(TestClock::default())).await;
+    assert!(away.expect_err("nobody listens there").may_pass());
+    let full = Sqlite::in_memory().expect("database");
+    full.batch("CREATE TABLE t (a BLOB); PRAGMA max_page_count = 4").expect("small");
+    let error = full.execute("INSERT INTO t VALUES ($1)", &params![vec![0_u8; 100_000]]).expect_err("no room");
+    assert!(error.may_pass(), "{error}");
+    let wrong = full.execute("INSERT INTO no_such_table VALUES (1)", &[]).expect_err("no table");
+    assert!(!wrong.may_pass(), "{wrong}");
+    let platform = testing::platform().await;
+    platform.store.close().await;
+    assert!(platform.store.ping().await.expect_err("closed").may_pass());
+}
+
 #[test]
 fn a_statement_that_does_not_end_is_stopped_at_its_limit() {
     let sqlite = Sqlite::in_memory().expect("database");
