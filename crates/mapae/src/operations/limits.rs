@@ -138,7 +138,7 @@ limits! {
         DOCUMENT_LIST_LIFE = 7 * DAY, Milliseconds, "A list of revoked certificates is good so long; each is made when asked for.";
         DOCUMENT_ANSWER_LIFE = HOUR, Milliseconds, "An answer about a certificate is good so long.";
         SIGNING_DOCUMENT = 16 * MIB, Bytes, "A PDF that is to be signed.";
-        SIGNING_BODY = 24 * MIB, Bytes, "The request that sends it in, base64 in JSON.";
+        SIGNING_BODY = 24 * MIB, Bytes, "The request that sends it in, base64 in JSON, or the form.";
         SIGNING_PIECE = 256 * KIB, Bytes, "A document is kept in sealed pieces of this size.";
         SIGNING_TITLE = 120, Count, "Characters of a document's title.";
         SIGNING_PURPOSE = 160, Count, "Characters of what a signature is for: it stands in the signature.";
@@ -149,6 +149,8 @@ limits! {
         SIGNING_WAITING_PARTY = 10_000, Count, "Documents of one relying party that wait at once.";
         SIGNING_WAITING_HOLDER = 100, Count, "Documents that wait for one official.";
         SIGNING_OPENS = 20, Count, "Certificates that a signer may be given for one document.";
+        SIGNING_LIST = 30, Count, "Newest requests that an agency's desk is shown.";
+        STAFF_UPLOAD_FIELDS = 40, Count, "Parts of a form with a file.";
         SIGNING_POLL = 5 * SECOND, Milliseconds, "How often given signatures and events are looked for when nobody wakes the worker.";
         SIGNING_SWEEP = 30 * SECOND, Milliseconds, "How often deadlines are looked at.";
         SIGNING_ROWS = 100, Count, "Signing requests of one round.";

@@ -64,6 +64,7 @@ const CONSOLE_LINKS: &[Link] = &[
     Link { href: "/", key: "console.nav.queue" },
     Link { href: "/applications", key: "console.nav.all" },
     Link { href: "/credentials", key: "credentials.console.nav" },
+    Link { href: "/signatures", key: "signatures.console.title" },
     Link { href: "/people", key: "desk.nav.people" },
     Link { href: "/loss", key: "desk.nav.loss" },
     Link { href: "/unlock", key: "desk.nav.unlock" },

@@ -39,7 +39,7 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     requests::start(platform, tasks);
 }
 
-/// The console listener has none.
+/// Routes of the console listener.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+    requests::console_routes()
 }

@@ -72,6 +72,7 @@ impl Duty {
             Self::HrManager => &[
                 "/applications",
                 "/credentials",
+                "/signatures",
                 "/people",
                 "/loss",
                 "/unlock",

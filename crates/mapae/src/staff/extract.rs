@@ -1,7 +1,7 @@
 //! Who is asking: `Applicant` on the public listener, `Actor` on the console listener.
 //!
 //! The session comes as a cookie or as `Authorization: Bearer`. A cookie travels by itself, so with a cookie every method
-//! that changes something also needs the CSRF token: in the header `x-csrf-token`, or in the form through [`Posted`].
+//! that changes something also needs the CSRF token: in the header `x-csrf-token`, or in the form through [`Posted`] or [`super::Uploading`].
 //! An extractor that finds neither refuses: a handler cannot forget it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -148,9 +148,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Source {
 
 /// Where the CSRF token of a cookie session is looked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Csrf {
+pub(super) enum Csrf {
     Header,
-    /// [`Posted`] looks into the form itself.
+    /// [`Posted`] and [`super::Uploading`] look into the form themselves.
     Form,
 }
 
@@ -160,11 +160,16 @@ fn is_api(parts: &Parts) -> bool {
 }
 
 /// The refusal of a request whose CSRF token is missing or another session's.
-fn csrf_refused() -> Denied {
+pub(super) fn csrf_refused() -> Denied {
     Problem::new(StatusCode::FORBIDDEN, "csrf_refused").into()
 }
 
-async fn session_of(parts: &Parts, platform: &Platform, door: Door, csrf: Csrf) -> Result<Session, Denied> {
+pub(super) async fn session_of(
+    parts: &Parts,
+    platform: &Platform,
+    door: Door,
+    csrf: Csrf,
+) -> Result<Session, Denied> {
     let turned_away = || {
         if is_api(parts) {
             Denied::from(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized"))
@@ -189,7 +194,7 @@ async fn session_of(parts: &Parts, platform: &Platform, door: Door, csrf: Csrf) 
 }
 
 /// Somebody who can be let in at a door.
-trait Visitor: Sized {
+pub trait Visitor: Sized {
     const DOOR: Door;
     fn of(session: Session, platform: &Platform) -> impl Future<Output = Result<Self, Denied>> + Send;
     fn owns(&self, csrf: &str) -> bool;

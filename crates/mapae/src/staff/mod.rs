@@ -20,6 +20,7 @@ mod second_factor;
 mod second_pages;
 mod session;
 mod throttle;
+mod upload;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use password::{Attempt, BadPassword, HashingFailed, Password};
 pub use second_factor::{Policy, ResetError, has_codes, reset as reset_codes};
 pub(crate) use session::badge_stopped;
 pub use session::{Began, Door, Session, SignInError, SignedIn, after_restore, sign_in, sign_in_by_badge};
+pub use upload::{Upload, Uploading};
 
 use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;

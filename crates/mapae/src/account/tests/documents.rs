@@ -30,7 +30,7 @@ use crate::signatures::requests::{self, SigningError};
 use crate::verification::cli;
 
 /// An official of the town with a badge on a phone of their own.
-async fn official(town: &Town, who: u64) -> Wallet<Phone> {
+pub(super) async fn official(town: &Town, who: u64) -> Wallet<Phone> {
     let application = town.approved(who).await;
     let handle = town.handle(who).await;
     let mut wallet = Phone::new(town).installed().await;

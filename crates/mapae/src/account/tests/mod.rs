@@ -4,6 +4,7 @@
 mod approvals;
 pub(crate) mod authenticator;
 mod change_of_pin;
+mod desk_documents;
 mod documents;
 mod enrolment;
 mod forgotten_pin;

@@ -86,6 +86,10 @@ const ACCESS: &[(&str, &str, &str)] = &[
     ("GET", "/relying-parties/requests/{request}", "d----00-"),
     ("POST", "/relying-parties/requests/{request}/approve", "d-----0-"),
     ("POST", "/relying-parties/requests/{request}/drop", "d-----0-"),
+    ("GET", "/signatures", "d--+---+"),
+    ("POST", "/signatures", "d--+---+"),
+    ("GET", "/signatures/{id}/document", "d--0---0"),
+    ("POST", "/signatures/{id}/withdrawal", "d--0---0"),
     ("GET", "/statistics", "d--+++++"),
     ("GET", "/statistics.csv", "d--+++++"),
     ("GET", "/system", "d----++-"),
@@ -180,6 +184,7 @@ fn declared() -> BTreeSet<(String, String)> {
         "employment/console.rs",
         "notification/console.rs",
         "gates/console.rs",
+        "signatures/requests/console.rs",
     ];
     let mut routes = BTreeSet::new();
     for file in files {

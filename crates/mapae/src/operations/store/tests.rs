@@ -174,7 +174,8 @@ async fn what_may_go_well_later_is_told_from_what_never_will() {
     assert!(away.expect_err("nobody listens there").may_pass());
     let full = Sqlite::in_memory().expect("database");
     full.batch("CREATE TABLE t (a BLOB); PRAGMA max_page_count = 4").expect("small");
-    let error = full.execute("INSERT INTO t VALUES ($1)", &params![vec![0_u8; 100_000]]).expect_err("no room");
+    let error =
+        full.execute("INSERT INTO t VALUES ($1)", &params![vec![0_u8; 100_000]]).expect_err("no room");
     assert!(error.may_pass(), "{error}");
     let wrong = full.execute("INSERT INTO no_such_table VALUES (1)", &[]).expect_err("no table");
     assert!(!wrong.may_pass(), "{wrong}");

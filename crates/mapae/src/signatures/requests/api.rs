@@ -7,12 +7,13 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
+use keys::encoding::b64_decode;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::SigningError;
-use super::asking::{self, Ask, Asker};
+use super::asking::{self, Ask, Asker, Whose};
 use super::document;
 use super::request::{Request, State as Standing, signers};
 use crate::operations::problem::{Problem, ProblemBody};
@@ -121,7 +122,7 @@ pub(super) async fn caller(platform: &Platform, headers: &HeaderMap) -> Result<R
 pub(super) fn asker(party: RelyingParty) -> Asker {
     Asker {
         has_webhook: party.webhook_url.is_some(),
-        relying_party: party.id,
+        whose: Whose::Party(party.id),
         name: party.name_ko,
         name_en: party.name_en,
     }
@@ -181,7 +182,7 @@ async fn create(
     let ask = Ask {
         title: create.title,
         purpose: create.purpose,
-        document: create.document,
+        pdf: b64_decode(&create.document).map_err(|_| SigningError::Size)?,
         signers: create.signers.into_iter().map(|one| (one.inst_code, one.employee_number)).collect(),
         expires_in: create.expires_in,
         webhook: create.webhook,
@@ -225,7 +226,7 @@ async fn withdraw(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let (party, request) = own(&platform, &headers, &id).await?;
-    asking::withdraw(&platform, &request, &party).await?;
+    asking::withdraw(&platform, &request, Whose::Party(party)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,6 +1,5 @@
 //! Asking for signatures, taking it back, and closing what is over.
 
-use keys::encoding::b64_decode;
 use signing::pades::{self, Options};
 use wallet::account::messages::PushKind;
 
@@ -14,16 +13,49 @@ use crate::notification;
 use crate::operations::store::{Row, StoreError, Tx, params};
 use crate::operations::{Platform, id, limits};
 use crate::personnel;
+use crate::staff::Duty;
 
 /// Who asks.
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
-    /// The relying party's id.
-    pub(super) relying_party: String,
+    pub(super) whose: Whose,
     pub(super) name: String,
     pub(super) name_en: String,
     /// Whether it may be told.
     pub(super) has_webhook: bool,
+}
+
+/// Whose the request is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// A relying party's, by its id.
+    Party(String),
+    /// An agency's: somebody at its desk asks in its name.
+    Desk { agency: String, employee: String },
+}
+
+impl Whose {
+    /// Who does it, for the audit log: actor and duty.
+    pub(super) fn hand(&self) -> (&str, &'static str) {
+        match self {
+            Self::Party(id) => (id, "relying_party"),
+            Self::Desk { employee, .. } => (employee, Duty::HrManager.as_str()),
+        }
+    }
+
+    fn party(&self) -> Option<&str> {
+        match self {
+            Self::Party(id) => Some(id),
+            Self::Desk { .. } => None,
+        }
+    }
+
+    fn agency(&self) -> Option<&str> {
+        match self {
+            Self::Party(_) => None,
+            Self::Desk { agency, .. } => Some(agency),
+        }
+    }
 }
 
 /// What is asked for.
@@ -31,8 +63,7 @@ pub(super) struct Asker {
 pub(super) struct Ask {
     pub(super) title: String,
     pub(super) purpose: String,
-    /// base64.
-    pub(super) document: String,
+    pub(super) pdf: Vec<u8>,
     /// Institution code and employee number of each, in the order in which they sign.
     pub(super) signers: Vec<(String, String)>,
     /// Seconds.
@@ -86,8 +117,7 @@ pub(super) async fn ask(platform: &Platform, asker: Asker, ask: Ask) -> Result<R
         return Err(SigningError::Webhook);
     }
     let signers = wanted(platform, &ask.signers).await?;
-    let pdf = b64_decode(&ask.document).map_err(|_| SigningError::Size)?;
-    drop(ask.document);
+    let pdf = ask.pdf;
     if pdf.is_empty() || pdf.len() > limits::SIGNING_DOCUMENT.size() {
         return Err(SigningError::Size);
     }
@@ -98,7 +128,8 @@ pub(super) async fn ask(platform: &Platform, asker: Asker, ask: Ask) -> Result<R
     let revision = Revision::sealed(platform, 0, &pdf);
     let request = Request {
         id: id::new(),
-        relying_party: Some(asker.relying_party),
+        relying_party: asker.whose.party().map(str::to_owned),
+        agency: asker.whose.agency().map(str::to_owned),
         facts: Facts { title, purpose, party: asker.name, party_en: asker.name_en },
         document_hash: revision.hash.clone(),
         bytes: revision.bytes,
@@ -114,7 +145,9 @@ pub(super) async fn ask(platform: &Platform, asker: Asker, ask: Ask) -> Result<R
     let (row, sealed) = (request.clone(), request.facts.sealed(platform, &request.id));
     platform
         .store
-        .write(move |tx| Box::pin(async move { enter(tx, &row, sealed, revision, signers).await }))
+        .write(move |tx| {
+            Box::pin(async move { enter(tx, &row, &asker.whose, sealed, revision, signers).await })
+        })
         .await?;
     Ok(request)
 }
@@ -122,23 +155,37 @@ pub(super) async fn ask(platform: &Platform, asker: Asker, ask: Ask) -> Result<R
 async fn enter(
     tx: &mut Tx,
     request: &Request,
+    whose: &Whose,
     facts: Vec<u8>,
     revision: Revision,
     signers: Vec<Wanted>,
 ) -> Result<(), SigningError> {
-    let party = request.relying_party.clone().unwrap_or_default();
     let count = |row: Row| row.int("waiting");
-    let sql = "SELECT COUNT(*) AS waiting FROM signing_request \
-               WHERE relying_party = $1 AND state IN ('waiting', 'assembling')";
-    if count(tx.fetch_one(sql, params![&party]).await?)? >= limits::SIGNING_WAITING_PARTY.get() {
+    let waiting = match whose {
+        Whose::Party(id) => {
+            let sql = "SELECT COUNT(*) AS waiting FROM signing_request \
+                       WHERE relying_party = $1 AND state IN ('waiting', 'assembling')";
+            count(tx.fetch_one(sql, params![id]).await?)?
+        }
+        Whose::Desk { agency, .. } => {
+            let sql = "SELECT COUNT(*) AS waiting FROM signing_request \
+                       WHERE agency_code = $1 AND state IN ('waiting', 'assembling')";
+            count(tx.fetch_one(sql, params![agency]).await?)?
+        }
+    };
+    if waiting >= limits::SIGNING_WAITING_PARTY.get() {
         return Err(SigningError::Full);
     }
+    let (actor, duty) = whose.hand();
     tx.execute(
-        "INSERT INTO signing_request (id, relying_party, asked_by, facts, document_hash, bytes, revision, state, place, \
-         signers, webhook, created_at, ends_at) VALUES ($1, $2, $2, $3, $4, $5, 0, 'waiting', 1, $6, $7, $8, $9)",
+        "INSERT INTO signing_request (id, relying_party, agency_code, asked_by, facts, document_hash, bytes, revision, \
+         state, place, signers, webhook, created_at, ends_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 'waiting', 1, $8, $9, $10, $11)",
         params![
             &request.id,
-            &party,
+            whose.party(),
+            whose.agency(),
+            actor,
             facts,
             &request.document_hash,
             request.bytes,
@@ -171,7 +218,7 @@ async fn enter(
         "document": request.document_hash, "signers": request.signers, "ends_at": request.ends_at,
     });
     let (act, subject) = ("signing.asked", &request.id);
-    let record = audit::Record { actor: &party, duty: "relying_party", act, subject, detail };
+    let record = audit::Record { actor, duty, act, subject, detail };
     Ok(audit::record(tx, record).await?)
 }
 
@@ -179,9 +226,9 @@ async fn enter(
 pub(super) async fn withdraw(
     platform: &Platform,
     request: &Request,
-    actor: &str,
+    whose: Whose,
 ) -> Result<(), SigningError> {
-    let (id, actor) = (request.id.clone(), actor.to_owned());
+    let id = request.id.clone();
     platform
         .store
         .write(move |tx| {
@@ -201,8 +248,8 @@ pub(super) async fn withdraw(
                 }
                 let act = if withdrawn { "signing.withdrawn" } else { "signing.forgotten" };
                 let detail = serde_json::json!({});
-                let record =
-                    audit::Record { actor: &actor, duty: "relying_party", act, subject: &id, detail };
+                let (actor, duty) = whose.hand();
+                let record = audit::Record { actor, duty, act, subject: &id, detail };
                 Ok(audit::record(tx, record).await?)
             })
         })

@@ -12,7 +12,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, StatusCode};
-use keys::encoding::b64_encode;
+use keys::encoding::{b64_decode, b64_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -296,7 +296,7 @@ async fn sign_document(
     let ask = Ask {
         title: document.label,
         purpose: document.purpose,
-        document: document.document,
+        pdf: b64_decode(&document.document).map_err(|_| SigningError::Size)?,
         signers: vec![signer],
         expires_in: validity_period.unwrap_or(86_400_000).div_euclid(1_000),
         webhook: false,

@@ -12,6 +12,7 @@
 //! * `assembling`: puts a given signature into the document, with timestamp and proof.
 //! * `document`: the bytes, in sealed pieces.
 //! * `event`: word to the relying party's webhook.
+//! * `console`: an agency's desk asks its own officials.
 //! * `api`: the routes of relying parties; `csc`: the same in the words of the Cloud Signature Consortium.
 //!
 //! Nothing here can make a signature: the key is made on the phone, and what it signs is made there from the bytes that were
@@ -21,6 +22,7 @@
 mod api;
 mod asking;
 mod assembling;
+mod console;
 mod csc;
 mod document;
 mod event;
@@ -30,6 +32,7 @@ mod request;
 use http::StatusCode;
 
 pub use self::api::routes;
+pub use self::console::routes as console_routes;
 pub use self::holder::{Given, Phone, apply, given, open, refuse, seen, waiting};
 
 use super::authority::AuthorityError;

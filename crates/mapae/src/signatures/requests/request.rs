@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 use wallet::account::messages::{SIGN, Transaction};
 
+use sqlx::AssertSqlSafe;
+
 use super::SigningError;
-use crate::operations::Platform;
-use crate::operations::store::{Row, StoreError, params};
+use crate::operations::store::{Row, STATEMENT_ROWS, StoreError, Value, params, places};
+use crate::operations::{Platform, limits};
 
 const TABLE: &str = "signing_request";
 
@@ -68,6 +70,8 @@ impl Facts {
 pub(super) struct Request {
     pub(super) id: String,
     pub(super) relying_party: Option<String>,
+    /// The agency whose desk asks.
+    pub(super) agency: Option<String>,
     pub(super) facts: Facts,
     pub(super) document_hash: String,
     pub(super) bytes: i64,
@@ -98,6 +102,7 @@ impl Request {
             facts,
             refusal,
             relying_party: row.opt_text("relying_party")?,
+            agency: row.opt_text("agency_code")?,
             document_hash: row.text("document_hash")?,
             bytes: row.int("bytes")?,
             revision: row.int("revision")?,
@@ -115,6 +120,29 @@ impl Request {
         let sql = "SELECT * FROM signing_request WHERE id = $1";
         let row = platform.store.fetch_optional(sql, params![id]).await?;
         row.map(|row| Request::read(platform, &row)).transpose()
+    }
+
+    /// The newest requests of these agencies' desks.
+    pub(super) async fn of_agencies(
+        platform: &Platform,
+        agencies: &[String],
+    ) -> Result<Vec<Request>, SigningError> {
+        let mut found = Vec::new();
+        for some in agencies.chunks(STATEMENT_ROWS) {
+            let sql = format!(
+                "SELECT * FROM signing_request WHERE agency_code IN {} ORDER BY created_at DESC, id DESC LIMIT {}",
+                places(1, some.len()),
+                limits::SIGNING_LIST.get()
+            );
+            // Only placeholders and a number go into the text.
+            let values = some.iter().map(Value::from).collect();
+            for row in platform.store.fetch_all(AssertSqlSafe(sql), values).await? {
+                found.push(Request::read(platform, &row)?);
+            }
+        }
+        found.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+        found.truncate(limits::SIGNING_LIST.size());
+        Ok(found)
     }
 
     /// What the signer whose turn it is agrees to.
@@ -139,16 +167,23 @@ impl Request {
 #[derive(Debug, Clone)]
 pub(super) struct Signer {
     pub(super) place: i64,
+    pub(super) employee_id: String,
     pub(super) state: String,
     pub(super) acted_at: Option<i64>,
 }
 
 /// Those who sign, in their order.
 pub(super) async fn signers(platform: &Platform, request: &str) -> Result<Vec<Signer>, StoreError> {
-    let sql = "SELECT place, state, acted_at FROM signing_signer WHERE request_id = $1 ORDER BY place";
+    let sql =
+        "SELECT place, employee_id, state, acted_at FROM signing_signer WHERE request_id = $1 ORDER BY place";
     let rows = platform.store.fetch_all(sql, params![request]).await?;
     let read = |row: &Row| {
-        Ok(Signer { place: row.int("place")?, state: row.text("state")?, acted_at: row.opt_int("acted_at")? })
+        Ok(Signer {
+            place: row.int("place")?,
+            employee_id: row.text("employee_id")?,
+            state: row.text("state")?,
+            acted_at: row.opt_int("acted_at")?,
+        })
     };
     rows.iter().map(read).collect()
 }
