@@ -72,7 +72,7 @@ test('an official asks for a 재직증명서 in the wallet and downloads it', as
   await phone.look('certificate-ask');
   await phone.press('신청하기');
   await phone.at('증명서');
-  const line = phone.page.locator('.row', { hasText: '재직증명서' });
+  const line = phone.page.locator('.row', { hasText: '예시은행' });
   await line.waitFor({ timeout: 30000 });
   assert.match(await line.innerText(), /진본 · 예시은행 · 대출 신청/);
   await phone.look('certificates');

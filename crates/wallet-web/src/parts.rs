@@ -133,13 +133,7 @@ impl<'a> Typed<'a> {
 }
 
 /// A labelled field with a hint below its label.
-pub fn field(
-    id: &str,
-    label: String,
-    hint: Option<String>,
-    typed: Typed<'_>,
-    value: RwSignal<String>,
-) -> El {
+pub fn field(id: &str, label: String, hint: Option<String>, typed: Typed<'_>, value: RwSignal<String>) -> El {
     let hint_id = format!("{id}-hint");
     let described = hint.is_some().then(|| hint_id.clone());
     html::div().class("field").child((

@@ -191,14 +191,15 @@ fn ask(app: App, kind: &Rc<CertificateKind>) -> El {
                 }
                 let asked = app.with(async |wallet| wallet.ask_certificate(&kind.id, values).await).await??;
                 app.reached();
-                // It stands now: whatever comes of the printing is told at the list, so that it is not asked for twice.
-                app.show(Screen::Home);
                 if asked.state != CertificateState::Approved {
+                    app.show(Screen::Home);
                     go(app, shelf);
                     return Ok(());
                 }
                 let outcome = printed(app, &asked.request, language).await;
                 if outcome.is_err() {
+                    // It was asked for: what went wrong is told at the list, so that it is not asked for twice.
+                    app.show(Screen::Home);
                     go(app, |app| list(app, RwSignal::new_local(None)));
                 }
                 outcome
@@ -323,7 +324,10 @@ fn shared(app: App, link: &Rc<CertificateLink>) -> El {
     };
     let told = move || {
         copied.get().then(|| {
-            html::p().class("state good").role("status").child((icon("done"), app.t("certificates.link.copied")))
+            html::p()
+                .class("state good")
+                .role("status")
+                .child((icon("done"), app.t("certificates.link.copied")))
         })
     };
     frame(
