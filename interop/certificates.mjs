@@ -1,14 +1,14 @@
-// Headless Chromium asks for a 재직증명서, downloads it, and checks it as whoever receives it would: by number, by its file, and
-// by its QR code with the network cut. zbar reads the code off the printed page, poppler the text, veraPDF judges the file; axe-core
-// looks at each screen.
+// An official asks for a 재직증명서 in the wallet app and downloads it, both in headless Chromium; it is checked there as whoever
+// receives it would: by number, by its file, and by its QR code with the network cut. HR takes it back. zbar reads the code off the
+// printed page, poppler the text, veraPDF judges the file; axe-core looks at each screen. The portal asks for another one.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
-import { chromiumArguments, demo } from './demo.mjs';
+import { Phone, applicant, browser as phoneBrowser } from './app.mjs';
+import { demo } from './demo.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const password = demo.accounts[0].password;
@@ -17,12 +17,13 @@ const folder = process.env.CERTIFICATE_WORK;
 const screens = process.env.SCREENSHOTS;
 const at = (base, path) => new URL(path, demo.urls[base]).href;
 let browser;
+let phone;
 let number;
 let code;
 
 before(async () => {
   mkdirSync(screens, { recursive: true });
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: chromiumArguments });
+  browser = await phoneBrowser();
 });
 
 after(async () => browser?.close());
@@ -53,12 +54,64 @@ async function signIn(page, base, path, login) {
   await page.waitForLoadState();
 }
 
-test('an official asks for a 재직증명서 and downloads it', async () => {
+test('an official asks for a 재직증명서 in the wallet and downloads it', async () => {
+  phone = await Phone.on(browser, { acceptDownloads: true });
+  await phone.setUp(applicant());
+  await phone.press('증명서');
+  await phone.at('증명서');
+  await phone.page.getByText('받은 증명서가 없습니다').waitFor();
+  await phone.look('certificates-none');
+  await phone.press('재직증명서 신청');
+  await phone.at('재직증명서 신청');
+  // Nothing is asked for with an empty field.
+  await phone.page.getByLabel('제출처').fill('예시은행');
+  await phone.press('신청하기');
+  await phone.told(/빈 칸이 있습니다/);
+  await phone.page.getByLabel('용도').fill('대출 신청');
+  await phone.page.getByLabel('한국어').check();
+  await phone.look('certificate-ask');
+  await phone.press('신청하기');
+  await phone.at('증명서');
+  const line = phone.page.locator('.row', { hasText: '예시은행' });
+  await line.waitFor({ timeout: 30000 });
+  assert.match(await line.innerText(), /진본 · 예시은행 · 대출 신청/);
+  await phone.look('certificates');
+  await line.click();
+  await phone.at('재직증명서');
+  await phone.look('certificate');
+  const [download] = await Promise.all([phone.page.waitForEvent('download'), phone.press('PDF 내려받기')]);
+  assert.match(download.suggestedFilename(), /^재직증명서-[0-9A-Z-]+.\.pdf$/);
+  await download.saveAs(join(folder, 'issued.pdf'));
+  assert.deepEqual(phone.complaints, []);
+});
+
+test('a link that the phone made gives the file once, for the right 열람번호', async () => {
+  await phone.press('한 번만 열리는 링크');
+  await phone.at('한 번만 열리는 링크');
+  await phone.look('certificate-link');
+  const address = (await phone.page.innerText('#link-address')).trim();
+  const opens = (await phone.page.innerText('#link-number')).trim();
+  const { context, page } = await person({ acceptDownloads: true });
+  const give = async (text) => {
+    await page.goto(address);
+    await page.fill('#number', text);
+    await page.click('form[action^="/verify/link/"] button');
+  };
+  await give(opens === '000000' ? '000001' : '000000');
+  assert.match(await page.innerText('[role=alert]'), /남은 횟수: 4회/);
+  const [download] = await Promise.all([page.waitForEvent('download'), give(opens).catch(() => undefined)]);
+  assert.deepEqual(readFileSync(await download.path()), readFileSync(join(folder, 'issued.pdf')));
+  await give(opens);
+  assert.match(await page.innerText('[role=alert]'), /더 열리지 않습니다/);
+  await context.close();
+});
+
+test('the portal asks for one, too', async () => {
   const { context, page } = await person();
   await signIn(page, 'public', '/portal/sign-in', 'yesi.gong');
   await page.goto(at('public', '/portal/credentials'));
   const form = page.locator('form', { has: page.locator('input[value=employment-certificate]') });
-  await form.locator('input[name="claim.purpose"]').fill('대출 신청');
+  await form.locator('input[name="claim.purpose"]').fill('비자 신청');
   await form.locator('input[name="claim.recipient"]').fill('예시은행');
   await look(page, 'credentials');
   await form.locator('button[type=submit]').click();
@@ -68,7 +121,7 @@ test('an official asks for a 재직증명서 and downloads it', async () => {
   await page.waitForURL('**/portal/certificates');
   await look(page, 'certificates');
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('a[download]')]);
-  await download.saveAs(join(folder, 'issued.pdf'));
+  assert.equal(readFileSync(await download.path()).subarray(0, 5).toString(), '%PDF-');
   await context.close();
 });
 
@@ -180,7 +233,7 @@ test('the code is checked in the browser with the network cut', async () => {
   await context.close();
 });
 
-test('after HR takes it back number and file say 철회 and why', async () => {
+test('after HR takes it back number, file and wallet say 철회 and why', async () => {
   const { context, page } = await person();
   await signIn(page, 'console', '/sign-in', 'yesi.insa');
   await page.goto(at('console', '/credentials'));
@@ -201,4 +254,13 @@ test('after HR takes it back number and file say 철회 and why', async () => {
   assert.match(await page.textContent('[data-part=why]'), /예시로 철회합니다/);
   await look(page, 'verify-file-revoked');
   await context.close();
+  await phone.home();
+  await phone.press('증명서');
+  await phone.page.locator('.row', { hasText: '철회' }).click();
+  await phone.at('재직증명서');
+  assert.match(await phone.page.innerText('main'), /예시로 철회합니다/);
+  await phone.look('certificate-revoked');
+  assert.equal(await phone.page.getByRole('button', { name: '한 번만 열리는 링크' }).count(), 0, 'it is handed on no more');
+  assert.deepEqual(phone.complaints, []);
+  await phone.close();
 });

@@ -1,5 +1,5 @@
-"""An official's signature from the request to the file: asked for by a relying party, signed on the phone in the terminal,
-and accepted by pyHanko and poppler's pdfsig with nothing but the platform's root.
+"""An official's signature from the request to the file: asked for by a relying party, signed in the wallet app (`sign.mjs`, before
+this) and on the phone in the terminal, and accepted by pyHanko and poppler's pdfsig with nothing but the platform's root.
 
 FOLDER (argument) holds `plain.pdf`; MAPAE is the program, MAPAE_DEMO what `mapae demo --json` printed. Each case prints one
 line; the first that does not hold ends it.
@@ -121,6 +121,11 @@ subprocess.run(["certutil", "-N", "-d", nss, "--empty-password"], check=True)
 subprocess.run(
     ["certutil", "-A", "-d", nss, "-n", "root", "-t", "C,C,C", "-i", os.path.join(FOLDER, "walk-root.der")], check=True
 )
+
+with open(os.path.join(FOLDER, "browser-signed.pdf"), "rb") as file:
+    said = accepted(file.read(), "the file that was signed in Chromium")
+with open(os.path.join(FOLDER, "browser-signer.txt"), encoding="utf-8") as file:
+    case("it bears the official's name", file.read() in said, said)
 
 one = ask("예시 결재 문서")
 code, listed = phone("sign")

@@ -144,7 +144,7 @@ const JUDGES: &[Judge] = &[
     },
     Judge {
         name: "certificates",
-        what: "veraPDF finds certificates conformant to PDF/A-2a and PDF/UA-1 before and after sealing, pdftotext and zbar read them; Chromium asks for one and checks it by file, number and, offline, QR code",
+        what: "veraPDF finds certificates conformant to PDF/A-2a and PDF/UA-1 before and after sealing, pdftotext and zbar read them; Chromium asks for one in the wallet app and checks it by file, number and, offline, QR code, before and after it is taken back",
         run: certificates::run,
         ready: always,
         judges: &[],
@@ -193,7 +193,7 @@ const JUDGES: &[Judge] = &[
     },
     Judge {
         name: "sign",
-        what: "PyPI pyHanko, poppler's pdfsig, OpenSSL and EU DSS accept our signatures at every level and refuse tampered ones; we accept pyHanko's and OpenSSL's and refuse broken ones",
+        what: "PyPI pyHanko, poppler's pdfsig, OpenSSL and EU DSS accept our signatures at every level and refuse tampered ones; we accept pyHanko's and OpenSSL's and refuse broken ones; an official signs in the wallet app in Chromium, where a wrong PIN and a swapped document sign nothing",
         run: sign::run,
         ready: always,
         judges: &[],

@@ -114,6 +114,16 @@ extern "C" {
     /// Hands a file to the person.
     #[wasm_bindgen(js_namespace = mapae)]
     pub fn save(name: &str, kind: &str, text: &str);
+    #[wasm_bindgen(js_namespace = mapae, js_name = save)]
+    fn save_content(name: &str, kind: &str, content: Uint8Array);
+    #[wasm_bindgen(js_namespace = mapae, js_name = addressOf)]
+    fn address_of_content(kind: &str, content: Uint8Array) -> String;
+    /// Ends an address that [`address_of`] gave.
+    #[wasm_bindgen(js_namespace = mapae, js_name = endAddress)]
+    pub fn end_address(address: &str);
+    /// Whether the browser shows a PDF within a page.
+    #[wasm_bindgen(js_namespace = mapae, js_name = showsPdf)]
+    pub fn shows_pdf() -> bool;
     #[wasm_bindgen(js_namespace = mapae, js_name = meetFirst, catch)]
     async fn meet_first_at(address: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_namespace = mapae, js_name = meetAnswer)]
@@ -393,6 +403,16 @@ pub async fn unsubscribe_push() -> Result<(), Failure> {
 pub fn on_notice(heard: impl FnMut(String) + 'static) {
     let heard = Closure::wrap(Box::new(heard) as Box<dyn FnMut(String)>).into_js_value();
     on_notice_call(&heard);
+}
+
+/// Hands a file of bytes to the person.
+pub fn save_bytes(name: &str, kind: &str, content: &[u8]) {
+    save_content(name, kind, array(content));
+}
+
+/// An address of these very bytes within this tab, until it is ended.
+pub fn address_of(kind: &str, content: &[u8]) -> String {
+    address_of_content(kind, array(content))
 }
 
 /// Waits at a WebSocket for the first message of whoever calls.

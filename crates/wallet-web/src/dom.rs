@@ -295,7 +295,7 @@ macro_rules! elements {
     };
 }
 elements! {
-    a, article, button, dd, details, div, dl, dt, fieldset, h1, h2, header, img, input, label, legend, li, main, nav, ol, p,
+    a, article, button, dd, details, div, dl, dt, fieldset, h1, h2, header, iframe, img, input, label, legend, li, main, nav, ol, p,
     section, span, strong, summary, time, ul, video,
 }
 

@@ -114,32 +114,26 @@ pub fn row(icon_name: &'static str, label: String, hint: Option<String>, act: im
 
 /// How a field is typed into.
 #[derive(Clone, Copy)]
-pub struct Typed {
-    /// `text` or `password`.
-    pub kind: &'static str,
+pub struct Typed<'a> {
+    /// `text`, `password`, `date`, ….
+    pub kind: &'a str,
     /// `text` or `numeric`: which keyboard the phone shows.
-    pub mode: &'static str,
+    pub mode: &'a str,
     /// What the browser may fill in.
-    pub autocomplete: &'static str,
+    pub autocomplete: &'a str,
     /// Most characters.
-    pub most: &'static str,
+    pub most: &'a str,
 }
 
-impl Typed {
+impl<'a> Typed<'a> {
     /// Digits that may be seen.
-    pub const fn digits(most: &'static str) -> Typed {
+    pub const fn digits(most: &'a str) -> Typed<'a> {
         Typed { kind: "text", mode: "numeric", autocomplete: "off", most }
     }
 }
 
 /// A labelled field with a hint below its label.
-pub fn field(
-    id: &'static str,
-    label: String,
-    hint: Option<String>,
-    typed: Typed,
-    value: RwSignal<String>,
-) -> El {
+pub fn field(id: &str, label: String, hint: Option<String>, typed: Typed<'_>, value: RwSignal<String>) -> El {
     let hint_id = format!("{id}-hint");
     let described = hint.is_some().then(|| hint_id.clone());
     html::div().class("field").child((

@@ -2,13 +2,16 @@
 
 mod activation;
 mod card;
+mod certificates;
 mod closed;
 mod consent;
+mod documents;
 mod enrol;
 mod entry;
 mod history;
 mod home;
 mod install;
+mod made;
 mod meeting;
 mod notices;
 mod pin_change;
@@ -70,6 +73,8 @@ pub enum Screen {
     Showing,
     /// The code for a gate's reader of codes.
     Entry,
+    /// A page that the second part made: certificates, documents to sign.
+    Made(made::Page),
     /// What was done with the badge.
     History,
     /// Reading a QR code.

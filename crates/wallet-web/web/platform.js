@@ -343,13 +343,16 @@ const mapae = {
   },
   copy: (text) => navigator.clipboard.writeText(text),
   paste: () => navigator.clipboard.readText(),
-  save(name, kind, text) {
+  save(name, kind, content) {
     const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([text], { type: kind }));
+    link.href = mapae.addressOf(kind, content);
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   },
+  addressOf: (kind, content) => URL.createObjectURL(new Blob([content], { type: kind })),
+  endAddress: (address) => URL.revokeObjectURL(address),
+  showsPdf: () => navigator.pdfViewerEnabled === true,
   after: (milliseconds) => new Promise((done) => setTimeout(done, milliseconds)),
   idle: () => new Promise((done) => (globalThis.requestIdleCallback ? requestIdleCallback(done, { timeout: 2000 }) : setTimeout(done, 200))),
 };

@@ -20,6 +20,7 @@
 //! instructions and charges the try.
 
 mod approve;
+mod certificates;
 mod client;
 mod enrol;
 mod forgotten_pin;

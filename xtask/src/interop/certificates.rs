@@ -1,5 +1,5 @@
 //! Certificates before others' eyes: veraPDF by the levels that they claim, poppler for the text that a reader gets out, zbar
-//! for the code on the printed page, Chromium for whoever asks and whoever checks.
+//! for the code on the printed page, Chromium for whoever asks on the phone and whoever checks.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -98,12 +98,14 @@ fn walk(mapae: &Path, judge: &str, folder: &Path) -> Outcome {
         "install Chromium (Debian: apt-get install chromium)",
     )?;
     let screens = tools::target().join("certificate-screens");
-    let demo = Demo::start(mapae, "certificates-demo")?;
+    let demo = Demo::with_applicants(mapae, "certificates-demo", 1)?;
     process::run(
         Command::new("node")
             .args(["--test", "--test-concurrency=1", "certificates.mjs"])
             .current_dir(tools::node_folder()?)
+            .env("MAPAE", mapae)
             .env("MAPAE_DEMO", demo.path())
+            .env("WALLET_APP", tools::target().join("wallet-app"))
             .env("CHROMIUM", chromium)
             .env("SCREENSHOTS", &screens)
             .env("CERTIFICATE_WORK", folder)

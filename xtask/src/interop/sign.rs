@@ -1,5 +1,6 @@
 //! Signatures before others' eyes: pyHanko, poppler, OpenSSL and EU DSS check ours, and we check theirs; then an official
-//! signs on the phone what a relying party asks a running server for, and pyHanko and poppler accept it.
+//! signs in the wallet app in Chromium, and on the phone in the terminal, what a relying party asks a running server for, and
+//! pyHanko and poppler accept it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,9 +38,28 @@ fn judge(mapae: &Path, folder: &Path) -> Outcome {
     walk(mapae, folder)
 }
 
-/// From the request to the file, against a demo of its own.
+/// From the request to the file, against a demo of its own: in the wallet app first, then in the terminal. Pictures stay in
+/// `<target>/sign-screens`, as output.
 fn walk(mapae: &Path, folder: &Path) -> Outcome {
-    let demo = Demo::start(mapae, "sign-walk")?;
+    let chromium = tools::program(
+        &["chromium", "chromium-browser", "google-chrome"],
+        "install Chromium (Debian: apt-get install chromium)",
+    )?;
+    let screens = tools::target().join("sign-screens");
+    let _ = std::fs::remove_dir_all(&screens);
+    let demo = Demo::with_applicants(mapae, "sign-walk", 1)?;
+    process::run(
+        Command::new("node")
+            .args(["--test", "--test-concurrency=1", "sign.mjs"])
+            .current_dir(tools::node_folder()?)
+            .env("MAPAE", mapae)
+            .env("MAPAE_DEMO", demo.path())
+            .env("WALLET_APP", tools::target().join("wallet-app"))
+            .env("CHROMIUM", chromium)
+            .env("SCREENSHOTS", &screens)
+            .env("SIGN_WORK", folder),
+    )?;
+    println!("interop sign: pictures are in {}", screens.display());
     process::run(
         Command::new(tools::python(&[PYHANKO])?.join("python"))
             .arg(tools::root().join("interop/sign_walk.py"))

@@ -3,6 +3,7 @@
 //! The messages and the protocol are described where both sides share them: [`wallet::account`].
 
 mod approval;
+mod certificates;
 pub mod cli;
 mod device;
 mod device_only;

@@ -1,5 +1,6 @@
 //! The wallet provider's REST API under `/wallet/v1`.
 
+mod certificates;
 mod proof;
 mod push;
 mod signing;
@@ -45,6 +46,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(gate_pass))
         .routes(routes!(new_pin))
         .routes(routes!(result_keys))
+        .merge(certificates::routes())
         .merge(proof::routes())
         .merge(push::routes())
         .merge(signing::routes())

@@ -109,7 +109,7 @@ pub async fn check(platform: &Arc<Platform>, asked: &Asked, source: IpAddr) -> R
 ///
 /// # Errors
 /// The store.
-pub(super) async fn standing(platform: &Platform, document: &Document) -> Result<Standing, StoreError> {
+pub async fn standing(platform: &Platform, document: &Document) -> Result<Standing, StoreError> {
     let request = Request::find(platform, &document.request_id).await?;
     Ok(match request {
         Some(request) if request.state != RequestState::Approved => {

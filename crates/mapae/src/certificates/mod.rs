@@ -14,6 +14,7 @@ mod document;
 mod fill;
 mod portal;
 mod share;
+mod shelf;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -22,9 +23,10 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
-pub use check::{Answer, Asked, CheckError, Standing, check};
+pub use check::{Answer, Asked, CheckError, Standing, check, standing};
 pub use document::{Document, PrintError, Printed, print};
 pub use share::{Link, ShareError, open, share};
+pub use shelf::{Shelf, Wanted, ask, kinds, shelf};
 
 use crate::operations::store::{StoreError, params};
 use crate::operations::tasks::Tasks;

@@ -11,9 +11,7 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::document::{self, Document};
-use super::share;
-use crate::credentials::{Request, RequestState};
-use crate::issuance;
+use super::{share, shelf};
 use crate::operations::problem::Problem;
 use crate::operations::{Language, Platform};
 use crate::pages::{Area, Fault, Page, PageResult, render_with};
@@ -50,27 +48,20 @@ fn told<'p, E: Into<Problem>>(page: &'p Page) -> impl Fn(E) -> Fault + 'p {
 }
 
 async fn show(page: Page, who: &Applicant, platform: &Platform, problem: Option<Problem>) -> PageResult {
-    let documents = Document::of_employee(platform, &who.employee_id).await.map_err(told(&page))?;
-    let requests = Request::of_employee(platform, &who.employee_id).await.map_err(told(&page))?;
-    let desk = issuance::desk(platform).map_err(|error| Fault::told(&page, Problem::internal(error)))?;
-    let has = |request: &Request, lang: Language| {
-        documents.iter().any(|document| document.request_id == request.id && document.language == lang.tag())
-    };
-    let printable = requests
-        .iter()
-        .filter(|request| request.state == RequestState::Approved)
-        .filter_map(|request| {
-            let kind = desk.kind(&request.credential_type).filter(|kind| kind.document.is_some())?;
-            let one = Printable {
-                id: request.id.clone(),
-                name: page.pick(&kind.name.ko, &kind.name.en).to_owned(),
-                asked_at: request.created_at,
-                korean: !has(request, Language::Ko),
-                english: !has(request, Language::En),
-            };
-            (one.korean || one.english).then_some(one)
+    let shelf = shelf::shelf(platform, &who.employee_id).await.map_err(told(&page))?;
+    let printable = shelf
+        .requests
+        .into_iter()
+        .filter(|wanted| !wanted.printable.is_empty())
+        .map(|wanted| Printable {
+            name: page.pick(&wanted.kind.name.ko, &wanted.kind.name.en).to_owned(),
+            asked_at: wanted.request.created_at,
+            korean: wanted.printable.contains(&Language::Ko),
+            english: wanted.printable.contains(&Language::En),
+            id: wanted.request.id,
         })
         .collect();
+    let documents = shelf.printed;
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status);
     let problem = problem.map(|problem| problem.detail(page.lang));
     Ok(render_with(

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Path, State as Shared};
 use axum::response::{IntoResponse as _, Redirect};
 use axum::routing::{get, post};
-use credential::types::{Approval, Claim, ClaimKind, CredentialType, Source};
+use credential::types::{Claim, ClaimKind, CredentialType, Source};
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
@@ -142,7 +142,7 @@ async fn show(page: Page, who: &Applicant, platform: &Platform, problem: Option<
             id: kind.id.clone(),
             name: page.pick(&kind.name.ko, &kind.name.en).to_owned(),
             description: page.pick(&kind.description.ko, &kind.description.en).to_owned(),
-            by_hr: kind.apply.as_ref().is_some_and(|apply| apply.approval == Approval::Hr),
+            by_hr: request::is_looked_at(kind),
             fields: kind
                 .typed_by(Source::Applicant)
                 .map(|claim| Field::of(&page, kind, claim, "ask"))

@@ -19,7 +19,7 @@ use crate::staff::Duty;
 pub(super) const TABLE: &str = "credential_request";
 
 /// What somebody typed, by the name of the claim.
-pub(super) type Typed = BTreeMap<String, String>;
+pub type Typed = BTreeMap<String, String>;
 
 /// Why a request was not taken, or leads to no credential.
 #[derive(Debug, thiserror::Error)]
@@ -231,7 +231,7 @@ pub(super) fn checked(
 ///
 /// # Errors
 /// The type files or personnel can't be read.
-pub(super) async fn open_to<'p>(
+pub async fn open_to<'p>(
     platform: &'p Platform,
     employee_id: &str,
 ) -> Result<Vec<&'p CredentialType>, AskError> {
@@ -243,6 +243,12 @@ pub(super) async fn open_to<'p>(
         }
     }
     Ok(types)
+}
+
+/// Whether the HR desk looks at each request: the type's file says so, or wants the approver to type something.
+pub fn is_looked_at(kind: &CredentialType) -> bool {
+    kind.apply.as_ref().is_some_and(|apply| apply.approval == Approval::Hr)
+        || kind.typed_by(Source::Approver).any(|claim| claim.mandatory)
 }
 
 async fn is_for(platform: &Platform, kind: &CredentialType, agency: &str) -> Result<bool, PersonnelError> {
@@ -274,10 +280,7 @@ pub async fn ask(
         return Err(AskError::NotForAgency);
     }
     let values = checked(kind, Source::Applicant, given)?;
-    // A type whose file wants the approver to type something has to be looked at.
-    let needs_hr =
-        apply.approval == Approval::Hr || kind.typed_by(Source::Approver).any(|claim| claim.mandatory);
-    let state = if needs_hr { RequestState::Waiting } else { RequestState::Approved };
+    let state = if is_looked_at(kind) { RequestState::Waiting } else { RequestState::Approved };
     let request_id = id::new();
     let sealed =
         platform.sealer.seal(TABLE, "typed", &request_id, Value::Object(values).to_string().as_bytes());

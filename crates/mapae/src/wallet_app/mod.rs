@@ -27,9 +27,10 @@ use files::File;
 const PAGES: [&str; 3] = ["/wallet/", "/wallet/install", "/wallet/open"];
 
 /// Only own files and compiled WebAssembly run, markup is never made from text, and nothing is fetched from or sent
-/// to another server. Pictures may be `data:` (QR codes) and `blob:` (the camera's frame).
+/// to another server. Pictures may be `data:` (QR codes) and `blob:` (the camera's frame). A document to be signed is drawn by
+/// the browser's own PDF viewer, from bytes that this page checked: `blob:` again, which inherits this policy.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
-     img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
+     img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; frame-src blob:; object-src blob:; connect-src 'self'; manifest-src 'self'; \
      worker-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'; \
      require-trusted-types-for 'script'; trusted-types mapae";
 

@@ -37,8 +37,9 @@ type AnyError = Box<dyn std::error::Error>;
 /// What the first screen may load at most (wasm, JavaScript), gzip, in bytes: docs/wallet-app.md.
 const LIMIT: usize = 250 * 1024;
 
-/// What the app may load at most with all its screens, so that it does not grow unnoticed.
-const LIMIT_WHOLE: usize = 850 * 1024;
+/// What the app may load at most with all its screens, so that it does not grow unnoticed. 70 KiB more than before documents were
+/// signed here: a reader of PDF, its updates and CMS came with that, into the part that is fetched when the browser is idle.
+const LIMIT_WHOLE: usize = 920 * 1024;
 
 fn main() -> ExitCode {
     match run() {

@@ -67,6 +67,7 @@ fn what(app: App, act: &Act) -> (&'static str, String) {
         Act::Presented { .. } => ("shield", app.t("history.shown")),
         Act::Declined { .. } => ("cross", app.t("history.declined")),
         Act::Gate { .. } => ("badge", app.t("history.gate")),
+        Act::Signed { .. } => ("pen", app.t("history.signed")),
         Act::PinChanged => ("lock", app.t("history.pin")),
         Act::Enrolled => ("phone", app.t("history.enrolled")),
         Act::Recovered => ("phone", app.t("history.recovered")),
@@ -76,7 +77,11 @@ fn what(app: App, act: &Act) -> (&'static str, String) {
 }
 
 fn claims(app: App, act: &Act) -> Vec<String> {
-    let Act::Presented { claims, .. } = act else { return Vec::new() };
+    let claims = match act {
+        Act::Presented { claims, .. } => claims,
+        Act::Signed { title, .. } => return vec![title.clone()],
+        _ => return Vec::new(),
+    };
     let state = app.state.get_untracked();
     let info = state.as_ref().and_then(|state| state.card()).and_then(|held| held.type_info.clone());
     let label = |claim: &String| {

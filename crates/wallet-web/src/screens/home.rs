@@ -67,6 +67,7 @@ pub fn view(app: App) -> El {
                     app.open(Screen::Entry)
                 }),
                 row("badge", app.t("home.details"), None, move || app.open(Screen::Details)),
+                move || app.rest.get().map(|rest| (rest.doors)(app)),
             )),
         )),
         tabs(app),

@@ -48,7 +48,7 @@ pub fn view(app: App) -> El {
             _ => notice("wait", "bell", app.t("notices.off"), app.t("notices.off.next")),
         }
     };
-    let kinds = ["login", "gate", "locked", "suspended", "resumed", "ended", "activity"];
+    let kinds = ["login", "gate", "locked", "suspended", "resumed", "ended", "document", "activity"];
     let kinds = kinds.into_iter().map(|kind| {
         html::li().child((icon("bell"), texts::text(app.language.get(), &format!("push.{kind}.title"))))
     });

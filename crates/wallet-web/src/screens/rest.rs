@@ -14,8 +14,8 @@ use wallet::issue::Renewal;
 use wallet::state::State;
 
 use super::{
-    PinPurpose, Proof, Screen, activation, closed, consent, enrol, entry, has_passkey, history, home,
-    meeting, notices, pin_change, recover, scan, settings, showing,
+    PinPurpose, Proof, Screen, activation, certificates, closed, consent, documents, enrol, entry,
+    has_passkey, history, home, meeting, notices, pin_change, recover, scan, settings, showing,
 };
 use crate::app::App;
 use crate::browser::{self, Secret32};
@@ -32,6 +32,8 @@ pub type Step<T = ()> = Pin<Box<dyn Future<Output = Result<T, Trouble>>>>;
 pub struct Rest {
     /// A screen of the second part.
     pub screen: fn(App, Screen) -> El,
+    /// What the card's screen leads to beside its own rows.
+    pub doors: fn(App) -> (El, El),
     /// What only those screens say.
     pub texts: texts::Finder,
     /// Sends the activation code: handle of the invitation, digits.
@@ -50,6 +52,7 @@ pub struct Rest {
 
 static REST: Rest = Rest {
     screen,
+    doors: |app| (documents::door(app), certificates::door(app)),
     texts: texts::in_rest,
     activate: |app, handle, digits| Box::pin(activation::activate(app, handle, digits)),
     resume: |app, state| Box::pin(resume(app, state)),
@@ -89,6 +92,7 @@ fn screen(app: App, screen: Screen) -> El {
         Screen::Meeting => meeting::view(app),
         Screen::Showing => showing::view(app),
         Screen::Entry => entry::view(app),
+        Screen::Made(page) => page(app),
         Screen::History => history::view(app),
         Screen::Scan => scan::view(app),
         Screen::Paste => scan::paste(app),

@@ -224,10 +224,6 @@ impl<S: Shell> Wallet<S> {
         device_signed(self.shell(), &Speaker::new(provider, subject, device)?, message).await
     }
 
-    pub(super) fn provider(&self) -> Result<&str, AccountError> {
-        Ok(&self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?.provider)
-    }
-
     pub(super) fn speaker(&self) -> Result<Speaker<'_>, AccountError> {
         let account = self.state().account.as_ref().ok_or(AccountError::NotEnrolled)?;
         let device = self.state().device.as_ref().ok_or(KeyError::Missing)?;
@@ -257,6 +253,26 @@ impl<S: Shell> Wallet<S> {
         message: M,
     ) -> Result<R, AccountError> {
         get_as_device(self.shell(), &self.speaker()?, path, message).await
+    }
+
+    /// GETs bytes with a device-signed header, at most so many.
+    pub(super) async fn account_get_bytes<M: Message>(
+        &self,
+        path: &str,
+        message: M,
+        most: usize,
+    ) -> Result<Vec<u8>, AccountError> {
+        let speaker = self.speaker()?;
+        let signed = device_signed(self.shell(), &speaker, message).await?;
+        let mut request = Request::get(endpoint(speaker.provider, path))
+            .header("authorization", format!("{DEVICE_SCHEME} {signed}"));
+        request.max_response = most;
+        let response = self.shell().http().send(request).await?;
+        if response.is_success() {
+            return Ok(response.body);
+        }
+        let refused: Result<serde_json::Value, AccountError> = read(&response);
+        Err(refused.err().unwrap_or(AccountError::Protocol("no bytes")))
     }
 
     /// POSTs JSON, with the onboarding token where there is one.

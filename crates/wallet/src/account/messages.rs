@@ -26,6 +26,7 @@
 //!
 //! Refusals are `application/problem+json` with a stable `code`; see [`Refusal`].
 
+mod certificates;
 pub mod code;
 mod gate;
 mod passkey;
@@ -34,6 +35,11 @@ mod push;
 mod signing;
 mod standing;
 
+pub use certificates::{
+    AskCertificate, CertificateAsked, CertificateField, CertificateFile, CertificateKind, CertificateLink,
+    CertificateList, CertificateRequest, CertificateStanding, CertificateState, Certificates, Given,
+    MAX_CERTIFICATE, PrintCertificate, PrintLanguage, PrintedCertificate, ShareCertificate, Words,
+};
 pub use gate::{GATE_KEY_PROOF_TYP, GateKeyProof, GatePassGiven, GatePassRequest};
 pub use passkey::{
     CreatedPasskey, CreatedPasskeyResponse, PasskeyAssertion, PasskeyAssertionResponse,

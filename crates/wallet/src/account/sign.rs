@@ -16,16 +16,14 @@ use keys::x509::Certificate;
 use signing::cms::Attributes;
 use signing::pades::{self, PadesError};
 
-use crate::account::client::{AccountError, device_signed, endpoint, read};
+use crate::account::client::AccountError;
 use crate::account::messages::{
-    DEVICE_SCHEME, DocumentRequest, DocumentSignature, Instruction, MAX_CLOCK_SKEW_S, MAX_DOCUMENT,
-    MAX_SIGNED_AT_ONCE, OpenSigning, OpenedSigning, RefuseSigning, RefusedSigning, SigningList, Transaction,
-    WaitingDocuments, bound, signature_options,
+    DocumentRequest, DocumentSignature, Instruction, MAX_CLOCK_SKEW_S, MAX_DOCUMENT, MAX_SIGNED_AT_ONCE,
+    OpenSigning, OpenedSigning, RefuseSigning, RefusedSigning, SigningList, Transaction, WaitingDocuments,
+    bound, signature_options,
 };
 use crate::pin::Pin;
-use crate::ports::{
-    Clock as _, DeviceKey as _, Http as _, KeyError, KeyHandle, KeyStore as _, KeyUse, NewKey, Request, Shell,
-};
+use crate::ports::{Clock as _, DeviceKey as _, KeyError, KeyHandle, KeyStore as _, KeyUse, NewKey, Shell};
 use crate::usage::Act;
 use crate::wallet::Wallet;
 
@@ -139,19 +137,10 @@ impl<S: Shell> Wallet<S> {
 
     /// Fetches a document, and refuses it unless it is the one that the request names.
     pub async fn see(&self, waiting: Waiting) -> Result<Seen, SignError> {
-        let (speaker, transaction) = (self.speaker()?, &waiting.transaction);
-        let message = DocumentRequest { request: transaction.request.clone() };
-        let signed = device_signed(self.shell(), &speaker, message).await?;
-        let path = format!("/signatures/{}/document", transaction.request);
-        let mut request = Request::get(endpoint(self.provider()?, &path))
-            .header("authorization", format!("{DEVICE_SCHEME} {signed}"));
-        request.max_response = MAX_DOCUMENT;
-        let response = self.shell().http().send(request).await.map_err(AccountError::from)?;
-        if !response.is_success() {
-            let refused: Result<serde_json::Value, AccountError> = read(&response);
-            return Err(refused.err().unwrap_or(AccountError::Protocol("no document")).into());
-        }
-        Seen::new(waiting, response.body)
+        let request = waiting.transaction.request.clone();
+        let path = format!("/signatures/{request}/document");
+        let pdf = self.account_get_bytes(&path, DocumentRequest { request }, MAX_DOCUMENT).await?;
+        Seen::new(waiting, pdf)
     }
 
     /// Signs documents that were seen, all of them or none, by one PIN.

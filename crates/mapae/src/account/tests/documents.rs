@@ -47,7 +47,7 @@ pub(super) async fn official(town: &Town, who: u64) -> Wallet<Phone> {
     wallet
 }
 
-fn account_of(wallet: &Wallet<Phone>) -> String {
+pub(super) fn account_of(wallet: &Wallet<Phone>) -> String {
     wallet.state().account.as_ref().unwrap().id.clone()
 }
 
@@ -145,7 +145,7 @@ fn signer(who: u64) -> Value {
     json!({ "inst_code": person.agency, "employee_number": person.number })
 }
 
-async fn suspend(town: &Town, account: &str) {
+pub(super) async fn suspend(town: &Town, account: &str) {
     let badge = Badge::live_of_account(&town.store, account).await.unwrap().unwrap();
     let unit = town.store.write::<_, lifecycle::ChangeError, _>(move |tx| {
         Box::pin(async move { lifecycle::suspend(tx, &badge.id, &By::system(), Reason::Loss).await })

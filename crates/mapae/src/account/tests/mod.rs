@@ -3,6 +3,7 @@
 
 mod approvals;
 pub(crate) mod authenticator;
+mod certificates;
 mod change_of_pin;
 mod desk_documents;
 mod documents;
