@@ -9,11 +9,14 @@
 //! What was printed stays what it was on its day: the page says so, and whether it was taken back since. Its number is found
 //! by a keyed hash; who has the number sees masked facts, who also knows the birth date sees all.
 
+#[cfg(test)]
+mod career_tests;
 mod check;
 mod document;
 mod fill;
 mod portal;
 mod share;
+mod table;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -25,6 +28,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use check::{Answer, Asked, CheckError, Standing, check};
 pub use document::{Document, PrintError, Printed, print};
 pub use share::{Link, ShareError, open, share};
+pub use table::Table;
 
 use crate::operations::store::{StoreError, params};
 use crate::operations::tasks::Tasks;

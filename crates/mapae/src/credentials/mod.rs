@@ -26,7 +26,7 @@ pub use decide::{DecideError, Decision, decide, revoke};
 pub use held::{
     Held, HeldState, NewHeld, end, enter, publish, resume, stop_as_published, suspend, take_copies,
 };
-pub use request::{AskError, Request, RequestState, ask, hold_approved, offer, typed};
+pub use request::{AskError, Request, RequestState, ask, hold_approved, may_ask, offer, typed};
 
 use crate::operations::Platform;
 use crate::operations::tasks::Tasks;
