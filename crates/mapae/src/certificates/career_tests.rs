@@ -43,14 +43,14 @@ async fn printed(town: &Town, purpose: &str, recipient: &str, lang: Language) ->
 }
 
 /// The text of the code on a document, made again as printing made it.
-async fn code(town: &Town, document: &Document, purpose: &str, recipient: &str) -> String {
+async fn code(town: &Town, document: &Document, purpose: &str, recipient: &str, page: &str) -> String {
     let me = town.id(OFFICIAL).await;
     let mut values = crate::personnel::badge_claims(town, &me).await.unwrap();
     values.extend(career_claims(&career(town, &me).await.unwrap(), town.now_ms()));
     values.extend(typed(purpose, recipient).into_iter().map(|(name, text)| (name, text.into())));
     let signer = town.keys.signer(KeyName::Issuer).unwrap();
     let number = Number::parse(&document.content.number).unwrap();
-    document.content.code(&values, number, PAGE, signer.as_ref()).unwrap()
+    document.content.code(&values, number, page, signer.as_ref()).unwrap()
 }
 
 #[tokio::test]
@@ -132,20 +132,29 @@ async fn the_number_tells_the_posts_to_whoever_knows_the_birth_date_alone() {
 #[tokio::test]
 async fn the_code_names_the_rows_and_their_digest_and_fits_on_paper_with_the_longest_words() {
     let town = with_posts().await;
-    let long = "가나다라마바사아자차카타파하거너더러머버";
-    for (purpose, recipient, whole) in [("이직", "예시공사", true), (long, long, false)] {
+    let key = town.keys.signer(KeyName::Issuer).unwrap().public_key().clone();
+    let longest = "가나다라마바사아자차카타파하거너더러머버";
+    for (purpose, recipient) in [("이직", "예시공사"), (longest, longest)] {
         let document = printed(&town, purpose, recipient, Language::Ko).await;
-        let text = code(&town, &document, purpose, recipient).await;
-        assert!(text.len() <= MAX_TEXT, "{}", text.len());
-        let key = town.keys.signer(KeyName::Issuer).unwrap().public_key().clone();
-        let (word, _) = Word::read(&text, &[key]).unwrap();
         let table = document.content.table.as_ref().unwrap();
-        assert_eq!((word.kind, word.rows), (Kind::Career, Some(Rows::of(&table.rows))));
-        assert_eq!((word.purpose.as_str(), word.name.as_str()), (purpose, document.content.name.as_str()));
-        assert_eq!(!word.department.is_empty(), whole, "what does not fit stands in the rows");
-        let mut other = table.rows.clone();
-        other[0][4] = "승진".to_owned();
-        assert_ne!(word.rows.unwrap().digest, Rows::of(&other).digest);
+        let text = code(&town, &document, purpose, recipient, PAGE).await;
+        assert!(text.len() <= MAX_TEXT, "{}", text.len());
+        // One letter more than there is room for: department and rank are left to the rows.
+        let far = format!("{PAGE}{}", "x".repeat(MAX_TEXT + 1 - text.len()));
+        let short = code(&town, &document, purpose, recipient, &far).await;
+        assert!(short.len() <= MAX_TEXT, "{}", short.len());
+        for (text, whole) in [(&text, true), (&short, false)] {
+            let (word, _) = Word::read(text, std::slice::from_ref(&key)).unwrap();
+            assert_eq!((word.kind, word.rows), (Kind::Career, Some(Rows::of(&table.rows))));
+            assert_eq!(
+                (word.purpose.as_str(), word.name.as_str()),
+                (purpose, document.content.name.as_str())
+            );
+            assert_eq!((word.department.is_empty(), word.rank.is_empty()), (!whole, !whole));
+            let mut other = table.rows.clone();
+            other[0][4] = "승진".to_owned();
+            assert_ne!(word.rows.unwrap().digest, Rows::of(&other).digest);
+        }
     }
 }
 
@@ -170,7 +179,7 @@ async fn sixty_posts_go_on_over_pages_and_what_no_certificate_holds_is_refused_b
     let document = printed(&town, "제출용", "예시공사", Language::Ko).await;
     let content = &document.content;
     assert_eq!(content.table.as_ref().unwrap().rows.len(), 61);
-    let text = code(&town, &document, "제출용", "예시공사").await;
+    let text = code(&town, &document, "제출용", "예시공사", PAGE).await;
     assert!(text.len() <= MAX_TEXT, "{}", text.len());
     let (modules, side) = crate::pages::qr::modules(&text).unwrap();
     let sheet =
