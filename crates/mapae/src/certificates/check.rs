@@ -72,7 +72,7 @@ pub enum Answer {
         /// Label and value; masked unless `whole`.
         facts: Vec<(String, String)>,
         /// The table, if there is one; only with the whole facts.
-        table: Option<Table>,
+        table: Option<Box<Table>>,
         whole: bool,
         /// A birth date was typed, and it is another's.
         wrong_birth_date: bool,
@@ -99,7 +99,7 @@ pub async fn check(platform: &Arc<Platform>, asked: &Asked, source: IpAddr) -> R
     Ok(Answer::Known {
         standing,
         facts: if whole { content.facts.clone() } else { content.masked() },
-        table: content.table.clone().filter(|_| whole),
+        table: content.table.clone().filter(|_| whole).map(Box::new),
         whole,
         wrong_birth_date: !born.is_empty() && !whole,
         title: content.title,

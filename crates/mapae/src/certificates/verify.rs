@@ -139,7 +139,7 @@ struct Told {
     agency: String,
     issued: String,
     facts: Vec<(String, String)>,
-    table: Option<Table>,
+    table: Option<Box<Table>>,
     whole: bool,
     wrong_birth_date: bool,
 }
