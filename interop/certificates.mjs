@@ -1,6 +1,6 @@
-// An official asks for a 재직증명서 in the wallet app and downloads it, both in headless Chromium; it is checked there as whoever
-// receives it would: by number, by its file, and by its QR code with the network cut. HR takes it back. zbar reads the code off the
-// printed page, poppler the text, veraPDF judges the file; axe-core looks at each screen. The portal asks for another one.
+// An official asks for a 재직증명서 in the wallet app, and for a 경력증명서 in the portal, and downloads them, all in headless Chromium; they
+// are checked there as whoever receives them would: by number, by file, and by QR code with the network cut. HR takes one back. zbar
+// reads the code off the printed page, poppler the text, veraPDF judges the file; axe-core looks at each screen.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -263,4 +263,69 @@ test('after HR takes it back number, file and wallet say 철회 and why', async 
   assert.equal(await phone.page.getByRole('button', { name: '한 번만 열리는 링크' }).count(), 0, 'it is handed on no more');
   assert.deepEqual(phone.complaints, []);
   await phone.close();
+});
+
+test('a 경력증명서 has the posts in a table that poppler, veraPDF and whoever checks it read', async () => {
+  const asking = await person();
+  await signIn(asking.page, 'public', '/portal/sign-in', 'yesi.gong');
+  await asking.page.goto(at('public', '/portal/credentials'));
+  const form = asking.page.locator('form', { has: asking.page.locator('input[value=career-certificate]') });
+  await form.locator('input[name="claim.purpose"]').fill('이직');
+  await form.locator('input[name="claim.recipient"]').fill('예시공사');
+  await form.locator('button[type=submit]').click();
+  await asking.page.waitForURL('**/portal/credentials');
+  await asking.page.goto(at('public', '/portal/certificates'));
+  const panel = asking.page.locator('.panel', { hasText: '경력증명서' });
+  for (const [language, name] of [['ko', 'career-ko.pdf'], ['en', 'career-en.pdf']]) {
+    await panel.locator(`button[value=${language}]`).click();
+    await asking.page.waitForURL('**/portal/certificates');
+    const title = language === 'ko' ? '경력증명서' : 'Certificate of Career';
+    const link = asking.page.locator('.panel', { has: asking.page.locator('h3', { hasText: title }) }).locator('a[download]');
+    const [download] = await Promise.all([asking.page.waitForEvent('download'), link.first().click()]);
+    await download.saveAs(join(folder, name));
+  }
+  await look(asking.page, 'certificates-career');
+  await asking.context.close();
+
+  const read = (name) => execFileSync('pdftotext', [join(folder, name), '-'], { encoding: 'utf8' });
+  const text = read('career-ko.pdf');
+  for (const words of ['경력증명서', '예시공사', '경력 사항', '총 재직 기간', '최초 임용일', '기간', '직위 / 직급', '임용', '현재', '위의 경력이 사실과 다름없음을 증명합니다.']) {
+    assert.ok(text.includes(words), `${words} in ${text}`);
+  }
+  const english = read('career-en.pdf');
+  for (const words of ['Certificate of Career', 'Posts', 'Appointment', 'present']) assert.ok(english.includes(words), `${words} in ${english}`);
+  const files = ['career-ko.pdf', 'career-en.pdf'].map((name) => join(folder, name));
+  const judged = execFileSync('java', ['-cp', process.env.VERAPDF, 'Judge', '2a,ua1', ...files], { encoding: 'utf8' });
+  assert.equal(judged.match(/^conformant /gm)?.length, 4, judged);
+
+  const last = [...text.matchAll(/(\d+) ?\/ ?(\d+)/g)].at(-1)[2];
+  execFileSync('pdftoppm', ['-r', '150', '-png', '-singlefile', '-f', last, '-l', last, files[0], join(folder, 'career')]);
+  execFileSync('pdftoppm', ['-r', '80', '-png', '-singlefile', files[0], join(screens, 'career')]);
+  const careerCode = execFileSync('zbarimg', ['--quiet', '--raw', join(folder, 'career.png')], { encoding: 'utf8' }).trim();
+  assert.ok(careerCode.startsWith(`${at('public', '/verify')}#`) && careerCode.length <= 512, careerCode);
+  console.log(`# QR code of ${careerCode.length} letters, ${last} pages, file of ${readFileSync(files[0]).length} bytes`);
+
+  const { context, page } = await person();
+  await page.goto(at('public', '/verify'));
+  const [, year, month, day] = /(\d{4})년 (\d{1,2})월 (\d{1,2})일/.exec(text);
+  await page.fill('#number', /[0-9A-Z]{4}(-[0-9A-Z]{4}){3}-[0-9A-Z*~$=]/.exec(text)[0]);
+  await page.fill('#birth_date', `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`);
+  await page.click('form[action="/verify"] button');
+  assert.equal(await page.textContent('#verdict'), '진본');
+  assert.ok((await page.locator('#posts tbody tr').count()) >= 2);
+  assert.match(await page.textContent('#posts'), /임용/);
+  await look(page, 'verify-career');
+  await checker(page);
+  await page.setInputFiles('#file', files[0]);
+  await verdictIs(page, '진본');
+  assert.match(await page.textContent('[data-part=result]'), /경력증명서/);
+  await context.setOffline(true);
+  await page.click('summary');
+  await page.fill('#code', careerCode);
+  await page.click('[data-part=typed] button');
+  await page.waitForFunction(() => document.querySelector('[data-fact=document] dd').textContent === '경력증명서' && !document.querySelector('[data-part=result]').hidden);
+  const told = await page.textContent('[data-part=result]');
+  assert.match(told, /줄은 QR에 들어가지 않습니다/);
+  assert.equal(await page.textContent('[data-part=verdict]'), '진본');
+  await context.close();
 });

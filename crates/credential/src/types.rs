@@ -57,6 +57,8 @@ pub struct CredentialType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Apply {
     pub approval: Approval,
+    /// Which officials may ask.
+    pub applicants: Applicants,
     /// Whether an official holds at most one of it at a time.
     pub one: bool,
     /// Agencies whose officials may hold it, with those below each; `*` for all.
@@ -80,6 +82,27 @@ pub struct Document {
     pub online_days: u16,
     /// Names of the claims that are printed, in this order.
     pub facts: Vec<String>,
+    /// The table below them, where there is one.
+    pub table: Option<DocumentTable>,
+}
+
+/// A table that a sheet may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DocumentTable {
+    /// The posts of the official, one a row.
+    Posts,
+}
+
+/// Which officials may ask for a type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Applicants {
+    /// Those who serve.
+    #[default]
+    Serving,
+    /// Those on leave and those who have left, too.
+    Everybody,
 }
 
 /// Who says that a type may be issued.
@@ -196,6 +219,9 @@ pub const FACTS: &[(&str, ClaimKind)] = &[
     ("is_serving", ClaimKind::Boolean),
     ("agency_tree", ClaimKind::List),
     ("link_id", ClaimKind::Text),
+    ("first_appointed", ClaimKind::Date),
+    ("service", ClaimKind::Bilingual),
+    ("posts", ClaimKind::List),
 ];
 
 /// What the issuer says of the credential itself, and the kind of each.

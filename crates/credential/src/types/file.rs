@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Apply, Approval, Audience, Batch, Bilingual, Claim, ClaimKind, CredentialType, Disclosure, Document,
-    FACTS, Format, ISSUED, Source, Validity, single_name,
+    Applicants, Apply, Approval, Audience, Batch, Bilingual, Claim, ClaimKind, CredentialType, Disclosure,
+    Document, DocumentTable, FACTS, Format, ISSUED, Source, Validity, single_name,
 };
 use crate::path::{ClaimPath, Step};
 use crate::sd_jwt::NEVER_DISCLOSED;
@@ -74,6 +74,8 @@ struct RawBatch {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawApply {
     approval: Approval,
+    #[serde(default, rename = "for")]
+    applicants: Applicants,
     #[serde(default = "yes")]
     one: bool,
     agencies: Vec<String>,
@@ -85,6 +87,7 @@ struct RawDocument {
     statement: Bilingual,
     online_days: u16,
     facts: Vec<String>,
+    table: Option<DocumentTable>,
 }
 
 const fn yes() -> bool {
@@ -207,7 +210,7 @@ fn apply(raw: Spanned<RawApply>) -> Result<Apply, Wrong> {
             format!("`agencies` has 1 to {MAX_AGENCIES} institution codes of seven characters, or \"*\"");
         return Err((at, reason));
     }
-    Ok(Apply { approval: raw.approval, one: raw.one, agencies: raw.agencies })
+    Ok(Apply { approval: raw.approval, applicants: raw.applicants, one: raw.one, agencies: raw.agencies })
 }
 
 /// What is printed: claims that the type has, the name and the birth date among them, by which paper is compared.
@@ -239,7 +242,12 @@ fn document(raw: Spanned<RawDocument>, claims: &[Claim], applied: bool) -> Resul
             return wrong(format!("`facts` has the mandatory `{name}` of the personnel record"));
         }
     }
-    Ok(Document { statement: raw.statement, online_days: raw.online_days, facts: raw.facts })
+    Ok(Document {
+        statement: raw.statement,
+        online_days: raw.online_days,
+        facts: raw.facts,
+        table: raw.table,
+    })
 }
 
 /// Where a claim's value comes from. For a type that is applied for, what it says must be there to be said.

@@ -150,6 +150,25 @@ fn a_document_tells_what_the_other_format_tells_but_nothing_that_is_for_one_audi
     assert_eq!(no_document.elements(&values()).unwrap_err(), ClaimsError::NoDocument);
 }
 
+#[test]
+fn a_document_may_have_the_table_of_posts_and_be_for_those_who_have_left() {
+    let file = include_str!("../../../mapae/types/career-certificate.toml");
+    let kind = CredentialType::parse(file, "https://id.example").unwrap();
+    assert_eq!(kind.document.as_ref().unwrap().table, Some(DocumentTable::Posts));
+    assert_eq!(kind.apply.as_ref().unwrap().applicants, Applicants::Everybody);
+    for (from, to) in
+        [("table = \"posts\"", "table = \"salaries\""), ("for = \"everybody\"", "for = \"anyone\"")]
+    {
+        let line = file.lines().position(|line| line.starts_with(from)).unwrap() + 1;
+        let error = CredentialType::parse(&file.replacen(from, to, 1), "https://id.example").unwrap_err();
+        assert!(error.line == line && error.reason.contains("unknown variant"), "{error}");
+    }
+    let (_, without) = file.split_once("for = \"everybody\"").unwrap();
+    let text = format!("{}{without}", file.split_once("for = ").unwrap().0);
+    let kind = CredentialType::parse(&text, "https://id.example").unwrap();
+    assert_eq!(kind.apply.unwrap().applicants, Applicants::Serving, "unless the file says otherwise");
+}
+
 /// An ID that the HR desk approves: a claim of each source.
 const PASS: &str = r##"
 id = "sample-licence"

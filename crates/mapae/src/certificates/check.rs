@@ -7,6 +7,7 @@ use certificate::number::Number;
 use http::StatusCode;
 
 use super::document::Document;
+use super::table::Table;
 use crate::credentials::{Request, RequestState};
 use crate::operations::problem::Problem;
 use crate::operations::store::{StoreError, params};
@@ -70,6 +71,8 @@ pub enum Answer {
         issued: String,
         /// Label and value; masked unless `whole`.
         facts: Vec<(String, String)>,
+        /// The table, if there is one; only with the whole facts.
+        table: Option<Box<Table>>,
         whole: bool,
         /// A birth date was typed, and it is another's.
         wrong_birth_date: bool,
@@ -96,6 +99,7 @@ pub async fn check(platform: &Arc<Platform>, asked: &Asked, source: IpAddr) -> R
     Ok(Answer::Known {
         standing,
         facts: if whole { content.facts.clone() } else { content.masked() },
+        table: content.table.clone().filter(|_| whole).map(Box::new),
         whole,
         wrong_birth_date: !born.is_empty() && !whole,
         title: content.title,

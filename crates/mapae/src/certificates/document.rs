@@ -5,10 +5,12 @@ use std::sync::Arc;
 use certificate::number::Number;
 use certificate::print::{Moment, RenderError};
 use certificate::word::WordError;
+use credential::types::DocumentTable;
 use http::StatusCode;
 use signing::pades::Certify;
 
 use super::fill::Content;
+use super::table::Table;
 use crate::audit;
 use crate::credentials::{self, AskError, Request, RequestState};
 use crate::issuance;
@@ -34,6 +36,8 @@ pub enum PrintError {
     Letter,
     #[error("the facts don't fit into the QR code")]
     Long,
+    #[error("the table needs too many pages")]
+    Pages,
     #[error("the sheet can't be made: {0}")]
     Sheet(String),
     #[error(transparent)]
@@ -53,6 +57,7 @@ impl From<PrintError> for Problem {
             PrintError::NoDocument => Self::new(StatusCode::NOT_FOUND, "certificate_no_document"),
             PrintError::Letter => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "certificate_letter"),
             PrintError::Long => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "certificate_long"),
+            PrintError::Pages => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "certificate_pages"),
             PrintError::Seal(error) => error.into(),
             PrintError::Personnel(error) => error.into(),
             PrintError::Store(error) => error.into(),
@@ -65,6 +70,7 @@ impl From<RenderError> for PrintError {
     fn from(error: RenderError) -> Self {
         match error {
             RenderError::Letter(_) => Self::Letter,
+            RenderError::Long(_) => Self::Pages,
             other => Self::Sheet(other.to_string()),
         }
     }
@@ -194,22 +200,26 @@ pub async fn print(
     }
     let kind = issuance::desk(platform).map_err(AskError::from)?.kind(&request.credential_type);
     let kind = kind.ok_or(AskError::NoType)?;
-    let online_days = kind.document.as_ref().ok_or(PrintError::NoDocument)?.online_days;
+    let printed_as = kind.document.as_ref().ok_or(PrintError::NoDocument)?;
+    let (online_days, table) = (printed_as.online_days, printed_as.table);
     let employee = personnel::employee(platform, employee_id).await?.ok_or(AskError::NotServing)?;
-    if !employee.status.is_serving() {
+    if !credentials::may_ask(kind, employee.status) {
         return Err(AskError::NotServing.into());
     }
     let mut values = personnel::badge_claims(platform, employee_id).await?;
+    let posts = personnel::career(platform, employee_id).await?;
+    values.extend(personnel::career_claims(&posts, platform.now_ms()));
     values.extend(credentials::typed(platform, &request.id).await?.unwrap_or_default());
 
     let now_ms = platform.now_ms();
     let made = moment(now_ms);
     let issued = format!("{:04}-{:02}-{:02}", made.year, made.month, made.day);
     let number = Number::random();
-    let content = Content::new(kind, &values, number, &issued, lang);
+    let table = table.map(|DocumentTable::Posts| Table::of(&posts, lang));
+    let content = Content::new(kind, &values, table, number, &issued, lang);
     let page = format!("{}/verify", platform.config.public.origin());
     let signer = platform.keys.signer(KeyName::Issuer)?;
-    let text = content.word(&values, number).text(&page, signer.as_ref())?;
+    let text = content.code(&values, number, &page, signer.as_ref())?;
     let (modules, side) =
         pages::qr::modules(&text).ok_or_else(|| PrintError::Sheet("the word fits no symbol".to_owned()))?;
     let sheet = content.sheet((&modules, side), &page, made, lang, platform.config.demo.enabled);
@@ -283,7 +293,7 @@ pub async fn print(
 }
 
 /// A moment in the time of Korea.
-fn moment(at_ms: i64) -> Moment {
+pub(super) fn moment(at_ms: i64) -> Moment {
     let at = time::OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1000))
         .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
         .to_offset(time::macros::offset!(+9));

@@ -2,11 +2,13 @@
 
 use certificate::number::Number;
 use certificate::print::{Codes, Moment, Sheet};
-use certificate::word::{Kind, Word};
+use certificate::word::{Kind, Word, WordError};
 use credential::types::{ClaimKind, CredentialType, text_in};
+use keys::Signer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::table::Table;
 use crate::operations::Language;
 use crate::operations::language;
 
@@ -24,6 +26,9 @@ pub struct Content {
     /// `YYYY-MM-DD`, in Korea.
     pub issued: String,
     pub statement: String,
+    /// The table, where the type's document has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<Table>,
 }
 
 impl Content {
@@ -31,6 +36,7 @@ impl Content {
     pub(super) fn new(
         kind: &CredentialType,
         values: &Map<String, Value>,
+        table: Option<Table>,
         number: Number,
         issued: &str,
         lang: Language,
@@ -60,6 +66,27 @@ impl Content {
             statement: document
                 .map(|document| lang.pick(&document.statement.ko, &document.statement.en).to_owned())
                 .unwrap_or_default(),
+            table,
+        }
+    }
+
+    /// The text of the QR code. Where a table does not leave room for them, department and rank are left to its rows.
+    ///
+    /// # Errors
+    /// It is too long all the same, or the key does not sign.
+    pub(super) fn code(
+        &self,
+        values: &Map<String, Value>,
+        number: Number,
+        page: &str,
+        signer: &dyn Signer,
+    ) -> Result<String, WordError> {
+        let word = self.word(values, number);
+        match word.text(page, signer) {
+            Err(WordError::Long) if word.rows.is_some() => {
+                Word { department: String::new(), rank: String::new(), ..word }.text(page, signer)
+            }
+            made => made,
         }
     }
 
@@ -69,7 +96,7 @@ impl Content {
             values.get(name).and_then(|value| text_in(value, "ko")).unwrap_or_default().to_owned()
         };
         Word {
-            kind: Kind::Employment,
+            kind: if self.table.is_some() { Kind::Career } else { Kind::Employment },
             number,
             issued: days(&self.issued),
             born: days(&self.birth_date),
@@ -79,7 +106,7 @@ impl Content {
             rank: plain("rank"),
             purpose: plain("purpose"),
             recipient: plain("recipient"),
-            rows: None,
+            rows: self.table.as_ref().map(Table::digest),
         }
     }
 
@@ -105,7 +132,7 @@ impl Content {
             title: self.title.clone(),
             number: with("certificates.sheet.number", "number", &self.number),
             facts: self.facts.clone(),
-            table: None,
+            table: self.table.as_ref().map(Table::sheet),
             statement: self.statement.clone(),
             day: day(&self.issued, lang),
             certifier: self.agency.clone(),
@@ -118,7 +145,10 @@ impl Content {
                 notes: vec![
                     text("certificates.sheet.check"),
                     with("certificates.sheet.check.where", "page", page),
-                    text("certificates.sheet.check.qr"),
+                    match self.table {
+                        None => text("certificates.sheet.check.qr"),
+                        Some(_) => text("certificates.sheet.check.qr_rows"),
+                    },
                     text("certificates.sheet.check.day"),
                 ],
             },

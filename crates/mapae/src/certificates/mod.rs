@@ -9,12 +9,15 @@
 //! What was printed stays what it was on its day: the page says so, and whether it was taken back since. Its number is found
 //! by a keyed hash; who has the number sees masked facts, who also knows the birth date sees all.
 
+#[cfg(test)]
+mod career_tests;
 mod check;
 mod document;
 mod fill;
 mod portal;
 mod share;
 mod shelf;
+mod table;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -27,6 +30,7 @@ pub use check::{Answer, Asked, CheckError, Standing, check, standing};
 pub use document::{Document, PrintError, Printed, print};
 pub use share::{Link, ShareError, open, share};
 pub use shelf::{Shelf, Wanted, ask, kinds, shelf};
+pub use table::Table;
 
 use crate::operations::store::{StoreError, params};
 use crate::operations::tasks::Tasks;

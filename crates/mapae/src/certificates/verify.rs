@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::check::{self, Answer, Asked, CheckError, Standing};
 use super::document::Document;
 use super::fill;
+use super::table::Table;
 use crate::operations::Platform;
 use crate::operations::problem::Problem;
 use crate::operations::store::params;
@@ -138,6 +139,7 @@ struct Told {
     agency: String,
     issued: String,
     facts: Vec<(String, String)>,
+    table: Option<Box<Table>>,
     whole: bool,
     wrong_birth_date: bool,
 }
@@ -154,10 +156,12 @@ impl Told {
             agency: String::new(),
             issued: String::new(),
             facts: Vec::new(),
+            table: None,
             whole: false,
             wrong_birth_date: false,
         };
-        let Answer::Known { standing, title, agency, issued, facts, whole, wrong_birth_date, .. } = answer
+        let Answer::Known { standing, title, agency, issued, facts, table, whole, wrong_birth_date, .. } =
+            answer
         else {
             return unknown;
         };
@@ -178,7 +182,7 @@ impl Told {
             }
         };
         let issued = fill::day(&issued, page.lang);
-        Self { tone, icon, verdict, since, why, title, agency, issued, facts, whole, wrong_birth_date }
+        Self { tone, icon, verdict, since, why, title, agency, issued, facts, table, whole, wrong_birth_date }
     }
 }
 

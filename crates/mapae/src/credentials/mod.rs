@@ -27,7 +27,7 @@ pub use held::{
     Held, HeldState, NewHeld, end, enter, publish, resume, stop_as_published, suspend, take_copies,
 };
 pub use request::{
-    AskError, Request, RequestState, Typed, ask, hold_approved, is_looked_at, offer, open_to, typed,
+    AskError, Request, RequestState, Typed, ask, hold_approved, is_looked_at, may_ask, offer, open_to, typed,
 };
 
 use crate::operations::Platform;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use credential::types::{Approval, ClaimsError, CredentialType, Source};
+use credential::types::{Applicants, Approval, ClaimsError, CredentialType, Source};
 use http::StatusCode;
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ use crate::issuance::{self, DeskError, Offer};
 use crate::operations::problem::Problem;
 use crate::operations::store::{Row, StoreError, Tx, params};
 use crate::operations::{Platform, id, limits};
-use crate::personnel::{self, PersonnelError};
+use crate::personnel::{self, EmployeeStatus, PersonnelError};
 use crate::staff::Duty;
 
 pub(super) const TABLE: &str = "credential_request";
@@ -238,7 +238,7 @@ pub async fn open_to<'p>(
     let employee = personnel::employee(platform, employee_id).await?.ok_or(AskError::NotServing)?;
     let mut types = Vec::new();
     for kind in issuance::desk(platform)?.others() {
-        if is_for(platform, kind, &employee.agency.code).await? {
+        if may_ask(kind, employee.status) && is_for(platform, kind, &employee.agency.code).await? {
             types.push(kind);
         }
     }
@@ -249,6 +249,12 @@ pub async fn open_to<'p>(
 pub fn is_looked_at(kind: &CredentialType) -> bool {
     kind.apply.as_ref().is_some_and(|apply| apply.approval == Approval::Hr)
         || kind.typed_by(Source::Approver).any(|claim| claim.mandatory)
+}
+
+/// Whether an official of this status may ask for a type: whoever serves, and others where its file says so.
+pub fn may_ask(kind: &CredentialType, status: EmployeeStatus) -> bool {
+    let everybody = kind.apply.as_ref().is_some_and(|apply| apply.applicants == Applicants::Everybody);
+    status.is_serving() || everybody && status != EmployeeStatus::Dead
 }
 
 async fn is_for(platform: &Platform, kind: &CredentialType, agency: &str) -> Result<bool, PersonnelError> {
@@ -270,11 +276,11 @@ pub async fn ask(
     given: &Typed,
 ) -> Result<Request, AskError> {
     let employee = personnel::employee(platform, employee_id).await?.ok_or(AskError::NotServing)?;
-    if !employee.status.is_serving() {
-        return Err(AskError::NotServing);
-    }
     let desk = issuance::desk(platform)?;
     let kind = desk.others().iter().find(|kind| kind.id == type_id).ok_or(AskError::NoType)?;
+    if !may_ask(kind, employee.status) {
+        return Err(AskError::NotServing);
+    }
     let apply = kind.apply.as_ref().ok_or(AskError::NoType)?;
     if !is_for(platform, kind, &employee.agency.code).await? {
         return Err(AskError::NotForAgency);

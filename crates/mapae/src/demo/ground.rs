@@ -12,7 +12,10 @@ use super::AnyError;
 use super::story::Story;
 use crate::operations::server::Server;
 use crate::operations::{Config, Platform, SystemClock};
-use crate::personnel::{self, cli::write_demo_files};
+use crate::personnel::{
+    self,
+    cli::{write_demo_files, write_demo_posts},
+};
 use crate::staff;
 use crate::verification;
 use crate::verification::relying_party::{IdTokenAlg, Registration, StartLevel, Subject};
@@ -221,10 +224,11 @@ async fn register_judge(platform: &Platform) -> Result<Value, AnyError> {
 pub(super) async fn import(platform: &Arc<Platform>, folder: &Path, people: u64) -> Result<String, AnyError> {
     let files = folder.join("import");
     let (agencies, employees) = write_demo_files(&files, people)?;
+    let posts = write_demo_posts(&files, people)?;
     let options =
         personnel::import::Options { dry_run: false, source: "demo".into(), actor: "operator".into() };
     let mut rows = Vec::new();
-    for file in [agencies, employees] {
+    for file in [agencies, employees, posts] {
         let report = personnel::import::import(platform, &file, &options, &mut |_, _| {}).await?;
         if report.bad > 0 {
             return Err(format!("{} lines of {} were refused", report.bad, file.display()).into());

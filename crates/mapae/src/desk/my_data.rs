@@ -71,6 +71,7 @@ async fn held(platform: &Platform, employee_id: &str) -> Result<Value, Personnel
     );
     Ok(json!({
         "corrections": personnel::corrections_told(platform, employee_id).await?,
+        "career": personnel::career_told(platform, employee_id).await?,
         "plastic_card": card,
         "enrolled_browsers": login::enrolled_browsers(platform, employee_id).await?,
         "messages": {

@@ -363,6 +363,10 @@ async fn values(
         Subject::Held(held) => &held.request_id,
     };
     values.insert("credential_number".to_owned(), number.into());
+    if kind.claims.iter().any(|claim| personnel::is_career_claim(claim.name())) {
+        let posts = personnel::career(platform, employee_id).await.map_err(unreadable)?;
+        values.extend(personnel::career_claims(&posts, platform.now_ms()));
+    }
     let typed = credentials::typed(platform, request_id).await?.ok_or_else(denied)?;
     // Only what the type's file names, and each from where it says.
     let values = kind.claims.iter().filter_map(|claim| {

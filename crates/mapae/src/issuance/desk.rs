@@ -18,8 +18,10 @@ pub const BADGE_MDOC: &str = "badge-mdoc";
 const BADGE_FILE: &str = include_str!("../../types/badge.toml");
 
 /// Credential types that come with Mapae beside the badge, by the name of their file.
-const COME_WITH: [(&str, &str); 1] =
-    [("types/employment-certificate.toml", include_str!("../../types/employment-certificate.toml"))];
+const COME_WITH: [(&str, &str); 2] = [
+    ("types/employment-certificate.toml", include_str!("../../types/employment-certificate.toml")),
+    ("types/career-certificate.toml", include_str!("../../types/career-certificate.toml")),
+];
 /// Most types of one issuer.
 const MAX_TYPES: usize = 100;
 /// The largest type file that is read, in bytes.

@@ -117,6 +117,7 @@ limits! {
         AGENCY_TARGET = 2_000_000, Count, "Officials an agency may plan for.";
         CORRECTIONS = 5, Count, "Requests for correction of one official that may wait.";
         AGENCIES_CACHED = 5 * MINUTE, Milliseconds, "How long others may keep the public page of agencies.";
+        CAREER_POSTS = 300, Count, "Posts in the history of one official that HR may tell.";
         IMPORT_FILE = 512 * MIB, Bytes, "A CSV file to import.";
         IMPORT_LINE = 16 * KIB, Bytes, "One line of a CSV file.";
         IMPORT_GROUP = 500, Count, "Rows of one commit of an import.";

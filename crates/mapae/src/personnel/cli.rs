@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::demo_data;
-use super::import::{self, Options, Report};
+use super::import::{self, Kind, Options, Report};
 use crate::operations::{Config, Platform, SystemClock};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -15,7 +15,7 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 /// HR data.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Import agencies or employees from a CSV file (UTF-8 or CP949). Which of them it is, the headings tell.
+    /// Import agencies, employees or their earlier posts from a CSV file (UTF-8 or CP949). Which of them it is, the headings tell.
     Import {
         file: PathBuf,
         /// Judge every line and write nothing.
@@ -28,12 +28,25 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Import earlier posts of officials from a CSV file: what certificates of career say.
+    ImportPosts {
+        file: PathBuf,
+        /// Judge every line and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Where the data comes from; kept with the import.
+        #[arg(long, default_value = "csv")]
+        source: String,
+        /// Print the report as one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Make plainly fictional agencies and people, and import them (or write them as CSV files with --out).
     DemoData {
         /// How many people.
         #[arg(long, default_value_t = 1_000)]
         employees: u64,
-        /// Write agencies.csv and employees.csv into this folder instead of importing.
+        /// Write agencies.csv, employees.csv and posts.csv into this folder instead of importing.
         #[arg(long)]
         out: Option<PathBuf>,
         /// Print the report as one JSON object.
@@ -46,30 +59,41 @@ pub enum Command {
 pub async fn run(command: Command, config: Config) -> Result<(), AnyError> {
     match command {
         Command::Import { file, dry_run, source, json } => {
-            let platform = Platform::open(config, Arc::new(SystemClock)).await?;
-            let options = Options { dry_run, source, actor: "operator".into() };
-            let report = import_file(&platform, &file, &options, json).await;
-            platform.store.close().await;
-            let report = report?;
-            tell(&report, json)?;
-            if report.bad > 0 { Err(format!("{} lines were refused", report.bad).into()) } else { Ok(()) }
+            run_import(&file, Options { dry_run, source, actor: "operator".into() }, json, config).await
+        }
+        Command::ImportPosts { file, dry_run, source, json } => {
+            let kind = import::kind_of(&file)?;
+            if kind != Kind::Posts {
+                return Err(format!("{} is a file of {}, not of posts", file.display(), kind.as_str()).into());
+            }
+            run_import(&file, Options { dry_run, source, actor: "operator".into() }, json, config).await
         }
         Command::DemoData { employees, out, json } => demo_data(employees, out, json, config).await,
     }
+}
+
+async fn run_import(file: &Path, options: Options, json: bool, config: Config) -> Result<(), AnyError> {
+    let platform = Platform::open(config, Arc::new(SystemClock)).await?;
+    let report = import_file(&platform, file, &options, json).await;
+    platform.store.close().await;
+    let report = report?;
+    tell(&report, json)?;
+    if report.bad > 0 { Err(format!("{} lines were refused", report.bad).into()) } else { Ok(()) }
 }
 
 async fn demo_data(employees: u64, out: Option<PathBuf>, json: bool, config: Config) -> Result<(), AnyError> {
     let folder =
         out.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("mapae-{}", std::process::id())));
     let (agencies, people) = write_demo_files(&folder, employees)?;
+    let posts = write_demo_posts(&folder, employees)?;
     if out.is_some() {
-        println!("{}\n{}", agencies.display(), people.display());
+        println!("{}\n{}\n{}", agencies.display(), people.display(), posts.display());
         return Ok(());
     }
     let platform = Platform::open(config, Arc::new(SystemClock)).await?;
     let options = Options { dry_run: false, source: "demo".into(), actor: "operator".into() };
     let mut reports = Vec::new();
-    for file in [&agencies, &people] {
+    for file in [&agencies, &people, &posts] {
         reports.push(import_file(&platform, file, &options, json).await?);
     }
     platform.store.close().await;
@@ -89,6 +113,18 @@ pub fn write_demo_files(folder: &Path, employees: u64) -> std::io::Result<(PathB
     }
     out.flush()?;
     Ok((agencies, people))
+}
+
+/// Writes the demo file of earlier posts and returns its path.
+pub fn write_demo_posts(folder: &Path, employees: u64) -> std::io::Result<PathBuf> {
+    let posts = folder.join("posts.csv");
+    let mut out = std::io::BufWriter::new(std::fs::File::create(&posts)?);
+    out.write_all(demo_data::POST_HEADINGS.as_bytes())?;
+    for n in 0..employees {
+        out.write_all(demo_data::posts_csv(n).as_bytes())?;
+    }
+    out.flush()?;
+    Ok(posts)
 }
 
 async fn import_file(

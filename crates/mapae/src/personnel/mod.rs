@@ -5,6 +5,7 @@
 //! sealed keyed hash ([`identity`]).
 
 mod api;
+mod career;
 mod change;
 pub mod cli;
 mod correction;
@@ -40,6 +41,7 @@ use crate::operations::config::Section;
 use crate::operations::tasks::Tasks;
 use crate::operations::{Platform, Problem, StoreError};
 
+pub use career::{Appointment, Post, career, career_claims, career_told, is_career_claim};
 pub use change::{employees_of, line_of, write_line, write_released};
 pub use correction::corrections_told;
 pub use identity::Rrn;

@@ -32,6 +32,29 @@ pub(super) fn iso(date: Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }
 
+/// Julian day of 1970-01-01.
+const EPOCH: i32 = 2_440_588;
+
+/// The day of a moment in Korea, counted from 1970-01-01.
+pub(super) const fn korean_day(epoch_ms: i64) -> i64 {
+    (epoch_ms + KOREA_S as i64 * 1_000).div_euclid(24 * 3_600 * 1_000)
+}
+
+/// A calendar date as a day, counted from 1970-01-01.
+pub(super) fn day_of(date: Date) -> i64 {
+    i64::from(date.to_julian_day() - EPOCH)
+}
+
+/// The calendar date of a day.
+pub(super) fn date_of(day: i64) -> Option<Date> {
+    Date::from_julian_day(i32::try_from(day).ok()?.checked_add(EPOCH)?).ok()
+}
+
+/// `YYYY-MM-DD` of a day; empty for one beyond the calendar.
+pub(super) fn day_text(day: i64) -> String {
+    date_of(day).map(iso).unwrap_or_default()
+}
+
 /// Reads a moment: a calendar date (midnight in Korea) or RFC 3339; epoch milliseconds.
 pub(super) fn moment(text: &str) -> Option<i64> {
     if let Some(date) = calendar_date(text) {

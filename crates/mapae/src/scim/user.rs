@@ -208,6 +208,7 @@ pub(super) fn said(whole: &Value, before: Option<&Person>, now_ms: i64) -> Resul
         rank: Named { ko: text(official, "rank")?, en: text(official, "rankEn")? },
         status: status(&word, active(whole)?, before.map(|person| person.employee.status))?,
         role: Role::Unsaid,
+        appointed_on: None,
         effective_at: before.map_or(now_ms, |person| now_ms.max(person.effective_at)),
     };
     Ok(Said {

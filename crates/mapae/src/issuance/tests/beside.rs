@@ -16,6 +16,7 @@ use crate::application::tests::{HR_ONE, OFFICIAL, STRANGER, Town, town_with};
 use crate::credentials::{self, AskError, DecideError, Decision, Request, RequestState};
 use crate::lifecycle::{self, Badge, By, Reason, status::LocalStatus};
 use crate::operations::problem::Problem;
+use crate::personnel::demo_data;
 
 const SAMPLE: &str = include_str!("../../../../../docs/examples/credential-types/example-honorary.toml");
 const TYPE: &str = "example-honorary";
@@ -156,6 +157,34 @@ async fn a_type_that_is_a_file_is_asked_for_approved_and_issued_in_both_formats(
         "the portal offers it; no wallet asks for it by itself"
     );
     assert_eq!(configurations["badge"]["scope"], "badge");
+}
+
+#[tokio::test]
+async fn a_career_is_issued_with_its_posts() {
+    let place = place().await;
+    place.badge().await;
+    let posts = [demo_data::POST_HEADINGS.to_owned(), demo_data::posts_csv(OFFICIAL)].concat();
+    place.town.import(&posts).await;
+    let me = place.me().await;
+    let values = typed(&[("purpose", "이직"), ("recipient", "예시공사")]);
+    let request = credentials::ask(&place.town, &me, "career-certificate", &values).await.unwrap();
+    let (offer, code) = credentials::offer(&place.town, &me, &request.id).await.unwrap();
+    let mut wallet = Holder::new(&place.town);
+    let offer = wallet.fetch(&offer).await;
+    let token = wallet.access_token(&offer, Some(&code)).await;
+    let keys = holder_keys(1);
+    let told = credentials_of(&wallet.credentials_as("career-certificate", &token, &keys).await);
+    let trust = lifecycle::local_trust(&place.town).await.unwrap();
+    let now = place.town.now_ms() / 1000;
+    let types = AcceptedTypes::OneOf(vec![format!("{}/types/career-certificate", wallet.origin())]);
+    let claims = verify_received(&told[0], keys[0].public_key(), &types, &*trust, &ChainCache::new(4), now);
+    let claims = claims.unwrap().claims;
+    let career = crate::personnel::career(&place.town, &me).await.unwrap();
+    assert_eq!(claims["posts"].as_array().unwrap().len(), career.len());
+    assert!(claims["posts"][0].as_str().unwrap().ends_with("(임용)"), "{claims}");
+    assert!(
+        claims["service"]["ko"].as_str().unwrap().contains('년') && claims["first_appointed"].is_string()
+    );
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("notification_contact", "phone", "employee_id"),
     SealedColumn::new("notification_contact", "pending", "employee_id"),
     SealedColumn::new("verification_event", "sealed", "id"),
+    SealedColumn::new("personnel_post", "sealed", "id"),
     SealedColumn::new("personnel_correction", "said", "id"),
     SealedColumn::new("personnel_correction", "answer", "id"),
     SealedColumn::new("loss_card", "number", "employee_id"),

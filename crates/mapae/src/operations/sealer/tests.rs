@@ -70,7 +70,7 @@ async fn rotation_seals_everything_again_while_another_process_goes_on_reading_a
     let rotated =
         rotation::rotate_data(&platform, Duration::from_millis(100), |_, _| {}).await.expect("rotated");
     assert!(rotated.key_id > old);
-    assert_eq!(rotated.sealed_again, 80, "two columns of forty people");
+    assert_eq!(rotated.sealed_again, 120, "two columns and the post of forty people");
     assert!(!reading.is_finished(), "the reader never failed");
     reading.abort();
     following.abort();
@@ -84,7 +84,7 @@ async fn rotation_seals_everything_again_while_another_process_goes_on_reading_a
         Platform::open(platform.config.clone(), Arc::new(SystemClock)).await.expect("a third process");
     assert_eq!(third.sealer.current_key(), rotated.key_id);
     let again = rotation::rotate_data(&third, Duration::ZERO, |_, _| {}).await.expect("rotated again");
-    assert_eq!(again.sealed_again, 80);
+    assert_eq!(again.sealed_again, 120);
 }
 
 #[tokio::test]

@@ -4,7 +4,11 @@
 //! Everything follows from a person's ordinal number, so that the demo, the load tool and tests know each number and
 //! name without a table: [`person`].
 
+mod posts;
+
 use std::fmt::Write as _;
+
+pub use posts::{POST_HEADINGS, posts_csv};
 
 /// An agency of the demonstration.
 #[derive(Clone, Copy, Debug)]

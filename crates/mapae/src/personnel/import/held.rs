@@ -119,6 +119,7 @@ impl HeldEmployee {
             rank: self.rank,
             status: self.status,
             role: self.role,
+            appointed_on: None,
             effective_at: self.effective_at,
         })
     }

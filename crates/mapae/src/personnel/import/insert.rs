@@ -11,13 +11,15 @@ use super::line::{EmployeeLine, Role};
 use super::save::{Saved, Told, employee};
 use crate::operations::store::{STATEMENT_ROWS, Tx, Value, params, places};
 use crate::operations::{Platform, id};
-use crate::personnel::PersonnelError;
+use crate::personnel::{PersonnelError, career};
 
 /// A person ready to be written; everything personal is sealed to its row.
 #[derive(Clone, Debug)]
 pub(super) struct Ready {
     pub(super) id: String,
     row: Vec<Value>,
+    /// The first post.
+    post: Vec<Value>,
     pieces: Vec<Vec<u8>>,
 }
 
@@ -49,7 +51,8 @@ impl Ready {
             now_ms
         ];
         let pieces = name_pieces(platform, &line.name.ko);
-        Ok(Self { id, row, pieces })
+        let post = career::first(platform, &id, line, department_id, now_ms)?;
+        Ok(Self { id, row, post, pieces })
     }
 }
 
@@ -69,6 +72,7 @@ pub(super) async fn insert(tx: &mut Tx, people: &[&Ready]) -> Result<(), Personn
         // Only placeholders go into the text.
         tx.execute(AssertSqlSafe(sql), some.iter().flat_map(|person| person.row.clone()).collect()).await?;
     }
+    career::insert(tx, people.iter().map(|person| person.post.clone()).collect()).await?;
     let pieces: Vec<(&[u8], &str)> = people
         .iter()
         .flat_map(|person| person.pieces.iter().map(|piece| (piece.as_slice(), person.id.as_str())))

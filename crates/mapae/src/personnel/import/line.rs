@@ -7,6 +7,7 @@ use csv::StringRecord;
 use crate::operations::sealer::normalised;
 use crate::operations::{Language, language};
 use crate::personnel::PersonnelError;
+use crate::personnel::career;
 use crate::personnel::identity::Rrn;
 use crate::personnel::moment;
 use crate::personnel::types::{AgencyKind, Employee, EmployeeStatus, InstCode, Named};
@@ -23,7 +24,7 @@ pub struct BadLine {
 }
 
 impl BadLine {
-    pub(super) fn new(line: u64, column: &str, code: &'static str) -> Self {
+    pub(in crate::personnel) fn new(line: u64, column: &str, code: &'static str) -> Self {
         let text = |language| language::format(language, code, &[("column", column.to_owned())]);
         Self {
             line,
@@ -38,7 +39,7 @@ macro_rules! columns {
     ($($name:ident: $($heading:literal)|+;)*) => {
         /// A column we know.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub(super) enum Column { $($name),* }
+        pub(in crate::personnel) enum Column { $($name),* }
 
         impl Column {
             /// Spaces in a heading do not count, nor does upper or lower case.
@@ -85,6 +86,10 @@ columns! {
     RankEn: "직급영문" | "rank_en";
     Status: "재직상태" | "status";
     Role: "보직" | "role";
+    AppointedOn: "임용일" | "appointed_on";
+    From: "시작일" | "from";
+    Until: "종료일" | "until";
+    Appointment: "발령구분" | "appointment";
     EffectiveAt: "기준일시" | "effective_at";
 }
 
@@ -93,10 +98,23 @@ columns! {
 pub enum Kind {
     Agencies,
     Employees,
+    /// Earlier posts of officials.
+    Posts,
+}
+
+impl Kind {
+    /// Its word in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Agencies => "agencies",
+            Self::Employees => "employees",
+            Self::Posts => "posts",
+        }
+    }
 }
 
 /// The headings of a file.
-pub(super) struct Headings {
+pub(in crate::personnel) struct Headings {
     pub kind: Kind,
     at: HashMap<Column, usize>,
     width: usize,
@@ -113,7 +131,13 @@ impl Headings {
                 return Err(BadLine::new(1, heading.trim(), "personnel.import.double_column"));
             }
         }
-        let kind = if at.contains_key(&Column::Number) { Kind::Employees } else { Kind::Agencies };
+        let kind = if at.contains_key(&Column::From) {
+            Kind::Posts
+        } else if at.contains_key(&Column::Number) {
+            Kind::Employees
+        } else {
+            Kind::Agencies
+        };
         let needed: &[Column] = match kind {
             Kind::Employees => &[
                 Column::InstCode,
@@ -126,6 +150,7 @@ impl Headings {
                 Column::Status,
             ],
             Kind::Agencies => &[Column::InstCode, Column::AgencyName, Column::Kind, Column::Eligible],
+            Kind::Posts => career::NEEDED,
         };
         match needed.iter().find(|column| !at.contains_key(column)) {
             Some(missing) => Err(BadLine::new(1, missing.heading(), "personnel.import.missing_column")),
@@ -139,7 +164,7 @@ impl Headings {
 }
 
 /// Reads the cells of one line, remembering where.
-pub(super) struct Cells<'a> {
+pub(in crate::personnel) struct Cells<'a> {
     pub headings: &'a Headings,
     pub record: &'a StringRecord,
     pub line: u64,
@@ -153,12 +178,12 @@ const LONGEST: usize = 100;
 const A_DAY: i64 = 24 * 3_600 * 1_000;
 
 impl Cells<'_> {
-    fn bad(&self, column: Column, code: &'static str) -> BadLine {
+    pub(in crate::personnel) fn bad(&self, column: Column, code: &'static str) -> BadLine {
         BadLine::new(self.line, column.heading(), code)
     }
 
     /// An optional cell: trimmed, without control characters, bounded.
-    fn optional(&self, column: Column) -> Result<&str, BadLine> {
+    pub(in crate::personnel) fn optional(&self, column: Column) -> Result<&str, BadLine> {
         let cell = self
             .headings
             .at
@@ -178,17 +203,22 @@ impl Cells<'_> {
         Ok(cell)
     }
 
-    fn required(&self, column: Column) -> Result<&str, BadLine> {
+    pub(in crate::personnel) fn required(&self, column: Column) -> Result<&str, BadLine> {
         let cell = self.optional(column)?;
         if cell.is_empty() { Err(self.bad(column, "personnel.import.empty")) } else { Ok(cell) }
     }
 
-    fn named(&self, ko: Column, en: Column, required: bool) -> Result<Named, BadLine> {
+    pub(in crate::personnel) fn named(
+        &self,
+        ko: Column,
+        en: Column,
+        required: bool,
+    ) -> Result<Named, BadLine> {
         let text = if required { self.required(ko)? } else { self.optional(ko)? };
         Ok(Named { ko: text.to_owned(), en: self.optional(en)?.to_owned() })
     }
 
-    fn inst_code(&self, column: Column) -> Result<InstCode, BadLine> {
+    pub(in crate::personnel) fn inst_code(&self, column: Column) -> Result<InstCode, BadLine> {
         self.required(column)?.parse().map_err(|_| self.bad(column, "personnel.import.inst_code"))
     }
 
@@ -205,7 +235,7 @@ impl Cells<'_> {
         Ok(moment)
     }
 
-    fn width(&self) -> Result<(), BadLine> {
+    pub(in crate::personnel) fn width(&self) -> Result<(), BadLine> {
         if self.record.len() == self.headings.width {
             Ok(())
         } else {
@@ -309,6 +339,8 @@ pub struct EmployeeLine {
     pub rank: Named,
     pub status: EmployeeStatus,
     pub role: Role,
+    /// The day of the first appointment, where it is said; counted from 1970-01-01.
+    pub appointed_on: Option<i64>,
     pub effective_at: i64,
 }
 
@@ -341,6 +373,7 @@ impl EmployeeLine {
             rank: employee.rank.clone(),
             status: employee.status,
             role: Role::Unsaid,
+            appointed_on: None,
             effective_at: now_ms,
         })
     }
@@ -384,6 +417,14 @@ impl EmployeeLine {
             status: EmployeeStatus::parse(cells.required(Column::Status)?)
                 .ok_or_else(|| cells.bad(Column::Status, "personnel.import.status"))?,
             role,
+            appointed_on: match cells.optional(Column::AppointedOn)? {
+                "" => None,
+                text => Some(
+                    moment::calendar_date(text)
+                        .map(moment::day_of)
+                        .ok_or_else(|| cells.bad(Column::AppointedOn, "personnel.import.date"))?,
+                ),
+            },
             effective_at: cells.effective_at()?,
         })
     }

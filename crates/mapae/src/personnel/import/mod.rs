@@ -10,7 +10,7 @@ mod decode;
 pub(super) mod department;
 pub(super) mod held;
 mod insert;
-mod line;
+pub(super) mod line;
 pub(super) mod save;
 #[cfg(test)]
 mod tests;
@@ -27,6 +27,7 @@ use crate::lifecycle::By;
 use crate::operations::store::{STATEMENT_ROWS, StoreError, Tx, params};
 use crate::operations::{Platform, limits};
 use crate::personnel::PersonnelError;
+use crate::personnel::career::{self, PostLine};
 use crate::{audit, employment};
 pub use bulk::{NewPerson, load, read_lines};
 pub use decode::{Encoding, Survey, survey};
@@ -87,7 +88,12 @@ impl Report {
             Saved::Unchanged => self.unchanged += 1,
             Saved::Older => self.older += 1,
             Saved::Held => self.held += 1,
-            Saved::UnknownAgency | Saved::Taken | Saved::Moved => {}
+            Saved::UnknownAgency
+            | Saved::Taken
+            | Saved::Moved
+            | Saved::UnknownEmployee
+            | Saved::Overlaps
+            | Saved::TooMany => {}
         }
     }
 }
@@ -113,6 +119,7 @@ pub type Progress<'p> = &'p mut (dyn FnMut(u64, u64) + Send);
 enum Line {
     Agency(AgencyLine),
     Employee(Box<EmployeeLine>),
+    Post(Box<PostLine>),
 }
 
 impl Line {
@@ -120,6 +127,7 @@ impl Line {
         match self {
             Self::Agency(line) => line.line,
             Self::Employee(line) => line.line,
+            Self::Post(line) => line.line,
         }
     }
 }
@@ -143,10 +151,7 @@ pub async fn import(
     }
     let headings = Headings::read(&record).map_err(ImportError::Headings)?;
     let mut report = Report {
-        kind: match headings.kind {
-            Kind::Agencies => "agencies",
-            Kind::Employees => "employees",
-        },
+        kind: headings.kind.as_str(),
         encoding: survey.encoding.name(),
         dry_run: options.dry_run,
         resumed_after: done,
@@ -172,6 +177,7 @@ pub async fn import(
         let parsed = match headings.kind {
             Kind::Agencies => AgencyLine::read(&cells).map(Line::Agency),
             Kind::Employees => EmployeeLine::read(&cells).map(|line| Line::Employee(Box::new(line))),
+            Kind::Posts => PostLine::read(&cells).map(|line| Line::Post(Box::new(line))),
         };
         match parsed {
             Ok(line) => group.lines.push(line),
@@ -189,6 +195,29 @@ pub async fn import(
         finish(platform, &survey, options, &report).await?;
     }
     Ok(report)
+}
+
+/// What a file is about, by its headings.
+pub fn kind_of(path: &Path) -> Result<Kind, ImportError> {
+    let failed = |source| ImportError::File { path: path.to_owned(), source };
+    let bytes = decode::Utf8Reader::open(path, survey(path).map_err(failed)?.encoding).map_err(failed)?;
+    let mut csv = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+    let mut record = csv::StringRecord::new();
+    if !csv.read_record(&mut record).map_err(csv_error)? {
+        return Err(ImportError::Empty);
+    }
+    Ok(Headings::read(&record).map_err(ImportError::Headings)?.kind)
+}
+
+/// Column and reason of a line that was read and not written.
+fn refused(saved: Saved) -> Option<(&'static str, &'static str)> {
+    match saved {
+        Saved::UnknownAgency => Some(("기관코드", "personnel.import.unknown_agency")),
+        Saved::UnknownEmployee => Some(("공무원번호", "personnel.import.unknown_employee")),
+        Saved::Overlaps => Some(("시작일", "personnel.import.overlaps")),
+        Saved::TooMany => Some(("공무원번호", "personnel.import.too_many_posts")),
+        _ => None,
+    }
 }
 
 fn csv_error(error: csv::Error) -> ImportError {
@@ -241,8 +270,8 @@ impl<'a> Group<'a> {
             report.longest_commit_ms =
                 report.longest_commit_ms.max(u64::try_from(done.time.as_millis()).unwrap_or(u64::MAX));
             for (line, saved) in lines.iter().skip(from).zip(&done.saved) {
-                if *saved == Saved::UnknownAgency {
-                    report.refuse(BadLine::new(line.number(), "기관코드", "personnel.import.unknown_agency"));
+                if let Some((column, code)) = refused(*saved) {
+                    report.refuse(BadLine::new(line.number(), column, code));
                 }
                 report.count(*saved);
             }
@@ -328,15 +357,17 @@ impl SomeLines {
         lines: &[Line],
         told: &Told,
     ) -> Result<Vec<Saved>, PersonnelError> {
-        let mut people = Vec::new();
+        let (mut people, mut posts) = (Vec::new(), Vec::new());
         let mut saved = Vec::new();
         for line in lines {
             match line {
+                Line::Post(line) => posts.push(line.as_ref()),
                 Line::Agency(line) => saved.push(save::agency(&self.platform, tx, line, told).await?),
                 Line::Employee(line) => people.push(line.as_ref()),
             }
         }
         saved.extend(insert::employees(&self.platform, tx, departments, &people, told).await?);
+        saved.extend(career::tell(&self.platform, tx, &posts).await?);
         Ok(saved)
     }
 }

@@ -14,8 +14,8 @@ use crate::employment::{self, Event, Facts, Happened, Held};
 use crate::lifecycle::By;
 use crate::operations::store::{Row, StoreError, Tx, params};
 use crate::operations::{Platform, id};
-use crate::personnel::PersonnelError;
 use crate::personnel::types::{EmployeeStatus, Personal};
+use crate::personnel::{PersonnelError, career};
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,12 @@ pub enum Saved {
     Taken,
     /// Somebody wrote the record since it was read.
     Moved,
+    /// Nobody in the agency has the number that a post is told for.
+    UnknownEmployee,
+    /// Something else is known of the days of a post.
+    Overlaps,
+    /// The official has too many posts.
+    TooMany,
 }
 
 /// One source writes after the other: two that write the same people at once would wait for each other in circles.
@@ -299,9 +305,16 @@ pub(in crate::personnel) async fn employee(
             && removed.is_some() == told.remove
         {
             employment::supersede(tx, &employee_id, line.effective_at).await?;
+            if let Some(day) = line.appointed_on {
+                career::appointed(platform, tx, &employee_id, day).await?;
+            }
             return Ok((Saved::Unchanged, employee_id));
         }
-        if row.int("effective_at")? > line.effective_at {
+        let known_at = row.int("effective_at")?;
+        if known_at > line.effective_at {
+            // The record stays, and its history learns what was so before.
+            let said = (line, department_id.as_str());
+            career::follow(platform, tx, &employee_id, said, Some(known_at)).await?;
             return Ok((Saved::Older, employee_id));
         }
     }
@@ -360,6 +373,7 @@ pub(in crate::personnel) async fn employee(
             false
         }
         Some(row) => {
+            career::follow(platform, tx, &employee_id, (line, &department_id), None).await?;
             let name_index = sealer.blind_index("employee-name", &line.name.ko);
             let sealed = sealer.seal("employee", "personal", &employee_id, &content.plain);
             let renamed = row.bytes("name_index")? != name_index;
