@@ -63,30 +63,34 @@ pub(crate) fn ledger(json: bool) -> Outcome {
     Ok(())
 }
 
-/// `cargo xtask bench sign`: sealing and checking PDF files, beside the raw hash and signature of the same run.
+/// `cargo xtask bench sign`: printing, sealing and checking PDF files, beside the raw hash and signature of the same run.
 pub(crate) fn sign(json: bool) -> Outcome {
-    process::run(tools::cargo().args([
-        "build",
-        "--package",
-        "signing",
-        "--features",
-        "keys/aws-lc",
-        "--example",
-        "sign_bench",
-        "--release",
-        "--locked",
-    ]))?;
-    let line = process::output(&mut Command::new(tools::target().join("release/examples/sign_bench")))?;
+    let mut figures = example("signing", "sign_bench", &["--features", "keys/aws-lc"])?;
+    figures.extend(example("certificate", "print_bench", &[])?);
     if json {
-        print!("{line}");
+        println!("{}", serde_json::Value::Object(figures));
         return Ok(());
     }
-    let figures: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&line).map_err(|error| format!("the bench printed no JSON: {error}"))?;
     for (name, value) in figures {
         println!("{name:<24} {value}");
     }
     Ok(())
+}
+
+/// What an example measured, built in release.
+fn example(
+    package: &str,
+    name: &str,
+    features: &[&str],
+) -> Outcome<serde_json::Map<String, serde_json::Value>> {
+    process::run(
+        tools::cargo()
+            .args(["build", "--package", package, "--example", name, "--release", "--locked"])
+            .args(features),
+    )?;
+    let program = tools::target().join("release/examples").join(name);
+    let line = process::output(&mut Command::new(program))?;
+    serde_json::from_str(&line).map_err(|error| format!("the bench printed no JSON: {error}"))
 }
 
 /// Gates at full size.
