@@ -227,6 +227,38 @@ test('the badge is issued to a phone, and logs in', async () => {
   assert.equal((await login(first)).ok, true);
 });
 
+test('the desk asks an official to sign a document, and takes it back', async () => {
+  const hr = people['yesi.insa'];
+  await hr.go('/signatures');
+  await look(hr.page, 'signatures-none');
+  const objects = ['<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Kids [3 0 R] /Count 1 >>', '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] >>'];
+  let pdf = '%PDF-1.7\n';
+  let table = '0000000000 65535 f \n';
+  for (const [at, object] of objects.entries()) {
+    table += `${String(pdf.length).padStart(10, '0')} 00000 n \n`;
+    pdf += `${at + 1} 0 obj\n${object}\nendobj\n`;
+  }
+  pdf += `xref\n0 4\n${table}trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n${pdf.length}\n%%EOF\n`;
+  const ask = async (signers) => {
+    await hr.page.fill('#title', '예시 서약서');
+    await hr.page.fill('#purpose', '예시 서약');
+    await hr.page.fill('#signers', signers);
+    await hr.page.setInputFiles('#document', { name: 'a.pdf', mimeType: 'application/pdf', buffer: Buffer.from(pdf, 'latin1') });
+    await hr.press('서명 요청');
+  };
+  await hr.page.selectOption('#agency', holder.agency);
+  await ask('EX99999999');
+  assert.match(await hr.page.innerText('[role=alert]'), /1번째 서명자/);
+  assert.equal(await hr.page.inputValue('#title'), '예시 서약서', 'what was typed stays');
+  await ask(holder.number);
+  assert.match(await hr.text(), /서명 대기/);
+  await look(hr.page, 'signatures');
+  const waiting = await first('sign');
+  assert.match(JSON.stringify(waiting), /예시 서약서/);
+  await hr.press('요청 거두기');
+  assert.match(await hr.text(), /거둔 요청/);
+});
+
 test('lost at night: the code on paper stops it at the public page, and logins are refused within a second', async () => {
   const official = await portal(holder.login);
   await official.go('/portal/devices');
