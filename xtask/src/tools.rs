@@ -168,6 +168,11 @@ pub(crate) fn python(packages: &[&str]) -> Outcome<PathBuf> {
 
 /// A PostgreSQL of our own on a free port, gone when the value is dropped; returns it with its URL (no database name at the end).
 pub(crate) fn postgres() -> Outcome<(process::Background, String)> {
+    postgres_with("")
+}
+
+/// The same with more settings (`-c name=value`).
+pub(crate) fn postgres_with(settings: &str) -> Outcome<(process::Background, String)> {
     let how = "install PostgreSQL 15 (Debian: apt-get install postgresql-15)";
     let folder = PathBuf::from("/usr/lib/postgresql/15/bin");
     let initdb = program(&["/usr/lib/postgresql/15/bin/initdb", "initdb"], how)?;
@@ -202,7 +207,7 @@ pub(crate) fn postgres() -> Outcome<(process::Background, String)> {
             .arg(&cluster)
             .arg("-l")
             .arg(&log)
-            .args(["-o", &format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300")])
+            .args(["-o", &format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 {settings}")])
             .current_dir(&data),
     )?;
     let mut stop = as_owner(bin.join("pg_ctl"));
