@@ -152,6 +152,7 @@ limits! {
         SIGNING_OPENS = 20, Count, "Certificates that a signer may be given for one document.";
         SIGNING_LIST = 30, Count, "Newest requests that an agency's desk is shown.";
         STAFF_UPLOAD_FIELDS = 40, Count, "Parts of a form with a file.";
+        STAFF_UPLOAD_TEXT = 16 * KIB, Bytes, "One text in a form with a file.";
         SIGNING_POLL = 5 * SECOND, Milliseconds, "How often given signatures and events are looked for when nobody wakes the worker.";
         SIGNING_SWEEP = 30 * SECOND, Milliseconds, "How often deadlines are looked at.";
         SIGNING_ROWS = 100, Count, "Signing requests of one round.";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::multipart::MultipartError;
 use axum::extract::{FromRequest, Multipart, Request};
+use http::StatusCode;
 
 use super::extract::{Csrf, Denied, Visitor, csrf_refused, session_of};
 use crate::operations::problem::Problem;
@@ -60,6 +61,9 @@ impl<W: Visitor + Send> Uploading<W> {
                 continue;
             }
             let text = field.text().await.map_err(|error| unread(&error))?;
+            if text.len() > limits::STAFF_UPLOAD_TEXT.size() {
+                return Err(Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).into());
+            }
             trusted = trusted || who.owns(&text);
             if !trusted {
                 return Err(csrf_refused());

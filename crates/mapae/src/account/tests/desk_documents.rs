@@ -6,6 +6,7 @@ use super::documents::official;
 use super::*;
 use crate::application::tests::doors::{Visit, csrf_of, form, get, send, sign_in};
 use crate::application::tests::{COLLEAGUE, HR_ONE, OFFICIAL, STRANGER, Town, town};
+use crate::lifecycle::tests::badge;
 use crate::personnel::demo_data;
 use crate::signatures::authority::tests::page;
 use crate::signatures::requests;
@@ -120,7 +121,11 @@ async fn a_form_that_is_wrong_says_why_and_keeps_what_was_typed() {
     let _wallet = official(&town, OFFICIAL).await;
     let desk = Desk::of(&town, HR_ONE).await;
     let right = number(OFFICIAL);
-    let elsewhere = format!("{} {}", demo_data::person(STRANGER).agency, number(STRANGER));
+    // Somebody who could sign, of an agency that this desk does not answer for.
+    let theirs = demo_data::person(STRANGER).agency;
+    let stranger = crate::personnel::employee_by_number(&town, theirs, &number(STRANGER)).await;
+    badge(&town, &stranger.unwrap().unwrap().id).await;
+    let elsewhere = format!("{theirs} {}", number(STRANGER));
     for (signers, days, pdf, status, word) in [
         (right.as_str(), "31", page("0 0 m"), 400, "기한은"),
         (right.as_str(), "soon", page("0 0 m"), 400, "기한은"),
@@ -135,6 +140,8 @@ async fn a_form_that_is_wrong_says_why_and_keeps_what_was_typed() {
         assert!(refused.body.contains(word), "{word}");
         assert!(refused.body.contains("예시 서약서"), "what was typed stays");
     }
+    let long = desk.ask(&"x".repeat(20_000), "7", &page("0 0 m")).await;
+    assert_eq!(long.status, StatusCode::PAYLOAD_TOO_LARGE);
     for csrf in [None, Some("another")] {
         assert_eq!(desk.send(csrf, &right, "7", &page("0 0 m")).await.status, StatusCode::FORBIDDEN);
     }

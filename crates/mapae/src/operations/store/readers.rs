@@ -4,10 +4,10 @@
 //! it keeps no other request waiting. A connection that was dropped in the middle of a statement, or had an error, is not
 //! used again.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::SqlStr;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::sqlite::{Cells, File, Sqlite};
 use super::{StoreError, Value};
@@ -18,20 +18,21 @@ use crate::operations::limits;
 pub(super) struct Readers {
     file: File,
     idle: Mutex<Vec<Sqlite>>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
-/// A connection in use; [`Readers::put`] makes it idle again.
-struct Reader<'r> {
+/// A connection in use; [`Readers::put`] makes it idle again. It keeps its place for as long as it reads, also when whoever
+/// asked is gone.
+struct Reader {
     sqlite: Sqlite,
-    place: SemaphorePermit<'r>,
+    place: OwnedSemaphorePermit,
 }
 
 impl Readers {
     /// Opens the first connection, so that a database that can't be read is told at the start.
     pub(super) fn open(file: File) -> Result<Self, StoreError> {
         let first = file.reader()?;
-        let places = Semaphore::new(limits::STORE_READERS.size());
+        let places = Arc::new(Semaphore::new(limits::STORE_READERS.size()));
         Ok(Self { file, idle: Mutex::new(vec![first]), places })
     }
 
@@ -47,26 +48,27 @@ impl Readers {
         params: Vec<Value>,
         most: usize,
     ) -> Result<Vec<Cells>, StoreError> {
-        let Reader { sqlite, place } = self.take().await?;
-        let (sqlite, found) = match sqlite.fetch_short(sql.as_str(), &params, most)? {
-            Some(found) => (sqlite, found),
+        let reader = self.take().await?;
+        let (reader, found) = match reader.sqlite.fetch_short(sql.as_str(), &params, most)? {
+            Some(found) => (reader, found),
             None => {
                 let long = tokio::task::spawn_blocking(move || {
-                    sqlite.fetch(sql.as_str(), &params, most).map(|found| (sqlite, found))
+                    reader.sqlite.fetch(sql.as_str(), &params, most).map(|found| (reader, found))
                 });
                 long.await.map_err(|_| StoreError::Unavailable)??
             }
         };
-        self.put(Reader { sqlite, place });
+        self.put(reader);
         Ok(found)
     }
 
     /// Waits for a connection, at most [`limits::STORE_ACQUIRE`].
-    async fn take(&self) -> Result<Reader<'_>, StoreError> {
-        let place = match self.places.try_acquire() {
+    async fn take(&self) -> Result<Reader, StoreError> {
+        let place = match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => place,
             Err(_) => {
-                let waiting = tokio::time::timeout(limits::STORE_ACQUIRE.duration(), self.places.acquire());
+                let place = Arc::clone(&self.places).acquire_owned();
+                let waiting = tokio::time::timeout(limits::STORE_ACQUIRE.duration(), place);
                 waiting.await.ok().and_then(Result::ok).ok_or(StoreError::Unavailable)?
             }
         };
@@ -76,7 +78,7 @@ impl Readers {
     }
 
     /// Gives a connection back whose statement has ended well.
-    fn put(&self, reader: Reader<'_>) {
+    fn put(&self, reader: Reader) {
         let Reader { sqlite, place } = reader;
         self.idle().push(sqlite);
         drop(place);

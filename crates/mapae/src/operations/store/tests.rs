@@ -169,6 +169,21 @@ async fn a_long_read_leaves_its_thread_to_others_and_comes_back_whole() {
 }
 
 #[tokio::test]
+async fn long_reads_that_are_given_up_keep_their_places_until_they_end() {
+    let platform = testing::platform().await;
+    if platform.store.engine() != Engine::Sqlite {
+        return;
+    }
+    let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) SELECT COUNT(*) AS n FROM n";
+    for _ in 0..limits::STORE_READERS.get() {
+        let given_up = platform.store.fetch_one(sql, params![]).now_or_never();
+        assert!(given_up.is_none(), "it is long");
+    }
+    assert!(platform.store.ping().now_or_never().is_none(), "all places are taken");
+    platform.store.ping().await.expect("the next one has a place when one has ended");
+}
+
+#[tokio::test]
 async fn what_may_go_well_later_is_told_from_what_never_will() {
     let away = Store::open("postgres://nobody@127.0.0.1:9/none", Arc::new(TestClock::default())).await;
     assert!(away.expect_err("nobody listens there").may_pass());

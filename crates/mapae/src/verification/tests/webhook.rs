@@ -148,7 +148,7 @@ async fn what_nobody_acknowledges_is_deleted_after_five_minutes() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_resolve_loses_nothing_and_keeps_nobody_waiting() {
+async fn what_waits_for_a_name_that_does_not_resolve_is_brought_once_it_does() {
     let hook = Hook::answering(&[204]).await;
     let world = world(&hook).await;
     answered(&world).await;
