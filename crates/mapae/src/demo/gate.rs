@@ -10,16 +10,16 @@ use gate::wire::Evidence;
 use super::AnyError;
 use super::ground::Ground;
 use super::story::Story;
-use crate::gates::add_controller;
 use crate::gates::controller::{Carrier, Controller, Shown, client, disk::Folder};
 use crate::gates::setup::{self, SetupError, Whom};
+use crate::gates::{Added, add_controller};
 use crate::lifecycle::{self, Badge, By, ChangeError, Reason};
-use crate::operations::SystemClock;
+use crate::operations::{Platform, SystemClock};
 use crate::personnel::Employee;
 use crate::phone::Phone;
 
 /// The terminal phone, unlocked, before the reader.
-struct InField<'a>(&'a mut Phone);
+pub(crate) struct InField<'a>(pub(crate) &'a mut Phone);
 
 impl Carrier for InField<'_> {
     async fn transmit(&mut self, command: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -120,14 +120,25 @@ async fn until(mut done: impl FnMut() -> bool) -> Result<(), AnyError> {
 
 async fn set_up(ground: &Ground, holder: &Employee) -> Result<(Arc<Controller>, GateRef), AnyError> {
     let platform = &ground.platform;
-    let agency = holder.agency.code.clone();
-    let added = add_controller(platform, "예시청사 정문 제어기", &agency).await?;
+    let name = Name { ko: "예시청사".to_owned(), en: "Example hall".to_owned() };
+    let (added, door) = one_door(platform, &holder.agency.code, name).await?;
     let folder = Folder::open(&ground.controller())?;
     client::enrol(&client::http()?, platform.config.public.origin(), &added.code, &folder).await?;
+    Ok((Controller::open(folder, Arc::new(SystemClock))?, door))
+}
+
+/// A zone with one door, open to everybody of an agency; its controller is added and not enrolled yet.
+pub(crate) async fn one_door(
+    platform: &Platform,
+    agency: &str,
+    name: Name,
+) -> Result<(Added, GateRef), AnyError> {
+    let added = add_controller(platform, &format!("{} 정문 제어기", name.ko), agency).await?;
     let id = GateRef(keys::random::bytes());
+    let door_name = Name { ko: format!("{} 정문", name.ko), en: format!("{}, front", name.en) };
     let zone = Zone {
         id: "yesi-hall".to_owned(),
-        name: Name { ko: "예시청사".to_owned(), en: "Example hall".to_owned() },
+        name,
         tier: Tier::Ordinary,
         passback: Passback::Off,
         unlocked_within_s: None,
@@ -137,7 +148,7 @@ async fn set_up(ground: &Ground, holder: &Employee) -> Result<(Arc<Controller>, 
         id,
         zone: zone.id.clone(),
         direction: Direction::In,
-        name: Name { ko: "예시청사 정문".to_owned(), en: "Example hall, front".to_owned() },
+        name: door_name,
         without_power: WithoutPower::Locks,
         open_ms: 5_000,
         keeping: Keeping::Badge,
@@ -145,25 +156,26 @@ async fn set_up(ground: &Ground, holder: &Employee) -> Result<(Arc<Controller>, 
     let grant = Grant {
         id: String::new(),
         zone: zone.id.clone(),
-        who: Who::Agency { code: agency.clone() },
+        who: Who::Agency { code: agency.to_owned() },
         from: None,
         until: None,
         schedule: None,
         escort: Escort::None,
     };
+    let (agency, controller) = (agency.to_owned(), added.id.clone());
     platform
         .store
         .write::<_, SetupError, _>(move |tx| {
             Box::pin(async move {
                 setup::put_zone(tx, &agency, &zone).await?;
-                setup::put_door(tx, &added.id, &door).await?;
+                setup::put_door(tx, &controller, &door).await?;
                 let whom = Whom::Group(grant.who.clone());
                 setup::grant(tx, &setup::By::operator(), &whom, grant).await?;
                 Ok(())
             })
         })
         .await?;
-    Ok((Controller::open(folder, Arc::new(SystemClock))?, id))
+    Ok((added, id))
 }
 
 async fn change(ground: &Ground, holder: &Employee, lost: bool) -> Result<(), ChangeError> {

@@ -9,7 +9,7 @@
 
 pub(crate) mod browser;
 pub mod cli;
-mod gate;
+pub(crate) mod gate;
 mod ground;
 pub(crate) mod people;
 mod story;

@@ -157,6 +157,7 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let (status, code) = match &error {
+            StoreError::InDoubt(_) => (StatusCode::SERVICE_UNAVAILABLE, "in_doubt"),
             error if error.may_pass() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             StoreError::Unique => (StatusCode::CONFLICT, "conflict"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

@@ -20,8 +20,8 @@ const TAIL: Duration = Duration::from_secs(60);
 /// Who sets the pace.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Model {
-    /// The outside: so many each second.
-    Open { rate: f64 },
+    /// The outside: so many each second; of a morning, on average.
+    Open { rate: f64, morning: bool },
     /// The server: as fast as so many at a time get through.
     FlatOut { in_flight: usize },
 }
@@ -78,14 +78,27 @@ pub(super) fn due(rate: f64, time: Duration) -> impl Iterator<Item = (Duration, 
     })
 }
 
+/// The same crowd on a morning: nobody at its beginning and end, twice the mean in its middle. Of arrivals at twice the
+/// mean those stay that fall under the triangle, which leaves them strangers to each other.
+pub(super) fn due_on_a_morning(rate: f64, time: Duration) -> impl Iterator<Item = (Duration, f64)> {
+    let share = move |at: Duration| 1.0 - (2.0 * at.as_secs_f64() / time.as_secs_f64() - 1.0).abs();
+    due(rate * 2.0, time).filter_map(move |(at, number)| {
+        // Of those that stay, the number lies anywhere below the share: it still tells what comes.
+        let share = share(at);
+        (number < share).then(|| (at, number / share))
+    })
+}
+
 /// Plays flows for `time` and waits for those under way.
 pub(super) async fn run(people: Arc<People>, mix: &Mix, model: Model, time: Duration) -> Run {
     let begun = Instant::now();
     let mut under_way = JoinSet::new();
     let mut run = Run::default();
     match model {
-        Model::Open { rate } => {
-            for (due, place) in due(rate, time) {
+        Model::Open { rate, morning } => {
+            let steady = (!morning).then(|| due(rate, time));
+            let swelling = morning.then(|| due_on_a_morning(rate, time));
+            for (due, place) in steady.into_iter().flatten().chain(swelling.into_iter().flatten()) {
                 tokio::time::sleep_until(begun + due).await;
                 run.latest = run.latest.max(begun.elapsed().saturating_sub(due));
                 under_way.spawn(one(Arc::clone(&people), mix.at(place), begun, due));
@@ -184,6 +197,21 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn on_a_morning_as_many_come_in_all_and_twice_as_many_in_its_middle() {
+        let time = Duration::from_secs(1_000);
+        let all: Vec<(Duration, f64)> = due_on_a_morning(20.0, time).collect();
+        assert!((19_300..20_700).contains(&all.len()), "{}", all.len());
+        let between = |from: u64, to: u64| {
+            let within = Duration::from_secs(from)..Duration::from_secs(to);
+            all.iter().filter(|(at, _)| within.contains(at)).count()
+        };
+        assert!((3_700..3_900).contains(&between(450, 550)), "{}", between(450, 550));
+        assert!(between(0, 50) < 150 && between(950, 1_000) < 150);
+        let mean = all.iter().map(|(_, place)| place).sum::<f64>() / all.len() as f64;
+        assert!((mean - 0.5).abs() < 0.02, "who stays says nothing about what comes: {mean}");
+    }
 
     #[test]
     fn arrivals_come_at_their_rate_with_gaps_like_those_of_strangers() {

@@ -11,6 +11,7 @@
 //! everybody late who comes in that second, and the report says so. The server's CPU time comes from its own metrics.
 
 mod arrivals;
+mod gate;
 mod people;
 mod report;
 
@@ -54,6 +55,9 @@ struct Prepare {
     /// Officials with an invitation: one for each phone of a run.
     #[arg(long, default_value_t = 1_000)]
     people: u64,
+    /// Badges of other officials that are there beside them.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=5_000_000))]
+    badges: u64,
     /// What the outside calls the server [default: http://127.0.0.1 on a free port].
     #[arg(long)]
     base_url: Option<Url>,
@@ -77,6 +81,9 @@ struct Run {
     /// Flows that begin each second, all kinds together, whatever the server does.
     #[arg(long, required_unless_present = "flat_out")]
     rate: Option<f64>,
+    /// The rate is a morning's mean: it grows from nothing to twice that in the middle of the run, and falls again.
+    #[arg(long, conflicts_with = "flat_out")]
+    morning: bool,
     /// Instead of a rate: this many flows at a time, each followed by the next at once.
     #[arg(long, conflicts_with = "rate")]
     flat_out: Option<usize>,
@@ -85,7 +92,7 @@ struct Run {
     seconds: u64,
     /// Kinds and their shares: enrol (link, code, identity, one-time password, PIN), issue (a batch of copies), login
     /// (request, badge shown, code, tokens, userinfo), present (a question over the API, badge shown, result), sign (a
-    /// document of one page, PIN, the signed file).
+    /// document of one page, PIN, the signed file), gate (a pass if it is time, a tap, the door).
     #[arg(long, default_value = "login=1", value_parser = people::mix)]
     mix: people::Mix,
     /// Phones that are set up before, with their badge; each login needs one that is free.
@@ -129,7 +136,11 @@ async fn prepared(wish: Prepare) -> Result<(), AnyError> {
         config.metrics.listen = listen;
     }
     let laid = ground::laid(&wish.data, config, Plan { offers: 0, invitations: wish.people }).await?;
-    let file = Prepared::of(&laid)?.write(&wish.data)?;
+    if wish.badges > 0 {
+        eprintln!("mapae load: {} other badges", wish.badges);
+        super::scale::with_badges(&laid.platform, wish.badges).await?;
+    }
+    let file = Prepared::of(&laid).await?.write(&wish.data)?;
     laid.platform.store.close().await;
     println!("{}", file.display());
     println!("now: mapae --config {} serve", wish.data.join("mapae.toml").display());
@@ -146,13 +157,19 @@ async fn loaded(wish: Run) -> Result<(), AnyError> {
     let party = party.with_api_key(prepared.api_key.clone());
     let model = match (wish.rate, wish.flat_out) {
         (_, Some(in_flight)) => Model::FlatOut { in_flight },
-        (Some(rate), None) if rate > 0.0 => Model::Open { rate },
+        (Some(rate), None) if rate > 0.0 => Model::Open { rate, morning: wish.morning },
         _ => return Err("a rate is more than nothing".into()),
     };
     let kinds = Flow::ALL.into_iter().filter(|flow| wish.mix.share(*flow) > 0.0);
     let names: Vec<&str> = kinds.map(Flow::as_str).collect();
     eprintln!("mapae load: {} phones are set up", wish.phones);
-    let people = Arc::new(People::new(prepared, &wish.mix, http, Arc::new(party)));
+    let gate = match wish.from.parent() {
+        Some(beside) if wish.mix.share(Flow::Gate) > 0.0 => {
+            Some(gate::Gate::open(&prepared.origin, &prepared.door, beside).await?)
+        }
+        _ => None,
+    };
+    let people = Arc::new(People::new(prepared, &wish.mix, http, Arc::new(party), gate));
     people.ready(wish.phones).await?;
     eprintln!("mapae load: {} for {} s", names.join(", "), wish.seconds);
     let time = Duration::from_secs(wish.seconds);

@@ -14,6 +14,7 @@ use super::super::AnyError;
 use super::super::flows;
 use super::super::ground::{Invited, Laid, official};
 use super::super::relying_party::RelyingParty;
+use super::gate::{Door, Gate};
 use crate::personnel::demo_data::DemoPerson;
 use crate::phone::Phone;
 
@@ -34,10 +35,13 @@ pub(super) enum Flow {
     Present,
     /// From a document that a relying party sends to its copy with the signature.
     Sign,
+    /// From the phone before the reader to the open door; the day's first time with a pass that the server makes.
+    Gate,
 }
 
 impl Flow {
-    pub(super) const ALL: [Self; 5] = [Self::Enrol, Self::Issue, Self::Login, Self::Present, Self::Sign];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Enrol, Self::Issue, Self::Login, Self::Present, Self::Sign, Self::Gate];
 
     pub(super) const fn as_str(self) -> &'static str {
         match self {
@@ -46,6 +50,7 @@ impl Flow {
             Self::Login => "login",
             Self::Present => "present",
             Self::Sign => "sign",
+            Self::Gate => "gate",
         }
     }
 }
@@ -60,7 +65,8 @@ pub(super) fn mix(text: &str) -> Result<Mix, String> {
     for part in text.split(',') {
         let (name, share) = part.split_once('=').ok_or_else(|| format!("{part} is no kind=share"))?;
         let flow = Flow::ALL.into_iter().find(|flow| flow.as_str() == name);
-        let flow = flow.ok_or_else(|| format!("{name} is none of enrol, issue, login, present, sign"))?;
+        let flow =
+            flow.ok_or_else(|| format!("{name} is none of enrol, issue, login, present, sign, gate"))?;
         let share: f64 = share.parse().map_err(|_| format!("{share} is no number"))?;
         if !share.is_finite() || share < 0.0 || shares.iter().any(|(other, _)| *other == flow) {
             return Err(format!("{part}: once for each kind, and not below 0"));
@@ -101,6 +107,7 @@ pub(super) struct Prepared {
     pub(super) metrics: String,
     pub(super) client_secret: String,
     pub(super) api_key: String,
+    pub(super) door: Door,
     invited: Vec<Ready>,
 }
 
@@ -113,7 +120,7 @@ struct Ready {
 }
 
 impl Prepared {
-    pub(super) fn of(laid: &Laid) -> Result<Self, AnyError> {
+    pub(super) async fn of(laid: &Laid) -> Result<Self, AnyError> {
         let mut invited = Vec::new();
         for (number, one) in (0_u64..).zip(&laid.invited) {
             if one.person.number != official(number).number {
@@ -126,6 +133,7 @@ impl Prepared {
             metrics: format!("http://{}", laid.platform.config.metrics.listen),
             client_secret: laid.client_secret.clone(),
             api_key: laid.api_key.clone(),
+            door: Door::made(&laid.platform).await?,
             invited,
         })
     }
@@ -153,6 +161,8 @@ pub(super) struct People {
     origin: String,
     http: Client,
     party: Arc<RelyingParty>,
+    /// Where somebody passes one.
+    gate: Option<Gate>,
     invited: Mutex<VecDeque<Invited>>,
     enrolled: Mutex<VecDeque<Owned>>,
     holders: Mutex<VecDeque<Owned>>,
@@ -167,7 +177,13 @@ impl std::fmt::Debug for People {
 }
 
 impl People {
-    pub(super) fn new(prepared: Prepared, mix: &Mix, http: Client, party: Arc<RelyingParty>) -> Self {
+    pub(super) fn new(
+        prepared: Prepared,
+        mix: &Mix,
+        http: Client,
+        party: Arc<RelyingParty>,
+        gate: Option<Gate>,
+    ) -> Self {
         let invited = prepared.invited.into_iter().map(|ready| Invited {
             person: official(ready.number),
             link: ready.link,
@@ -177,6 +193,7 @@ impl People {
             origin: prepared.origin,
             http,
             party,
+            gate,
             invited: Mutex::new(invited.collect()),
             enrolled: Mutex::default(),
             holders: Mutex::default(),
@@ -220,15 +237,19 @@ impl People {
                 return Some(done.map(|phones| lock(&self.enrolled).extend(phones)));
             }
             Flow::Issue => lock(&self.enrolled).pop_front()?,
-            Flow::Login | Flow::Present | Flow::Sign => lock(&self.holders).pop_front()?,
+            Flow::Login | Flow::Present | Flow::Sign | Flow::Gate => lock(&self.holders).pop_front()?,
         };
-        let Owned { phone, person } = free;
+        let Owned { mut phone, person } = free;
         let party = Arc::clone(&self.party);
         let done = match flow {
             Flow::Enrol | Flow::Issue => return Some(self.hold(received(Owned { phone, person }).await)),
             Flow::Login => flows::log_in(party, self.http.clone(), phone).await,
             Flow::Present => flows::present(party, phone).await,
             Flow::Sign => flows::sign(party, &person, phone).await,
+            Flow::Gate => match &self.gate {
+                Some(gate) => gate.pass(&mut phone).await.map(|()| phone),
+                None => Err("no gate was opened".into()),
+            },
         };
         Some(self.hold(done.map(|phone| Owned { phone, person })))
     }

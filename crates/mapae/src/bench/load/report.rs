@@ -14,6 +14,8 @@ use super::people::Flow;
 pub(super) struct Told {
     /// Arrivals each second that were asked for; `None`: flat out.
     pub(super) rate: Option<f64>,
+    /// Whether the rate is the mean of a morning, whose middle has twice that.
+    pub(super) morning: bool,
     /// Flows at a time, flat out.
     pub(super) in_flight: Option<usize>,
     pub(super) seconds: u64,
@@ -58,11 +60,12 @@ impl Told {
         let whole = last.max(time).as_secs_f64();
         let flows = Flow::ALL.into_iter().filter_map(|flow| OfFlow::of(run, flow));
         let (rate, in_flight) = match model {
-            Model::Open { rate } => (Some(rate), None),
+            Model::Open { rate, .. } => (Some(rate), None),
             Model::FlatOut { in_flight } => (None, Some(in_flight)),
         };
         Self {
             rate,
+            morning: matches!(model, Model::Open { morning: true, .. }),
             in_flight,
             seconds: time.as_secs(),
             arrived: run.all.len(),
@@ -108,6 +111,9 @@ impl OfFlow {
 pub(super) fn text(told: &Told) -> String {
     let mut out = String::new();
     let pace = match (told.rate, told.in_flight) {
+        (Some(rate), _) if told.morning => {
+            format!("a morning of {rate} arrivals/s, twice that in its middle,")
+        }
         (Some(rate), _) => format!("{rate} arrivals/s"),
         (None, at_once) => format!("flat out, {} at a time", at_once.unwrap_or_default()),
     };
@@ -320,7 +326,13 @@ mod tests {
         run.all.push(played(9_950, 5, End::Failed));
         run.all.push(played(9_990, 0, End::Nobody));
         let (before, after) = (Used::default(), Used { cpu_s: 0.5, memory_mb: 64.0 });
-        let told = Told::of(&run, Model::Open { rate: 10.0 }, Duration::from_secs(10), before, after);
+        let told = Told::of(
+            &run,
+            Model::Open { rate: 10.0, morning: false },
+            Duration::from_secs(10),
+            before,
+            after,
+        );
         assert_eq!((told.arrived, told.done, told.failed, told.nobody), (102, 100, 1, 1));
         assert!((told.cpu_ms - 5.0).abs() < 1e-9);
         let of = told.flows.first().unwrap();

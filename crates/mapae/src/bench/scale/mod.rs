@@ -93,6 +93,13 @@ pub(super) async fn run(command: Command) -> Result<(), AnyError> {
     Ok(())
 }
 
+/// Loads officials with badges beside those who are there already: a store of the size of a nation's.
+pub(super) async fn with_badges(platform: &Arc<Platform>, count: u64) -> Result<(), AnyError> {
+    load::load(platform, DESK_PEOPLE..DESK_PEOPLE + count, count.max(1)).await?;
+    audit::number(platform).await?;
+    Ok(())
+}
+
 /// Told on standard error: a run takes a while.
 fn progress(step: &str) {
     eprintln!("mapae bench scale: {step}");

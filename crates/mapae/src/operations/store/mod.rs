@@ -73,6 +73,9 @@ pub enum StoreError {
     /// The commit failed: nothing of the unit is stored.
     #[error("commit failed: {0}")]
     Commit(String),
+    /// The answer to a commit was lost: the unit is stored, or it is not.
+    #[error("the answer to a commit was lost: {0}")]
+    InDoubt(String),
     /// The store is closing or its queue is full.
     #[error("the store takes no work now")]
     Unavailable,
@@ -419,7 +422,7 @@ where
             counters.units.fetch_add(1, Ordering::Relaxed);
             metrics::counter!("mapae_store_commits_total").increment(1);
             metrics::counter!("mapae_store_units_total").increment(1);
-            after.into_iter().for_each(|wake| wake());
+            tx::wake(after);
             Ok(value)
         }
         Err(error) => {

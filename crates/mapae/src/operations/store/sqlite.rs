@@ -76,7 +76,7 @@ impl File {
     /// A connection that may write; the file is made where there is none.
     pub(super) fn writer(&self) -> Result<Sqlite, StoreError> {
         // 16 MiB of log: a page that many commits write is copied into the database once for all of them. The writer
-        // keeps the pages that a commit of many rows goes back to; readers have the mapped file.
+        // keeps the pages that a commit of many rows goes back to.
         const WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
              PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -32000";
         let sqlite = open(&self.0, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
@@ -102,7 +102,9 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Sqlite, StoreError> {
     connection.busy_timeout(limits::STORE_BUSY.duration())?;
     connection.set_prepared_statement_cache_capacity(limits::STORE_STATEMENTS.size());
     let sqlite = Sqlite::of(connection)?;
-    sqlite.batch("PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 134217728")?;
+    // No mapped file: after each commit of another connection SQLite unmaps it and maps it anew, which costs a read three
+    // to four times what reading its pages does, and every thread of the process its translations.
+    sqlite.batch("PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0")?;
     Ok(sqlite)
 }
 

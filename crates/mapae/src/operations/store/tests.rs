@@ -115,6 +115,67 @@ async fn a_wake_up_comes_after_the_commit_and_never_after_a_roll_back() {
 }
 
 #[tokio::test]
+async fn a_wake_up_that_panics_takes_nobody_s_answer_and_no_other_wake_up() {
+    let platform = testing::platform().await;
+    let woken = Arc::new(AtomicU64::new(0));
+    let other = Arc::clone(&woken);
+    let stored: Result<(), StoreError> = platform
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.after_commit(|| panic!("on purpose"));
+                tx.after_commit(move || {
+                    other.fetch_add(1, Ordering::SeqCst);
+                });
+                once::consume(tx, "test", "woken", 1).await.map(drop)
+            })
+        })
+        .await;
+    assert!(stored.is_ok(), "{stored:?}");
+    assert!(mark(&platform.store, "next".into()).await.expect("write"));
+    assert_eq!((marks(&platform).await, woken.load(Ordering::SeqCst)), (2, 1));
+}
+
+/// An answer that takes whoever drops it with it.
+#[derive(Debug)]
+struct Trap;
+
+impl Drop for Trap {
+    fn drop(&mut self) {
+        panic!("on purpose");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_falls_outside_a_unit_goes_on() {
+    let platform = testing::platform().await;
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (go, may_go) = tokio::sync::oneshot::channel::<()>();
+    let store = platform.store.clone();
+    let given_up = tokio::spawn(async move {
+        let unit = store.write::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                once::consume(tx, "test", "of the fallen", 1).await?;
+                begun.send(()).expect("the test waits");
+                may_go.await.expect("the test lets it go");
+                Ok(Trap)
+            })
+        });
+        std::mem::forget(unit.await);
+    });
+    has_begun.await.expect("the unit begins");
+    given_up.abort();
+    assert!(given_up.await.expect_err("given up").is_cancelled());
+    go.send(()).expect("the unit waits");
+    while marks(&platform).await == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(mark(&platform.store, "next".into()).await.expect("write"));
+    assert_eq!(marks(&platform).await, 2, "what was committed before the fall is there");
+    platform.store.close().await;
+}
+
+#[tokio::test]
 async fn closing_writes_what_waits_and_refuses_what_comes_later() {
     let platform = testing::platform().await;
     let waiting: Vec<_> = (0..20)

@@ -11,7 +11,16 @@ use super::signals::Signals;
 use super::sqlite::Sqlite;
 use super::{Row, StoreError, Value, params, value};
 
-type AfterCommit = Box<dyn FnOnce() + Send>;
+pub(super) type AfterCommit = Box<dyn FnOnce() + Send>;
+
+/// Wakes who waits for what is durable now. One that panics keeps none of the others from it: what they wait for is stored.
+pub(super) fn wake(all: Vec<AfterCommit>) {
+    for one in all {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(one)).is_err() {
+            tracing::error!("a wake-up after a commit panicked");
+        }
+    }
+}
 
 enum Connection {
     Sqlite(Sqlite),
@@ -165,7 +174,12 @@ impl Tx {
 
     pub(super) async fn commit_postgres(self) -> Result<Vec<AfterCommit>, StoreError> {
         if let Connection::Postgres(transaction) = self.connection {
-            transaction.commit().await.map_err(|error| StoreError::Commit(error.to_string()))?;
+            transaction.commit().await.map_err(|error| match error {
+                // The server says no, or had gone before it was asked.
+                sqlx::Error::Database(_) | sqlx::Error::PoolClosed => StoreError::Commit(error.to_string()),
+                // It was asked, and its answer did not come.
+                _ => StoreError::InDoubt(error.to_string()),
+            })?;
         }
         Ok(self.after)
     }

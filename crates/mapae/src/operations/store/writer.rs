@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 use super::signals::Signals;
 use super::sqlite::{File, Sqlite};
+use super::tx::{AfterCommit, wake};
 use super::{Counters, StoreError, Tx};
 use crate::operations::clock::Clock;
 use crate::operations::limits;
@@ -111,7 +112,8 @@ impl Handle {
         let (answer, outcome) = oneshot::channel();
         let unit = Unit { work: Some(work), outcome: None, answer };
         self.queue.send(Message::Work(Box::new(unit))).await.map_err(|_| StoreError::Unavailable)?;
-        outcome.await.unwrap_or_else(|_| Err(StoreError::Unavailable.into()))
+        // Only a writer that fell drops an answer, and nobody knows how far it had come.
+        outcome.await.unwrap_or_else(|_| Err(StoreError::InDoubt("the writer fell".to_owned()).into()))
     }
 
     pub(super) async fn close(&self) {
@@ -136,7 +138,7 @@ pub(super) fn start(
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name(THREAD.to_owned())
-        .spawn(move || runtime.block_on(writer.serve(waiting)))
+        .spawn(move || writer.stay(&runtime, waiting))
         .map_err(|error| StoreError::Database(sqlx::Error::Io(error)))?;
     Ok(Handle { queue })
 }
@@ -152,26 +154,49 @@ struct Writer {
 }
 
 impl Writer {
-    async fn serve(mut self, mut waiting: mpsc::Receiver<Message>) {
+    /// Serves until the store closes. What panics outside a unit (an answer that nobody took, as it is dropped) takes the
+    /// units of its group with it and nobody else: the next group begins on a connection of its own.
+    fn stay(mut self, runtime: &tokio::runtime::Handle, mut waiting: mpsc::Receiver<Message>) {
         self.broken = self.tx.control(NO_WAIT).is_err();
+        let serve = |writer: &mut Self, waiting: &mut mpsc::Receiver<Message>| {
+            let guarded = std::panic::AssertUnwindSafe(|| runtime.block_on(writer.serve(waiting)));
+            std::panic::catch_unwind(guarded)
+        };
+        let closing = loop {
+            match serve(&mut self, &mut waiting) {
+                Ok(closing) => break closing,
+                Err(_) => {
+                    tracing::error!("the writer of the store fell; it goes on with a new connection");
+                    self.tx.forget_wakes(0);
+                    self.broken = true;
+                }
+            }
+        };
+        self.tx.close_sqlite();
+        if let Some(done) = closing {
+            // Whoever closes may have given up waiting.
+            let _ = done.send(());
+        }
+    }
+
+    /// Returns who asked to close, once nothing waits any more.
+    async fn serve(&mut self, waiting: &mut mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
         while let Some(message) = waiting.recv().await {
             let closing = match message {
-                Message::Work(first) => self.group(first, &mut waiting).await,
+                Message::Work(first) => self.group(first, waiting).await,
                 Message::Close(done) => Some(done),
             };
             if let Some(done) = closing {
                 waiting.close();
                 while let Some(message) = waiting.recv().await {
                     if let Message::Work(first) = message {
-                        self.group(first, &mut waiting).await;
+                        self.group(first, waiting).await;
                     }
                 }
-                self.tx.close_sqlite();
-                let _ = done.send(());
-                return;
+                return Some(done);
             }
         }
-        self.tx.close_sqlite();
+        None
     }
 
     /// Runs one group to its commit and replies; returns a request to close that was found in the queue.
@@ -219,7 +244,7 @@ impl Writer {
         match committed {
             Ok(wakes) => {
                 jobs.into_iter().for_each(|job| job.reply(Ok(())));
-                wakes.into_iter().for_each(|wake| wake());
+                wake(wakes);
             }
             Err(error) => {
                 tracing::error!(%error, units = jobs.len(), "a group of writes failed; nothing of it is stored");
@@ -274,7 +299,7 @@ impl Writer {
         Ok(succeeded)
     }
 
-    fn commit(&mut self, inside: u64) -> Result<Vec<Box<dyn FnOnce() + Send>>, StoreError> {
+    fn commit(&mut self, inside: u64) -> Result<Vec<AfterCommit>, StoreError> {
         if inside == 0 {
             self.tx.control("ROLLBACK")?;
             return Ok(Vec::new());
