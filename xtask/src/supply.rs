@@ -127,6 +127,8 @@ pub(crate) fn reproducible(package: &str, profile: &str) -> Outcome {
 
 fn twice(scratch: &Path, package: &str, profile: &str) -> Outcome {
     let mut sums = Vec::new();
+    // One commit for both, whatever is committed meanwhile.
+    let commit = process::output(Command::new("git").args(["rev-parse", "HEAD"]).current_dir(tools::root()))?;
     // Names of unlike length: a path that is left in the program moves what comes after it.
     for name in ["one", "the-other-folder"] {
         let source = scratch.join(name).join("source");
@@ -135,7 +137,7 @@ fn twice(scratch: &Path, package: &str, profile: &str) -> Outcome {
         let archive = scratch.join(name).join("source.tar");
         process::run(
             Command::new("git")
-                .args(["archive", "--format=tar", "HEAD", "--output"])
+                .args(["archive", "--format=tar", commit.trim(), "--output"])
                 .arg(&archive)
                 .current_dir(tools::root()),
         )?;
