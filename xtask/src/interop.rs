@@ -2,6 +2,7 @@
 
 mod android;
 mod certificates;
+mod deploy;
 mod examples;
 mod failover;
 mod faults;
@@ -218,6 +219,13 @@ const JUDGES: &[Judge] = &[
         run: replicas::run,
         ready: always,
         judges: &[],
+    },
+    Judge {
+        name: "deploy",
+        what: "Helm and the types of Kubernetes, Compose's loader, promtool, systemd-analyze and HAProxy before two nodes take what is in deploy/",
+        run: deploy::run,
+        ready: always,
+        judges: deploy::JUDGED,
     },
     Judge {
         name: "failover",
