@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode, header};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::listener::{ListenError, Listener};
+use super::listener::{ListenError, Listener, Share};
 use super::tasks::Tasks;
 use super::tls::Tls;
 use super::{Platform, edge, limits, once, openapi, sealer};
@@ -213,9 +213,9 @@ impl Server {
             Tls::open("console", &config.console.tls_certificate, &config.console.tls_key)?,
         ];
         let [for_public, for_console] = secured.each_ref().map(|tls| tls.as_ref().map(Tls::acceptor));
-        let public = Listener::bind(config.public.listen, for_public).await?;
-        let console = Listener::bind(config.console.listen, for_console).await?;
-        let metrics = Listener::bind(config.metrics.listen, None).await?;
+        let public = Listener::bind(config.public.listen, for_public, Share::Served).await?;
+        let console = Listener::bind(config.console.listen, for_console, Share::Served).await?;
+        let metrics = Listener::bind(config.metrics.listen, None, Share::Watching).await?;
         let addresses = (public.address(), console.address(), metrics.address());
 
         let mut tasks = Tasks::default();
