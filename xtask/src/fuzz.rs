@@ -23,9 +23,29 @@ const SEEDS: &[(&str, &[&str])] = &[
     ("x509", &["iso_18013_5_iaca_root"]),
 ];
 
-/// Builds all targets and runs each for so many minutes, two at a time.
-pub(crate) fn run(minutes: u64, names: &[String]) -> Outcome {
-    let all = targets()?;
+/// What is fuzzed without the server: parsers of the crates below it.
+pub(crate) const PARSERS: &[&str] = &[
+    "crates/credential/src",
+    "crates/gate/src",
+    "crates/keys/src",
+    "crates/openid/src",
+    "crates/registry/src",
+    "crates/signing/src",
+    "fuzz",
+    "xtask/src/fuzz.rs",
+];
+
+/// Which targets there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    Everything,
+    /// All but those that need the server: most of the building is theirs.
+    Parsers,
+}
+
+/// Builds the targets and runs each for so many seconds, two at a time.
+pub(crate) fn run(seconds: u64, names: &[String], of: Of) -> Outcome {
+    let all = targets(of)?;
     for name in names {
         if !all.contains(name) {
             return Err(format!("no fuzz target is called {name}; there are {}", all.join(", ")));
@@ -34,14 +54,14 @@ pub(crate) fn run(minutes: u64, names: &[String]) -> Outcome {
     let mut waiting: Vec<String> =
         all.into_iter().filter(|name| names.is_empty() || names.contains(name)).collect();
     waiting.reverse();
-    let built = build()?;
+    let built = build(of)?;
     let (mut running, mut failed, mut done) = (Vec::<(String, Child)>::new(), Vec::new(), 0_usize);
     while !waiting.is_empty() || !running.is_empty() {
         while running.len() < 2
             && let Some(name) = waiting.pop()
         {
-            println!("fuzz {name}: {minutes} minutes");
-            running.push((name.clone(), start(&built, &name, minutes)?));
+            println!("fuzz {name}: {seconds} s");
+            running.push((name.clone(), start(&built, &name, seconds)?));
         }
         process::pause(500);
         let mut still = Vec::new();
@@ -54,8 +74,8 @@ pub(crate) fn run(minutes: u64, names: &[String]) -> Outcome {
                 }
                 Some(status) => {
                     eprintln!(
-                        "fuzz {name}: FINDING ({status}); the input and the log are in {}",
-                        home(&name).display()
+                        "fuzz {name}: FINDING ({status}): {}; the log is beside it",
+                        finding(&name).display()
                     );
                     failed.push(name);
                 }
@@ -64,7 +84,7 @@ pub(crate) fn run(minutes: u64, names: &[String]) -> Outcome {
         running = still;
     }
     if failed.is_empty() {
-        println!("fuzz: {done} targets, {minutes} minutes each, no finding");
+        println!("fuzz: {done} targets, {seconds} s each, no finding");
         Ok(())
     } else {
         Err(format!("findings in {}", failed.join(", ")))
@@ -72,20 +92,22 @@ pub(crate) fn run(minutes: u64, names: &[String]) -> Outcome {
 }
 
 /// The targets that fuzz/Cargo.toml names.
-fn targets() -> Outcome<Vec<String>> {
+fn targets(of: Of) -> Outcome<Vec<String>> {
     let path = tools::root().join("fuzz/Cargo.toml");
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let bins = text.split("[[bin]]").skip(1);
+    let bins = bins.filter(|bin| of == Of::Everything || !bin.contains("required-features"));
     Ok(bins.filter_map(|bin| Some(bin.split("name = \"").nth(1)?.split('"').next()?.to_owned())).collect())
 }
 
-fn build() -> Outcome<PathBuf> {
+fn build(of: Of) -> Outcome<PathBuf> {
     const TRIPLE: &str = "x86_64-unknown-linux-gnu";
     let target = tools::cache().join("fuzz-target");
     process::run(
         tools::cargo()
-            .args(["build", "--release", "--features", "server", "--target", TRIPLE, "--manifest-path"])
+            .args(["build", "--release", "--target", TRIPLE, "--manifest-path"])
             .arg(tools::root().join("fuzz/Cargo.toml"))
+            .args(if of == Of::Everything { &["--features", "server"][..] } else { &[] })
             // The sanitizer's flags are unstable; everything else is the toolchain of the product.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("RUSTFLAGS", INSTRUMENTED)
@@ -99,7 +121,7 @@ fn home(name: &str) -> PathBuf {
     tools::cache().join("fuzz").join(name)
 }
 
-fn start(built: &Path, name: &str, minutes: u64) -> Outcome<Child> {
+fn start(built: &Path, name: &str, seconds: u64) -> Outcome<Child> {
     let home = home(name);
     let (corpus, seeds) = (home.join("corpus"), home.join("seeds"));
     for folder in [&corpus, &seeds] {
@@ -111,7 +133,7 @@ fn start(built: &Path, name: &str, minutes: u64) -> Outcome<Child> {
     Command::new(built.join(name))
         .arg(&corpus)
         .arg(&seeds)
-        .args([format!("-max_total_time={}", minutes.saturating_mul(60)), "-timeout=10".to_owned()])
+        .args([format!("-max_total_time={seconds}"), "-timeout=10".to_owned()])
         .args(["-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1", "-verbosity=0"])
         .arg(format!("-artifact_prefix={}/", home.display()))
         .stdin(Stdio::null())
@@ -142,6 +164,19 @@ fn unhex(text: &[u8]) -> Vec<u8> {
     let digits: Vec<u8> =
         text.iter().filter_map(|digit| char::from(*digit).to_digit(16)?.try_into().ok()).collect();
     digits.chunks_exact(2).map(|pair| pair.iter().fold(0_u8, |byte, digit| (byte << 4) | digit)).collect()
+}
+
+/// The newest input that a target fell over, or the folder where its log is.
+fn finding(name: &str) -> PathBuf {
+    let home = home(name);
+    let kinds = ["crash-", "timeout-", "oom-", "leak-", "slow-unit-"];
+    let files = fs::read_dir(&home).into_iter().flatten().flatten();
+    let found = files.filter(|file| {
+        let name = file.file_name().to_string_lossy().into_owned();
+        kinds.iter().any(|kind| name.starts_with(kind))
+    });
+    let newest = found.max_by_key(|file| file.metadata().and_then(|of| of.modified()).ok());
+    newest.map_or(home, |file| file.path())
 }
 
 /// How often a target ran, as its log tells.

@@ -2,6 +2,7 @@
 
 mod android;
 mod certificates;
+mod deploy;
 mod examples;
 mod failover;
 mod faults;
@@ -22,6 +23,7 @@ mod status;
 mod tls;
 mod uniffi;
 
+use crate::fuzz;
 use crate::process::{self, Background, Outcome};
 use crate::testing;
 use crate::tools;
@@ -220,6 +222,13 @@ const JUDGES: &[Judge] = &[
         judges: &[],
     },
     Judge {
+        name: "deploy",
+        what: "Helm and the types of Kubernetes, Compose's loader, promtool, systemd-analyze and HAProxy before two nodes take what is in deploy/",
+        run: deploy::run,
+        ready: always,
+        judges: deploy::JUDGED,
+    },
+    Judge {
         name: "failover",
         what: "Patroni with etcd and HAProxy: the primary database dies under load; nothing acknowledged lost, nothing done twice",
         run: failover::run,
@@ -228,10 +237,24 @@ const JUDGES: &[Judge] = &[
     },
     Judge {
         name: "faults",
-        what: "slow-loris and as many connections as there may be, a clock that jumps, a full disk, a database that stands still: nothing lost, no crash, recovered alone",
+        what: "slow-loris, a clock that jumps, a full disk, a database that stands still: nothing lost, no crash, recovered alone",
         run: faults::run,
         ready: by_name,
         judges: &[],
+    },
+    Judge {
+        name: "connections",
+        what: "100,000 connections that say nothing, and more than files may be open: others are served, it is ready, nothing lost, no crash, recovered alone",
+        run: faults::crowds,
+        ready: by_name,
+        judges: &[],
+    },
+    Judge {
+        name: "fuzz",
+        what: "libFuzzer with a sanitizer finds nothing in the parsers below the server, twelve seconds each",
+        run: fuzzed,
+        ready: by_name,
+        judges: fuzz::PARSERS,
     },
     Judge {
         name: "kills",
@@ -536,6 +559,11 @@ fn audit(mapae: &Path) -> Outcome {
             .args([text("/accounts/0/login")?, text("/accounts/0/password")?])
             .current_dir(tools::root().join("interop/audit")),
     )
+}
+
+fn fuzzed(_: &Path) -> Outcome {
+    fuzz::run(12, &[], fuzz::Of::Parsers)?;
+    green::passed("fuzz", fuzz::PARSERS)
 }
 
 fn postgres(mapae: &Path) -> Outcome {

@@ -71,6 +71,12 @@ enum Command {
         /// How long each runs.
         #[arg(long, default_value_t = 10)]
         minutes: u64,
+        /// The same in seconds, instead.
+        #[arg(long)]
+        seconds: Option<u64>,
+        /// Only targets that need no server, which builds in a fraction of the time.
+        #[arg(long)]
+        parsers: bool,
     },
     /// Kill the server under load, again and again, and look for what was lost or done twice (docs/reliability.md).
     Reliability {
@@ -141,7 +147,10 @@ fn main() -> std::process::ExitCode {
         Command::Bench { what: Measured::Ledger, json, .. } => bench::ledger(json),
         Command::Bench { what: Measured::Gate, json, .. } => bench::gate(json),
         Command::Bench { what: Measured::Sign, json, .. } => bench::sign(json),
-        Command::Fuzz { targets, minutes } => fuzz::run(minutes, &targets),
+        Command::Fuzz { targets, minutes, seconds, parsers } => {
+            let of = if parsers { fuzz::Of::Parsers } else { fuzz::Of::Everything };
+            fuzz::run(seconds.unwrap_or_else(|| minutes.saturating_mul(60)), &targets, of)
+        }
         Command::Reliability { kills, nodes } => interop::reliability(kills, nodes),
         Command::Wasm => tools::build_wallet_app(),
         Command::Contracts { write } => contracts::run(write),

@@ -4,10 +4,10 @@
 //! Each fault has a server of its own, in demo mode with a badge on a phone. Before, during and after it the phone proves
 //! its PIN, which writes, seals and signs; at the end the audit log is exported and proves itself.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -23,20 +23,34 @@ const BACK_S: u64 = 60;
 type Fault = fn(&Path, &Path) -> Outcome<String>;
 
 pub(super) fn run(mapae: &Path) -> Outcome {
+    make(
+        mapae,
+        &[
+            ("slow clients", slow),
+            ("the clock jumps an hour ahead and back", clock),
+            ("the disk is full", disk),
+            ("the database stands still for 30 s", stalled),
+        ],
+    )
+}
+
+/// More connections than a server has places for, and more than files that it may open.
+pub(super) fn crowds(mapae: &Path) -> Outcome {
+    make(
+        mapae,
+        &[("100,000 connections", hundred_thousand), ("more connections than files may be open", few_files)],
+    )
+}
+
+fn make(mapae: &Path, faults: &[(&str, Fault)]) -> Outcome {
     let folder = tools::scratch("faults")?;
     let mut failed = Vec::new();
-    let faults: [(&str, Fault); 4] = [
-        ("slow clients, many connections", connections),
-        ("the clock jumps an hour ahead and back", clock),
-        ("the disk is full", disk),
-        ("the database stands still for 30 s", stalled),
-    ];
     for (name, make) in faults {
         match make(mapae, &folder) {
             Ok(told) => println!("interop faults: {name}: {told}"),
             Err(reason) => {
                 eprintln!("interop faults: {name}: FAILED: {reason}");
-                failed.push(name);
+                failed.push(*name);
             }
         }
     }
@@ -100,6 +114,14 @@ impl<'a> Scene<'a> {
         Ok(ask(self.address("metrics")?, path, Duration::from_secs(10)).unwrap_or(0))
     }
 
+    /// A figure of the metrics listener.
+    fn gauge(&self, name: &str) -> Outcome<u64> {
+        let url = format!("http://{}/metrics", self.address("metrics")?);
+        let text = process::output(Command::new("curl").args(["--silent", "--max-time", "20", &url]))?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.and_then(|value| value.trim().parse().ok()).ok_or_else(|| format!("there is no metric {name}"))
+    }
+
     /// Waits until it is ready and judges a PIN again; how many milliseconds that took.
     fn recovers(&self) -> Outcome<u128> {
         let began = process::instant();
@@ -150,39 +172,139 @@ fn ask(address: SocketAddr, path: &str, limit: Duration) -> Option<u16> {
     std::str::from_utf8(&head).ok()?.split(' ').nth(1)?.parse().ok()
 }
 
-/// As many connections as this process may open, up to 100,000; then clients who send a byte at a time.
-fn connections(mapae: &Path, folder: &Path) -> Outcome<String> {
-    let scene = Scene::plain(mapae, "faults-connections", &[])?;
-    let public = scene.address("public")?;
-    let mut idle = Vec::new();
-    let mut ended = None;
-    while idle.len() < 100_000 {
-        match TcpStream::connect_timeout(&public, Duration::from_secs(2)) {
-            Ok(stream) => idle.push(stream),
-            Err(error) => {
-                ended = Some(error.to_string());
-                break;
-            }
+/// Clients that open so many connections and say nothing; gone when this value is.
+struct Crowd {
+    children: Vec<Child>,
+}
+
+/// What one of them may open, with some files for itself.
+const OF_ONE: usize = 19_000;
+
+impl Crowd {
+    fn of(address: SocketAddr, connections: usize) -> Outcome<Self> {
+        let python = tools::program(&["python3"], "install Python 3 (Debian: apt-get install python3)")?;
+        let mut crowd = Self { children: Vec::new() };
+        let mut left = connections;
+        while left > 0 {
+            let count = left.min(OF_ONE);
+            left -= count;
+            let source = format!("127.0.1.{}", crowd.children.len() + 1);
+            let child = Command::new(&python)
+                .arg(tools::root().join("interop/connections.py"))
+                .args([address.port().to_string(), count.to_string(), source])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn();
+            crowd.children.push(child.map_err(|error| format!("connections.py: {error}"))?);
+        }
+        Ok(crowd)
+    }
+
+    /// How many were opened, once each has opened its own or a minute has passed.
+    fn opened(&mut self) -> Outcome<u64> {
+        let mut opened = 0;
+        for child in &mut self.children {
+            let output = child.stdout.take().ok_or("connections.py has no output")?;
+            let mut line = String::new();
+            BufReader::new(output)
+                .read_line(&mut line)
+                .map_err(|error| format!("connections.py: {error}"))?;
+            let told: Value =
+                serde_json::from_str(&line).map_err(|error| format!("connections.py: {line}: {error}"))?;
+            opened += told.get("opened").and_then(Value::as_u64).unwrap_or_default();
+        }
+        Ok(opened)
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
         }
     }
-    let open = idle.len();
-    // A few descriptors of our own, to look with.
-    idle.truncate(open.saturating_sub(64));
-    expect(scene.status("/readyz")? == 200, "readyz answers beside them")?;
-    let began = process::instant();
-    let answered = ask(public, "/.well-known/openid-credential-issuer", Duration::from_secs(60));
-    expect(answered == Some(200), "a newcomer at the public listener is served within a minute")?;
-    let waited = began.elapsed().as_millis();
-    let free = process::instant();
-    let closed = |stream: &mut TcpStream| {
-        let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
-        matches!(stream.read(&mut [0_u8; 64]), Ok(0) | Err(_))
-    };
-    let shut = idle.first_mut().is_some_and(closed);
-    expect(shut, "who says nothing is let go")?;
-    let let_go = free.elapsed().as_millis();
-    drop(idle);
+}
 
+/// How long the chart's probes wait, in milliseconds; beyond it a node counts as gone.
+const PROBE_MS: u128 = 5_000;
+
+const PUBLIC_PAGE: &str = "/.well-known/openid-credential-issuer";
+
+/// What a crowd does to a server: readyz and newcomers while it comes and while it stays, and afterwards.
+fn beside(scene: &Scene<'_>, connections: usize) -> Outcome<String> {
+    let public = scene.address("public")?;
+    let before = scene.gauge("process_resident_memory_bytes")?;
+    let began = process::instant();
+    let mut crowd = Crowd::of(public, connections)?;
+    let (mut looks, mut slowest, mut longest, mut memory, mut files) = (0_u32, 0, 0, before, 0);
+    while began.elapsed().as_secs() < 20 {
+        let look = process::instant();
+        expect(scene.status("/readyz")? == 200, &format!("readyz answers after {looks} looks"))?;
+        slowest = slowest.max(look.elapsed().as_millis());
+        expect(
+            slowest < PROBE_MS,
+            &format!("readyz answers in the time of a probe, not after {slowest} ms"),
+        )?;
+        let newcomer = process::instant();
+        let answered = ask(public, PUBLIC_PAGE, Duration::from_secs(60));
+        longest = longest.max(newcomer.elapsed().as_millis());
+        expect(
+            answered == Some(200),
+            &format!("a newcomer is served within a minute, not {answered:?} after {longest} ms"),
+        )?;
+        memory = memory.max(scene.gauge("process_resident_memory_bytes")?);
+        files = files.max(scene.gauge("process_open_fds")?);
+        looks += 1;
+        process::pause(200);
+    }
+    let opened = crowd.opened()?;
+    let seconds = began.elapsed().as_secs();
+    drop(crowd);
+    let back = scene.recovers()?;
+    Ok(format!(
+        "{opened} of {connections} opened within {seconds} s; {looks} newcomers and looks at readyz meanwhile: the longest \
+         waits {longest} ms and {slowest} ms; at most {files} files open, {} MiB of memory before and {} MiB at most; \
+         {back} ms after they went a PIN was judged",
+        before >> 20,
+        memory >> 20
+    ))
+}
+
+/// Of a server that may open as many files as this machine lets it: deploy/ gives it 131,072.
+fn hundred_thousand(mapae: &Path, folder: &Path) -> Outcome<String> {
+    crowded(&limited(mapae, folder, "$(ulimit -H -n)")?, folder, "faults-connections", 100_000)
+}
+
+/// Of one that may open 1,024, as many a shell gives: fewer than a listener has places.
+fn few_files(mapae: &Path, folder: &Path) -> Outcome<String> {
+    crowded(&limited(mapae, folder, "1024")?, folder, "faults-files", 5_000)
+}
+
+fn crowded(mapae: &Path, folder: &Path, name: &str, connections: usize) -> Outcome<String> {
+    let scene = Scene::plain(mapae, name, &[])?;
+    let told = beside(&scene, connections)?;
+    scene.proven(folder)?;
+    Ok(told)
+}
+
+/// A program that starts the server with a limit of open files, as its starter would.
+fn limited(mapae: &Path, folder: &Path, files: &str) -> Outcome<PathBuf> {
+    let limited = folder.join("mapae-limited");
+    let text = format!("#!/bin/sh\nulimit -n {files}\nexec '{}' \"$@\"\n", mapae.display());
+    std::fs::write(&limited, text).map_err(|error| format!("{}: {error}", limited.display()))?;
+    process::run(Command::new("chmod").arg("700").arg(&limited))?;
+    Ok(limited)
+}
+
+/// Clients who send a byte at a time.
+fn slow(mapae: &Path, folder: &Path) -> Outcome<String> {
+    let scene = Scene::plain(mapae, "faults-slow", &[])?;
+    let public = scene.address("public")?;
+    let mut silent =
+        TcpStream::connect_timeout(&public, Duration::from_secs(5)).map_err(|e| e.to_string())?;
+    silent.set_read_timeout(Some(Duration::from_secs(30))).map_err(|e| e.to_string())?;
+    expect(matches!(silent.read(&mut [0_u8; 64]), Ok(0)), "who says nothing is let go")?;
     let mut slow = Vec::new();
     for _ in 0..500 {
         let mut stream =
@@ -195,21 +317,14 @@ fn connections(mapae: &Path, folder: &Path) -> Outcome<String> {
     while dropped < slow.len() && began.elapsed().as_secs() < 45 {
         process::pause(1_000);
         dropped = slow.iter_mut().filter_map(|stream| stream.write_all(b"a").err()).count();
-        expect(
-            ask(public, "/.well-known/openid-credential-issuer", Duration::from_secs(10)) == Some(200),
-            "others are served",
-        )?;
+        expect(ask(public, PUBLIC_PAGE, Duration::from_secs(10)) == Some(200), "others are served")?;
     }
     expect(dropped == slow.len(), &format!("all 500 slow clients are let go, not {dropped}"))?;
     let slow_s = began.elapsed().as_secs();
     drop(slow);
     let back = scene.recovers()?;
     scene.proven(folder)?;
-    Ok(format!(
-        "{open} connections opened{}; a newcomer waited {waited} ms, the first silent one was let go after {let_go} ms more; \
-         500 slow-loris clients let go within {slow_s} s, others served; {back} ms",
-        ended.map(|reason| format!(" ({reason})")).unwrap_or_default()
-    ))
+    Ok(format!("500 slow-loris clients let go within {slow_s} s, others served; {back} ms"))
 }
 
 /// libfaketime moves the clock of the running server.

@@ -35,14 +35,55 @@ pub(super) struct Listener {
     socket: TcpListener,
     tls: Option<TlsAcceptor>,
     address: SocketAddr,
+    places: usize,
+}
+
+/// How much of this process's open files the connections of a listener may take. All of them together leave an eighth to
+/// stores, logs and calls to others: connections that took every file would keep even `/readyz` from answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    /// Of people, phones and relying parties.
+    Served,
+    /// Of those who watch.
+    Watching,
+}
+
+impl Share {
+    fn places(self, files: Option<usize>) -> usize {
+        let eighths = match self {
+            Self::Served => 3,
+            Self::Watching => 1,
+        };
+        let most = limits::HTTP_CONNECTIONS.size();
+        files.map_or(most, |files| (files / 8).saturating_mul(eighths).clamp(8, most))
+    }
+}
+
+/// How many files this process may have open (proc(5)); where nobody tells, nothing is known.
+fn open_files() -> Option<usize> {
+    soft_limit(&std::fs::read_to_string("/proc/self/limits").ok()?)
+}
+
+fn soft_limit(text: &str) -> Option<usize> {
+    let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 impl Listener {
-    pub(super) async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> Result<Self, ListenError> {
+    pub(super) async fn bind(
+        address: SocketAddr,
+        tls: Option<TlsAcceptor>,
+        share: Share,
+    ) -> Result<Self, ListenError> {
         let failed = |source| ListenError::Bind { address, source };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, tls, address })
+        let files = open_files();
+        let places = share.places(files);
+        if share == Share::Served && places < limits::HTTP_CONNECTIONS.size() {
+            tracing::warn!(%address, places, ?files, "few files may be open, and so few connections");
+        }
+        Ok(Self { socket, tls, address, places })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -51,7 +92,7 @@ impl Listener {
 
     /// Accepts until `stop`, then lets requests in flight finish.
     pub(super) async fn serve(self, router: Router, mut stop: Stop) {
-        let places = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS.size()));
+        let places = Arc::new(Semaphore::new(self.places));
         let graceful = GracefulShutdown::new();
         let server = Arc::new(http_server());
         loop {
@@ -72,7 +113,14 @@ impl Listener {
             };
             let (router, tls, server, watcher) =
                 (router.clone(), self.tls.clone(), Arc::clone(&server), graceful.watcher());
+            let crowded = places.available_permits() < self.places / 4;
             tokio::spawn(async move {
+                // Most that come in a crowd say nothing, and whoever waits for a place would wait for all of them.
+                if crowded
+                    && tokio::time::timeout(limits::HTTP_CROWDED.duration(), stream.readable()).await.is_err()
+                {
+                    return;
+                }
                 serve_stream(stream, peer, router, tls, &server, watcher).await;
                 drop(place);
             });
@@ -142,5 +190,28 @@ async fn serve_io<IO>(
         server.serve_connection_with_upgrades(TokioIo::new(io), TowerToHyperService::new(service));
     if let Err(error) = watcher.watch(connection.into_owned()).await {
         tracing::debug!(%error, "connection");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_listeners_together_leave_files_to_everything_else() {
+        let text = "Limit  Soft Limit  Hard Limit  Units\nMax processes  9  9  processes\n\
+                    Max open files            4096                 524288               files\n";
+        assert_eq!(soft_limit(text), Some(4_096));
+        assert_eq!(
+            soft_limit("Max open files            unlimited            unlimited            files"),
+            None
+        );
+        let most = limits::HTTP_CONNECTIONS.size();
+        for files in [256, 1_024, 4_096, 20_000, 131_072] {
+            let [served, watching] = [Share::Served, Share::Watching].map(|share| share.places(Some(files)));
+            assert!(served * 2 + watching <= files - files / 8, "{files}: {served}, {watching}");
+        }
+        assert_eq!(Share::Served.places(Some(131_072)), most);
+        assert_eq!(Share::Watching.places(None), most);
     }
 }

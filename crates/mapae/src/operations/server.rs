@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode, header};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::listener::{ListenError, Listener};
+use super::listener::{ListenError, Listener, Share};
 use super::tasks::Tasks;
 use super::tls::Tls;
 use super::{Platform, edge, limits, once, openapi, sealer};
@@ -105,6 +105,7 @@ fn probes() -> Router<Arc<Platform>> {
 fn explained(platform: &Arc<Platform>, router: Router<Arc<Platform>>) -> Router {
     router
         .layer(middleware::from_fn_with_state(Arc::clone(platform), explain_token))
+        .layer(middleware::map_request_with_state(Arc::clone(platform), from_whom))
         .with_state(Arc::clone(platform))
 }
 
@@ -151,6 +152,18 @@ async fn explain_token(
     } else {
         response
     }
+}
+
+/// Behind a proxy of the operator's own the other end is whom it speaks for: tries are counted by that address.
+async fn from_whom(
+    State(platform): State<Arc<Platform>>,
+    mut request: axum::extract::Request,
+) -> axum::extract::Request {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+        let address = platform.config.login.address(peer.ip(), request.headers());
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address, peer.port())));
+    }
+    request
 }
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -200,9 +213,9 @@ impl Server {
             Tls::open("console", &config.console.tls_certificate, &config.console.tls_key)?,
         ];
         let [for_public, for_console] = secured.each_ref().map(|tls| tls.as_ref().map(Tls::acceptor));
-        let public = Listener::bind(config.public.listen, for_public).await?;
-        let console = Listener::bind(config.console.listen, for_console).await?;
-        let metrics = Listener::bind(config.metrics.listen, None).await?;
+        let public = Listener::bind(config.public.listen, for_public, Share::Served).await?;
+        let console = Listener::bind(config.console.listen, for_console, Share::Served).await?;
+        let metrics = Listener::bind(config.metrics.listen, None, Share::Watching).await?;
         let addresses = (public.address(), console.address(), metrics.address());
 
         let mut tasks = Tasks::default();

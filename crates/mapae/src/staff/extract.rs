@@ -133,7 +133,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// The other end of the connection; without one (tests) the loopback address.
+/// The other end of the connection, or whom a proxy of ours speaks for; without one (tests) the loopback address.
 #[derive(Clone, Copy, Debug)]
 pub struct Source(pub IpAddr);
 

@@ -251,3 +251,21 @@ async fn headers_that_are_too_large_are_refused_and_the_server_goes_on() {
     assert_eq!(response.status(), 200);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn behind_a_proxy_of_ours_a_request_comes_from_whom_it_speaks_for() {
+    let platform = testing::platform_with(|config| {
+        config.login.proxies = vec!["192.0.2.1/32".to_owned().try_into().expect("a network")];
+    })
+    .await;
+    let whoever = get(|source: crate::staff::Source| async move { source.0.to_string() });
+    let router = explained(&platform, Router::new().route("/", whoever));
+    for (peer, expected) in [("192.0.2.1:9", "203.0.113.9"), ("192.0.2.2:9", "192.0.2.2")] {
+        let peer: SocketAddr = peer.parse().expect("an address");
+        let request = Request::get("/").header("x-forwarded-for", "198.51.100.1, 203.0.113.9");
+        let request = request.extension(ConnectInfo(peer)).body(Body::empty()).expect("request");
+        let answer = router.clone().oneshot(request).await.expect("answer");
+        let body = axum::body::to_bytes(answer.into_body(), 100).await.expect("body");
+        assert_eq!(body, expected);
+    }
+}
