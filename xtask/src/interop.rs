@@ -18,6 +18,7 @@ mod products;
 mod protocols;
 mod replicas;
 mod sign;
+mod standby;
 mod status;
 mod tls;
 mod uniffi;
@@ -216,6 +217,13 @@ const JUDGES: &[Judge] = &[
         name: "replicas",
         what: "two nodes on one PostgreSQL behind a round-robin proxy, killed under load: nothing acknowledged lost, nothing done twice",
         run: replicas::run,
+        ready: always,
+        judges: &[],
+    },
+    Judge {
+        name: "standby",
+        what: "a streaming standby answers published reads and none that decide; while it lags, and when it is killed under load, the primary does",
+        run: standby::run,
         ready: always,
         judges: &[],
     },
