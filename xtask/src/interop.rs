@@ -19,6 +19,7 @@ mod products;
 mod protocols;
 mod replicas;
 mod sign;
+mod standby;
 mod status;
 mod tls;
 mod uniffi;
@@ -227,6 +228,13 @@ const JUDGES: &[Judge] = &[
         run: deploy::run,
         ready: always,
         judges: deploy::JUDGED,
+    },
+    Judge {
+        name: "standby",
+        what: "a streaming standby answers published reads and none that decide; while it lags, and when it is killed under load, the primary does",
+        run: standby::run,
+        ready: always,
+        judges: &[],
     },
     Judge {
         name: "failover",

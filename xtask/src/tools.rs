@@ -173,36 +173,62 @@ pub(crate) fn postgres() -> Outcome<(process::Background, String)> {
 
 /// The same with more settings (`-c name=value`).
 pub(crate) fn postgres_with(settings: &str) -> Outcome<(process::Background, String)> {
-    let how = "install PostgreSQL 15 (Debian: apt-get install postgresql-15)";
-    let folder = PathBuf::from("/usr/lib/postgresql/15/bin");
-    let initdb = program(&["/usr/lib/postgresql/15/bin/initdb", "initdb"], how)?;
-    let bin = initdb.parent().map_or(folder, Path::to_path_buf);
-    let data = scratch("postgres")?;
-    let port = free_port()?;
-    let root_user = process::output(Command::new("id").arg("-u"))?.trim() == "0";
-    if root_user {
-        process::run(Command::new("chown").arg("postgres").arg(&data))?;
-    }
-    let as_owner = |program: PathBuf| {
-        if root_user {
-            let mut command = Command::new("runuser");
-            command.args(["-u", "postgres", "--"]).arg(program);
-            command
-        } else {
-            Command::new(program)
-        }
-    };
+    let data = postgres_folder()?;
     let cluster = data.join("cluster");
     process::output(
-        as_owner(initdb)
+        postgres_program("initdb")?
             .args(["--auth=trust", "--username=mapae", "--encoding=UTF8", "--locale=C.UTF-8", "-D"])
             .arg(&cluster)
             .current_dir(&data),
     )?;
+    postgres_started(data, settings)
+}
+
+/// A streaming standby of such a server.
+pub(crate) fn postgres_standby(primary: &str) -> Outcome<(process::Background, String)> {
+    let data = postgres_folder()?;
+    process::output(
+        postgres_program("pg_basebackup")?
+            .args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--dbname", primary])
+            .arg("-D")
+            .arg(data.join("cluster"))
+            .current_dir(&data),
+    )?;
+    postgres_started(data, "")
+}
+
+/// A folder that whoever PostgreSQL runs as may write to.
+fn postgres_folder() -> Outcome<PathBuf> {
+    let data = scratch("postgres")?;
+    if is_root()? {
+        process::run(Command::new("chown").arg("postgres").arg(&data))?;
+    }
+    Ok(data)
+}
+
+fn is_root() -> Outcome<bool> {
+    Ok(process::output(Command::new("id").arg("-u"))?.trim() == "0")
+}
+
+/// A program of PostgreSQL, which does not run as root.
+fn postgres_program(name: &str) -> Outcome<Command> {
+    let how = "install PostgreSQL 15 (Debian: apt-get install postgresql-15)";
+    let found = program(&[&format!("/usr/lib/postgresql/15/bin/{name}"), name], how)?;
+    if !is_root()? {
+        return Ok(Command::new(found));
+    }
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--"]).arg(found);
+    Ok(command)
+}
+
+/// Starts the cluster in that folder on a free port.
+fn postgres_started(data: PathBuf, settings: &str) -> Outcome<(process::Background, String)> {
+    let (cluster, port) = (data.join("cluster"), free_port()?);
     // A file, not a pipe: the server must not stop because nobody reads what it says.
     let log = data.join("log");
     process::output(
-        as_owner(bin.join("pg_ctl"))
+        postgres_program("pg_ctl")?
             .args(["start", "--wait", "--silent", "-D"])
             .arg(&cluster)
             .arg("-l")
@@ -210,7 +236,7 @@ pub(crate) fn postgres_with(settings: &str) -> Outcome<(process::Background, Str
             .args(["-o", &format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 {settings}")])
             .current_dir(&data),
     )?;
-    let mut stop = as_owner(bin.join("pg_ctl"));
+    let mut stop = postgres_program("pg_ctl")?;
     stop.args(["stop", "--silent", "--mode=immediate", "-D"]).arg(&cluster).current_dir(std::env::temp_dir());
     let (keeper, _) = process::Background::with_first_line(
         Command::new("sh").args(["-c", "echo ready; exec sleep 86400"]),

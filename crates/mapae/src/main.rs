@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use mapae::operations::roles::Role;
 use mapae::operations::server::Server;
 use mapae::operations::{Config, Platform, SystemClock, log, signal};
 
@@ -22,7 +23,11 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server until it is told to stop (SIGTERM, Ctrl-C).
-    Serve,
+    Serve {
+        /// Only these roles, divided by commas; without this, those of the configuration, which are all by default.
+        #[arg(long, value_delimiter = ',')]
+        roles: Vec<Role>,
+    },
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -125,12 +130,17 @@ async fn run(file: Option<&Path>, command: Command) -> Result<(), AnyError> {
         }
         _ => {}
     }
-    let config = Config::load(file, std::env::vars())?;
+    let mut config = Config::load(file, std::env::vars())?;
+    if let Command::Serve { roles } = &command
+        && !roles.is_empty()
+    {
+        config.server.roles.clone_from(roles);
+    }
     // Demonstration and measurement speak to a person; a log would talk in between.
     let quiet = matches!(command, Command::Demo(_) | Command::Bench(_) | Command::Load(_));
     log::start(if quiet { "error" } else { &config.log.level });
     match command {
-        Command::Serve => serve(config).await,
+        Command::Serve { .. } => serve(config).await,
         Command::Config(_) => {
             mapae::issuance::check(&config)?;
             mapae::account::check(&config)?;

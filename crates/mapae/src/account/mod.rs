@@ -112,12 +112,12 @@ pub struct Local {
 
 /// Routes of the public listener.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    routes::routes().merge(portal::routes())
+    routes::routes()
 }
 
-/// Routes of the console listener.
-pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+/// The holder's page of devices.
+pub fn portal_routes() -> OpenApiRouter<Arc<Platform>> {
+    portal::routes()
 }
 
 /// After a restore: enrolments, proofs, one-time codes, approvals and unlocks under way are over, and a PIN that was being

@@ -278,11 +278,6 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::from(tiles::routes())
 }
 
-/// Routes of the console listener.
-pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
-}
-
 /// Starts the workers of this folder.
 pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     sequencer::start(platform, tasks);

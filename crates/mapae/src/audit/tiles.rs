@@ -10,14 +10,15 @@ use http::{StatusCode, header};
 
 use super::tree::{TILE_HEIGHT, TILE_WIDTH};
 use super::{AuditError, sequencer};
-use crate::operations::store::params;
+use crate::operations::store::{Store, params};
 use crate::operations::{Platform, Problem};
 
 pub(super) fn routes() -> Router<Arc<Platform>> {
     Router::new().route("/audit/checkpoint", get(checkpoint)).route("/audit/tile/{*path}", get(tile))
 }
 
-/// The newest checkpoint; none before the first record was numbered.
+/// The newest checkpoint; none before the first record was numbered. Never from a replica: who saw one may expect that the
+/// next is not older.
 async fn checkpoint(State(platform): State<Arc<Platform>>) -> Result<Response, Problem> {
     let row = platform
         .store
@@ -32,7 +33,7 @@ async fn checkpoint(State(platform): State<Arc<Platform>>) -> Result<Response, P
 /// One hash tile, whole or partial.
 async fn tile(State(platform): State<Arc<Platform>>, Path(path): Path<String>) -> Result<Response, Problem> {
     let wanted = Tile::parse(&path).ok_or(AuditError::Nothing)?;
-    let hashes = read(&platform, wanted).await?;
+    let hashes = platform.store.read_published(|store| read(store, wanted)).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream"),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
@@ -90,8 +91,8 @@ fn plain(text: &str, most: u64) -> Option<u64> {
 }
 
 /// The hashes of a tile that the present tree holds.
-async fn read(platform: &Platform, tile: Tile) -> Result<Vec<u8>, AuditError> {
-    let size = sequencer::head(&platform.store).await?.size();
+async fn read(store: &Store, tile: Tile) -> Result<Vec<u8>, AuditError> {
+    let size = sequencer::head(store).await?.size();
     let available = size.checked_shr(TILE_HEIGHT.saturating_mul(tile.level)).unwrap_or(0);
     let first = tile.index.checked_mul(TILE_WIDTH).ok_or(AuditError::Nothing)?;
     let end = first.checked_add(tile.width).ok_or(AuditError::Nothing)?;
@@ -102,10 +103,10 @@ async fn read(platform: &Platform, tile: Tile) -> Result<Vec<u8>, AuditError> {
     let (first, end) = (bound(first)?, bound(end)?);
     let rows = if tile.level == 0 {
         let sql = "SELECT leaf_hash AS hash FROM audit_record WHERE sequence >= $1 AND sequence < $2 ORDER BY sequence";
-        platform.store.fetch_all(sql, params![first, end]).await?
+        store.fetch_all(sql, params![first, end]).await?
     } else {
         let sql = "SELECT hash FROM audit_node WHERE level = $1 AND position >= $2 AND position < $3 ORDER BY position";
-        platform.store.fetch_all(sql, params![i64::from(tile.level), first, end]).await?
+        store.fetch_all(sql, params![i64::from(tile.level), first, end]).await?
     };
     if rows.len() as u64 != tile.width {
         return Err(AuditError::Head);

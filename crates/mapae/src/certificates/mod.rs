@@ -40,14 +40,14 @@ use crate::operations::{Platform, limits};
 #[derive(Debug, Default)]
 pub struct Local {}
 
-/// The portal's 증명서함 and the public page.
-pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    portal::routes().merge(share::routes()).merge(verify::routes())
+/// The portal's 증명서함.
+pub fn portal_routes() -> OpenApiRouter<Arc<Platform>> {
+    portal::routes().merge(share::portal_routes())
 }
 
-/// The console listener has none.
-pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+/// The page that checks a certificate, and the links that show one.
+pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
+    share::routes().merge(verify::routes())
 }
 
 /// Starts the workers of this folder: counters and links that are over are removed.

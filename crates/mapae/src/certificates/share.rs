@@ -26,10 +26,12 @@ use crate::operations::{Platform, limits};
 use crate::pages::{Area, Fault, Page, PageResult, render, render_with};
 use crate::staff::{Applicant, Duty, Posted};
 
+pub(super) fn portal_routes() -> OpenApiRouter<Arc<Platform>> {
+    OpenApiRouter::new().route("/portal/certificates/{id}/links", post(make))
+}
+
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
-        .route("/portal/certificates/{id}/links", post(make))
-        .route("/verify/link/{token}", get(ask).post(take))
+    OpenApiRouter::new().route("/verify/link/{token}", get(ask).post(take))
 }
 
 /// Why there is no link, or nothing behind it.

@@ -4,6 +4,7 @@
 //! not done. Afterwards the database is read: each step stands there once, and whatever was acknowledged stands there.
 
 mod ledger;
+mod roles;
 mod victim;
 
 use std::collections::BTreeMap;

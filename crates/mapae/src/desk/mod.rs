@@ -21,7 +21,6 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::operations::Platform;
 use crate::operations::config::Section;
 use crate::operations::problem::Problem;
-use crate::operations::tasks::Tasks;
 use crate::pages::{Fault, Page};
 
 /// The `[desk]` section of the configuration.
@@ -58,9 +57,6 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
         .merge(system::routes())
         .merge(badge_sign_in::routes())
 }
-
-/// Starts the workers of this folder.
-pub fn start(_platform: &Arc<Platform>, _tasks: &mut Tasks) {}
 
 /// Whether a client id is that of the console itself: the platform registers it, nobody by hand.
 pub(crate) fn is_own_client(client_id: &str) -> bool {

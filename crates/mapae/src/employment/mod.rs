@@ -62,11 +62,6 @@ impl Section for Settings {
 #[derive(Debug, Default)]
 pub struct Local {}
 
-/// Routes of the public listener.
-pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
-}
-
 /// The rule table, the held changes and the personnel changes made by hand.
 pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
     console::routes()

@@ -48,8 +48,3 @@ pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
     page::routes()
 }
-
-/// The console listener has none.
-pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
-}

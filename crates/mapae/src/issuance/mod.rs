@@ -190,19 +190,13 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
     routes::public()
 }
 
-/// Routes of the console listener.
-pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
-}
-
 /// Starts the workers of this folder.
 pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     sweep::start(platform, tasks);
-    watch_types(platform, tasks);
 }
 
-/// Looks at the folder of types; a broken file is told once, until it changes.
-fn watch_types(platform: &Arc<Platform>, tasks: &mut Tasks) {
+/// Looks at the folder of types, which every process reads for itself; a broken file is told once, until it changes.
+pub fn watch_types(platform: &Arc<Platform>, tasks: &mut Tasks) {
     if platform.config.issuance.types.as_os_str().is_empty() {
         return;
     }

@@ -14,7 +14,7 @@ use registry::json_rpc::{self, Access};
 use serde_json::{Value, json};
 
 use super::{LedgerError, ceremony, open};
-use crate::operations::store::params;
+use crate::operations::store::{StoreError, params};
 use crate::operations::{Platform, Problem};
 
 const RESOLUTION: &str = "application/ld+json;profile=\"https://w3id.org/did-resolution\"";
@@ -93,14 +93,11 @@ async fn web_document(
 
 /// What the root of a minute is made of, so that everybody can compute it.
 async fn anchor(State(platform): State<Arc<Platform>>, Path(minute): Path<i64>) -> Result<Response, Problem> {
-    let row = platform
-        .store
-        .fetch_optional(
-            "SELECT root, leaves, tx FROM ledger_anchor WHERE kind = 'status' AND position = $1",
-            params![minute],
-        )
-        .await?
-        .ok_or_else(|| Problem::of_status(StatusCode::NOT_FOUND))?;
+    let sql = "SELECT root, leaves, tx FROM ledger_anchor WHERE kind = 'status' AND position = $1";
+    let row = match platform.store.read_published(|store| store.fetch_one(sql, params![minute])).await {
+        Err(StoreError::NotFound) => return Err(Problem::of_status(StatusCode::NOT_FOUND)),
+        found => found?,
+    };
     let leaves: Value = serde_json::from_str(&row.text("leaves")?).map_err(Problem::internal)?;
     let body = json!({
         "minute": minute,

@@ -77,11 +77,6 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
     routes::public()
 }
 
-/// Routes of the console listener.
-pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
-}
-
 /// Starts the workers of this folder.
 pub fn start(platform: &Arc<Platform>, tasks: &mut Tasks) {
     expiry::start(platform, tasks);

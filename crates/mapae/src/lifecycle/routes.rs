@@ -113,7 +113,7 @@ async fn trust_list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let signed = match &asked.issuer {
-        None => trust::signed(&platform).await,
+        None => trust::served(&platform).await,
         Some(issuer) => trust::signed_of(&platform, issuer).await,
     };
     let signed = signed.map_err(Problem::internal)?;

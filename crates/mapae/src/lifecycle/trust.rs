@@ -14,7 +14,7 @@ use credential::types::Bilingual;
 use super::change::{By, ChangeError};
 use crate::issuance::DeskError;
 use crate::operations::server_keys::{KeyName, KeysError};
-use crate::operations::store::{Row, StoreError, Tx, params};
+use crate::operations::store::{Row, Store, StoreError, Tx, params};
 use crate::operations::{Platform, limits};
 use crate::{audit, issuance, ledger};
 
@@ -51,6 +51,12 @@ pub(super) struct Signed {
 pub(super) struct Memory {
     whole: Mutex<Option<Arc<Signed>>>,
     parts: Mutex<Parts>,
+}
+
+impl Memory {
+    fn last(&self) -> Option<Arc<Signed>> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Parts of one list, each of one issuer; the empty name is that of everybody who stands not on it.
@@ -285,25 +291,39 @@ pub async fn local_trust(platform: &Platform) -> Result<Arc<TrustList>, TrustErr
 }
 
 /// The signed list: made anew when it changed, and every five minutes.
-pub(super) async fn signed(platform: &Platform) -> Result<Arc<Signed>, TrustError> {
-    let version = version(platform).await?;
-    let now_ms = platform.now_ms();
-    let memory = &platform.local.lifecycle.trust;
-    let last = memory.whole.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some(last) = &last
-        && last.list.version() >= version
-        && (0..limits::TRUST_LIST_REFRESH.get()).contains(&now_ms.saturating_sub(last.signed_at_ms))
-    {
-        return Ok(Arc::clone(last));
+async fn signed(platform: &Platform) -> Result<Arc<Signed>, TrustError> {
+    let version = version(&platform.store).await?;
+    if let Some(last) = kept(platform, version) {
+        return Ok(last);
     }
+    let memory = &platform.local.lifecycle.trust;
+    let (last, now_ms) = (memory.last(), platform.now_ms());
     let made = Arc::new(sign(platform, last.as_deref(), now_ms).await?);
     *memory.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
     Ok(made)
 }
 
+/// The list as everybody fetches it. A replica may be asked whether it changed; a list is only made of what the primary says.
+pub(super) async fn served(platform: &Platform) -> Result<Arc<Signed>, TrustError> {
+    let version = platform.store.read_published(version).await?;
+    match kept(platform, version) {
+        Some(last) => Ok(last),
+        None => signed(platform).await,
+    }
+}
+
+/// The last list, if it is of this version or a later one and not too old.
+fn kept(platform: &Platform, version: u64) -> Option<Arc<Signed>> {
+    let now_ms = platform.now_ms();
+    platform.local.lifecycle.trust.last().filter(|last| {
+        last.list.version() >= version
+            && (0..limits::TRUST_LIST_REFRESH.get()).contains(&now_ms.saturating_sub(last.signed_at_ms))
+    })
+}
+
 /// The entries of one issuer as a list of their own, signed once for each list; nobody makes us sign by asking for names.
 pub(super) async fn signed_of(platform: &Platform, issuer: &str) -> Result<Arc<Signed>, TrustError> {
-    let whole = signed(platform).await?;
+    let whole = served(platform).await?;
     let entries: Vec<TrustEntry> =
         whole.list.entries().iter().filter(|entry| entry.issuer == issuer).cloned().collect();
     let name = if entries.is_empty() { "" } else { issuer };
@@ -345,8 +365,8 @@ fn seal(platform: &Platform, list: &TrustList) -> Result<(Arc<str>, String), Tru
     Ok((jwt.into(), keys::encoding::hex_encode(digest.get(..12).unwrap_or_default())))
 }
 
-async fn version(platform: &Platform) -> Result<u64, StoreError> {
-    let row = platform.store.fetch_one("SELECT version FROM trust_version WHERE id = 1", params![]).await?;
+async fn version(store: &Store) -> Result<u64, StoreError> {
+    let row = store.fetch_one("SELECT version FROM trust_version WHERE id = 1", params![]).await?;
     Ok(row.int("version")?.unsigned_abs())
 }
 
@@ -356,7 +376,7 @@ async fn sign(platform: &Platform, last: Option<&Signed>, now_ms: i64) -> Result
     if ledger.is_none() {
         accredit(platform).await?;
     }
-    let version = version(platform).await?;
+    let version = version(&platform.store).await?;
     let rows = platform
         .store
         .fetch_all(

@@ -206,14 +206,17 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
         .route("/login/requests/{ticket}", get(response::request_by_get).post(response::request_by_post))
         .route("/login/responses/{ticket}", axum::routing::post(response::respond))
         .merge(government::routes())
-        .merge(holder::routes())
         .merge(browser::routes())
-        .merge(assets::routes().into())
 }
 
-/// Routes of the console listener.
-pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
+/// The holder's pages: logins that are alive, enrolled browsers.
+pub fn portal_routes() -> OpenApiRouter<Arc<Platform>> {
+    holder::routes().merge(browser::portal_routes())
+}
+
+/// Scripts and stylesheet of this folder's pages, the portal's among them.
+pub fn asset_routes() -> OpenApiRouter<Arc<Platform>> {
+    assets::routes().into()
 }
 
 /// Starts the workers of this folder: the sweeper, and in demo mode the sample relying party.

@@ -11,6 +11,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::roles::Role;
+use super::store::is_postgres;
+
 /// One `[section]` of the configuration file.
 pub trait Section: Default + Serialize + DeserializeOwned {
     /// A note for each key, in the order of the struct.
@@ -64,6 +67,7 @@ macro_rules! sections {
 }
 
 sections! {
+    server: Server, "What one process does.";
     public: Public, "The listener for wallets, relying parties and applicants.";
     console: Console, "The listener for staff; keep it inside the administration's network.";
     metrics: Metrics, "The listener for Prometheus and health probes; never public.";
@@ -87,6 +91,20 @@ sections! {
     loss: crate::loss::Settings, "Reports of lost phones.";
     desk: crate::desk::Settings, "The console's desks.";
     ledger: crate::ledger::Settings, "The ledger of agencies: DIDs, accreditations, anchors.";
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    pub roles: Vec<Role>,
+}
+
+impl Section for Server {
+    const NOTES: &'static [(&'static str, &'static str)] = &[(
+        "roles",
+        "Which roles this process has; empty means all. hr-desk, issuer, wallet-provider, verifier, login, signing, gates, registry. `mapae serve --roles` overrides it. Roles that no process has are done by nobody.",
+    )];
 }
 
 /// `[public]`
@@ -196,19 +214,26 @@ impl Section for Metrics {
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
     pub url: String,
+    pub replica_url: String,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { url: "sqlite:data/mapae.db".into() }
+        Self { url: "sqlite:data/mapae.db".into(), replica_url: String::new() }
     }
 }
 
 impl Section for StoreSettings {
-    const NOTES: &'static [(&'static str, &'static str)] = &[(
-        "url",
-        "sqlite:path/to/file.db or postgres://user:password@host/database. Personal columns are sealed, but who can write here can undo a suspension.",
-    )];
+    const NOTES: &'static [(&'static str, &'static str)] = &[
+        (
+            "url",
+            "sqlite:path/to/file.db or postgres://user:password@host/database. Personal columns are sealed, but who can write here can undo a suspension.",
+        ),
+        (
+            "replica_url",
+            "One streaming standby of that PostgreSQL, for what everybody may fetch and keep for a while; empty means none. It is read only while it is proven to be at most a second behind, and nothing is decided by it.",
+        ),
+    ];
 }
 
 /// `[keys]`
@@ -358,6 +383,13 @@ impl Config {
             if plain {
                 return Err(invalid(name, "must be https: plain http is only for localhost"));
             }
+        }
+        let replica = &self.store.replica_url;
+        if !(replica.is_empty() || is_postgres(replica) && is_postgres(&self.store.url)) {
+            return Err(invalid(
+                "store.replica_url",
+                "needs PostgreSQL: store.url and it are both postgres://…",
+            ));
         }
         listener_is_safe(
             "public",

@@ -70,6 +70,9 @@ limits! {
         STORE_READERS = 4, Count, "Read connections of a SQLite store.";
         STORE_CONNECTIONS = 32, Count, "Connections of one process to PostgreSQL.";
         STORE_ACQUIRE = 5 * SECOND, Milliseconds, "How long a caller waits for a free connection.";
+        STORE_REPLICA_BEHIND = SECOND, Milliseconds, "How far behind a read replica may be and still be read; beyond that, and whenever nobody can tell, the primary is.";
+        STORE_REPLICA_LOOK = 250, Milliseconds, "How often it is proven how far the read replica is.";
+        STORE_REPLICA_TIME = SECOND, Milliseconds, "How long an answer of the read replica is waited for before the primary is asked.";
         STORE_LISTEN_AGAIN = SECOND, Milliseconds, "How long after a broken connection a process listens to the others again; it polls meanwhile.";
         TRANSFER_ROWS = 500, Count, "Rows of one commit of a move, a backup or a restore.";
         TRANSFER_BYTES = 4 * MIB, Bytes, "Bytes after which such a commit ends before it has all its rows.";

@@ -43,6 +43,12 @@ pub const METRICS: &[(&str, Kind, &str)] = &[
     ("mapae_status_lists_signed_total", Counter, "Status lists signed."),
     ("mapae_store_commit_seconds", Histogram, "Durable commits of the embedded store."),
     ("mapae_store_commits_total", Counter, "Durable commits of the embedded store."),
+    (
+        "mapae_store_replica_behind_seconds",
+        Gauge,
+        "How far behind the read replica is at most; since the start where nobody could tell yet.",
+    ),
+    ("mapae_store_replica_reads_total", LabelledCounter, "Published reads, by who answered them."),
     ("mapae_store_rolled_back_units", Gauge, "Units of work that were rolled back since the start."),
     ("mapae_store_units_total", Counter, "Units of work that were committed."),
     ("mapae_verification_events_given_up_total", Counter, "Webhooks that were given up."),

@@ -22,6 +22,7 @@ pub mod once;
 mod openapi;
 pub mod problem;
 pub mod restore;
+pub mod roles;
 pub mod sealer;
 pub mod server;
 pub mod server_keys;
@@ -107,7 +108,10 @@ pub enum StartError {
 impl Platform {
     /// Opens the store, creates and migrates it if needed, and opens or makes the keys.
     pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StartError> {
-        let store = Store::open(&config.store.url, Arc::clone(&clock)).await?;
+        let mut store = Store::open(&config.store.url, Arc::clone(&clock)).await?;
+        if !config.store.replica_url.is_empty() {
+            store = store.with_replica(&config.store.replica_url)?;
+        }
         if transfer::is_under_way(&store).await? {
             return Err(StartError::Unfinished);
         }

@@ -12,52 +12,28 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::listener::{ListenError, Listener, Share};
+use super::roles::{self, Role};
+use super::store::Engine;
 use super::tasks::Tasks;
 use super::tls::Tls;
 use super::{Platform, edge, limits, once, openapi, sealer};
 use crate::pages::{Fault, Page};
 
-macro_rules! merge {
-    ($routes:ident) => {
-        OpenApiRouter::with_openapi(openapi::head())
-            .merge(crate::personnel::$routes())
-            .merge(crate::employment::$routes())
-            .merge(crate::scim::$routes())
-            .merge(crate::staff::$routes())
-            .merge(crate::application::$routes())
-            .merge(crate::notification::$routes())
-            .merge(crate::account::$routes())
-            .merge(crate::credentials::$routes())
-            .merge(crate::certificates::$routes())
-            .merge(crate::issuance::$routes())
-            .merge(crate::lifecycle::$routes())
-            .merge(crate::verification::$routes())
-            .merge(crate::login::$routes())
-            .merge(crate::audit::$routes())
-            .merge(crate::loss::$routes())
-            .merge(crate::desk::$routes())
-            .merge(crate::relying_parties::$routes())
-            .merge(crate::ledger::$routes())
-            .merge(crate::in_person::$routes())
-            .merge(crate::gates::$routes())
-            .merge(crate::signatures::$routes())
-            .merge(crate::wallet_app::$routes())
-            .merge(crate::pages::routes().into())
-    };
-}
-
-/// The public listener's routes and their description.
+/// The public listener's routes and their description, where every role is served.
 pub fn public_api() -> (Router<Arc<Platform>>, utoipa::openapi::OpenApi) {
-    finish(merge!(public_routes))
+    api(roles::Listener::Public, &[])
 }
 
-/// The console listener's routes and their description.
+/// The console listener's routes and their description, where every role is served.
 pub fn console_api() -> (Router<Arc<Platform>>, utoipa::openapi::OpenApi) {
-    finish(merge!(console_routes))
+    api(roles::Listener::Console, &[])
 }
 
-fn finish(router: OpenApiRouter<Arc<Platform>>) -> (Router<Arc<Platform>>, utoipa::openapi::OpenApi) {
-    let (router, mut description) = router.split_for_parts();
+/// What a process with these roles (none: all) serves on a listener.
+fn api(listener: roles::Listener, had: &[Role]) -> (Router<Arc<Platform>>, utoipa::openapi::OpenApi) {
+    let here = roles::routes(listener).filter(|(owners, _)| roles::serves(had, owners));
+    let head = OpenApiRouter::with_openapi(openapi::head());
+    let (router, mut description) = here.fold(head, |all, (_, routes)| all.merge(routes)).split_for_parts();
     openapi::complete(&mut description);
     let text: Arc<str> = description.to_json().unwrap_or_default().into();
     let router = router.route(
@@ -72,12 +48,35 @@ fn finish(router: OpenApiRouter<Arc<Platform>>) -> (Router<Arc<Platform>>, utoip
 
 /// The public router, ready to serve; tests call it without a socket.
 pub fn public_router(platform: &Arc<Platform>) -> Router {
-    guarded("public", explained(platform, public_api().0.fallback(nothing_here)))
+    router(platform, roles::Listener::Public, "public")
 }
 
 /// The console router, ready to serve.
 pub fn console_router(platform: &Arc<Platform>) -> Router {
-    guarded("console", explained(platform, console_api().0.fallback(nothing_here)))
+    router(platform, roles::Listener::Console, "console")
+}
+
+fn router(platform: &Arc<Platform>, listener: roles::Listener, name: &'static str) -> Router {
+    let had = &platform.config.server.roles;
+    let all = roles::routes(listener)
+        .filter(|(owners, _)| !roles::serves(had, owners))
+        .fold(api(listener, had).0.fallback(nothing_here), |here, (owners, routes)| {
+            here.merge(elsewhere(platform, owners, routes))
+        });
+    guarded(name, explained(platform, all))
+}
+
+/// Routes of other roles: whoever comes to them here is told so, whatever they ask.
+fn elsewhere(
+    platform: &Arc<Platform>,
+    owners: &'static [Role],
+    routes: roles::Routes,
+) -> Router<Arc<Platform>> {
+    let told = move |headers: HeaderMap, page: Page, _: axum::extract::Request, _: middleware::Next| async move {
+        let problem = super::Problem::new(StatusCode::NOT_FOUND, roles::NOT_SERVED_HERE);
+        told(&headers, &page, problem.with("roles", roles::names(owners)))
+    };
+    routes.split_for_parts().0.layer(middleware::from_fn_with_state(Arc::clone(platform), told))
 }
 
 /// Metrics and probes.
@@ -89,10 +88,13 @@ pub fn metrics_router(platform: &Arc<Platform>) -> Router {
 
 /// An address that leads nowhere: a page for people, a problem for programs.
 async fn nothing_here(headers: HeaderMap, page: Page) -> Response {
+    told(&headers, &page, super::Problem::of_status(StatusCode::NOT_FOUND))
+}
+
+fn told(headers: &HeaderMap, page: &Page, problem: super::Problem) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let problem = super::Problem::of_status(StatusCode::NOT_FOUND);
     if accept.contains("text/html") {
-        Fault::told(&page, problem).into_response()
+        Fault::told(page, problem).into_response()
     } else {
         problem.into_response()
     }
@@ -208,6 +210,7 @@ impl Server {
     pub async fn start(platform: Arc<Platform>) -> Result<Self, ListenError> {
         recorder();
         let config = &platform.config;
+        tell_roles(&platform);
         let secured = [
             Tls::open("public", &config.public.tls_certificate, &config.public.tls_key)?,
             Tls::open("console", &config.console.tls_certificate, &config.console.tls_key)?,
@@ -240,6 +243,20 @@ impl Server {
     }
 }
 
+/// Says which share of the work is done here, and warns where nobody can do the rest.
+fn tell_roles(platform: &Platform) {
+    let had = &platform.config.server.roles;
+    if had.is_empty() {
+        return;
+    }
+    let (here, elsewhere) = (roles::names(had), roles::names(&roles::others(had)));
+    if platform.store.engine() == Engine::Sqlite && !elsewhere.is_empty() {
+        tracing::warn!(%here, %elsewhere, "an embedded store has one server: nobody serves the other roles");
+    } else {
+        tracing::info!(%here, %elsewhere, "some roles");
+    }
+}
+
 fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     let sweeper = Arc::clone(platform);
     tasks.spawn(move |mut stop| async move {
@@ -256,28 +273,11 @@ fn start_workers(platform: &Arc<Platform>, tasks: &mut Tasks) {
     });
     let store = platform.store.clone();
     tasks.spawn(move |stop| store.listen(stop));
+    let store = platform.store.clone();
+    tasks.spawn(move |stop| store.follow_replica(stop));
     let follower = Arc::clone(platform);
     tasks.spawn(move |stop| sealer::rotation::follow(follower, stop));
-    crate::personnel::start(platform, tasks);
-    crate::employment::start(platform, tasks);
-    crate::staff::start(platform, tasks);
-    crate::application::start(platform, tasks);
-    crate::notification::start(platform, tasks);
-    crate::account::start(platform, tasks);
-    crate::credentials::start(platform, tasks);
-    crate::certificates::start(platform, tasks);
-    crate::issuance::start(platform, tasks);
-    crate::lifecycle::start(platform, tasks);
-    crate::verification::start(platform, tasks);
-    crate::login::start(platform, tasks);
-    crate::audit::start(platform, tasks);
-    crate::loss::start(platform, tasks);
-    crate::desk::start(platform, tasks);
-    crate::relying_parties::start(platform, tasks);
-    crate::ledger::start(platform, tasks);
-    crate::in_person::start(platform, tasks);
-    crate::gates::start(platform, tasks);
-    crate::signatures::start(platform, tasks);
+    roles::start(platform, tasks);
 }
 
 #[cfg(test)]

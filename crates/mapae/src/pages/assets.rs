@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::Router;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::operations::Platform;
 use crate::operations::language::Language;
@@ -29,8 +29,8 @@ pub(super) fn stylesheet_address() -> &'static str {
 }
 
 /// The assets and the language switch; both listeners carry them.
-pub fn routes() -> Router<Arc<Platform>> {
-    Router::new()
+pub fn routes() -> OpenApiRouter<Arc<Platform>> {
+    OpenApiRouter::new()
         .route(
             "/assets/mapae.css",
             get(|| async { asset("text/css; charset=utf-8", STYLESHEET, "max-age=31536000, immutable") }),

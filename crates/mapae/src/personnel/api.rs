@@ -181,7 +181,7 @@ struct AgencyList {
 #[utoipa::path(get, path = "/api/v1/console/agencies", tag = "personnel", security(("session" = [])),
     responses((status = 200, body = AgencyList)))]
 async fn agencies(_: Actor, State(platform): State<Arc<Platform>>) -> Result<Json<AgencyList>, Problem> {
-    Ok(Json(AgencyList { agencies: records::agencies(&platform).await? }))
+    Ok(Json(AgencyList { agencies: records::agencies(&platform.store).await? }))
 }
 
 /// A department with head and deputies.

@@ -38,7 +38,6 @@ use keys::seal::SealError;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::operations::config::Section;
-use crate::operations::tasks::Tasks;
 use crate::operations::{Platform, Problem, StoreError};
 
 pub use career::{Appointment, Post, career, career_claims, career_told, is_career_claim};
@@ -119,6 +118,3 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
         .merge(correction_pages::console_routes())
         .merge(rollout_api::console_routes())
 }
-
-/// Starts the workers of this folder.
-pub fn start(_platform: &Arc<Platform>, _tasks: &mut Tasks) {}

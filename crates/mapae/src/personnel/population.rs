@@ -30,7 +30,7 @@ pub async fn population(platform: &Platform, now_ms: i64) -> Result<Vec<Populati
     for row in rows {
         counts.insert(row.text("agency_code")?, row.int("people")?);
     }
-    let all = agencies(platform).await?;
+    let all = agencies(&platform.store).await?;
     Ok(all
         .into_iter()
         .map(|agency| Population {

@@ -8,7 +8,7 @@ use super::types::{
 };
 use super::{PersonnelError, moment, rollout};
 use crate::operations::sealer::normalised;
-use crate::operations::store::{Row, StoreError, Tx, params};
+use crate::operations::store::{Row, Store, StoreError, Tx, params};
 use crate::operations::{Language, Platform, language};
 
 /// Columns of an employee with agency and department, as [`employee_of`] reads them.
@@ -145,9 +145,8 @@ pub async fn agency(platform: &Platform, code: &str) -> Result<Option<Agency>, P
 }
 
 /// Every agency, by code.
-pub(super) async fn agencies(platform: &Platform) -> Result<Vec<Agency>, PersonnelError> {
-    let rows = platform
-        .store
+pub(super) async fn agencies(store: &Store) -> Result<Vec<Agency>, PersonnelError> {
+    let rows = store
         .fetch_all(
             "SELECT a.code, a.name, a.name_en, a.kind, a.parent_code, a.eligible, a.reason_ko, a.reason_en, a.phase, \
              a.phase_at, a.target, a.closed_network, a.opted_in_at FROM agency a ORDER BY a.code LIMIT 5000",

@@ -44,7 +44,7 @@ async fn issuing(
     Shared(platform): Shared<Arc<Platform>>,
 ) -> Result<([(header::HeaderName, HeaderValue); 1], Json<Vec<IssuingAgency>>), Problem> {
     let now = platform.now_ms();
-    let agencies = records::agencies(&platform).await?;
+    let agencies = platform.store.read_published(records::agencies).await?;
     let issuing = agencies.into_iter().filter(|agency| Stage::of(agency, now) == Stage::Issuing);
     let body = issuing.filter_map(|agency| {
         let since = rollout::issuing_since(&agency)?;

@@ -54,7 +54,8 @@ struct Public {
 
 /// Which agencies issue, and since when. Names nobody; caches may keep it.
 async fn public(page: Page, State(platform): State<Arc<Platform>>) -> PageResult {
-    let all = records::agencies(&platform).await.map_err(|error| Fault::told(&page, error))?;
+    let all = platform.store.read_published(records::agencies).await;
+    let all = all.map_err(|error| Fault::told(&page, error))?;
     let (mut central, mut local) = (Vec::new(), Vec::new());
     for agency in all {
         if Stage::of(&agency, page.now_ms) != Stage::Issuing {
@@ -98,7 +99,7 @@ async fn list(page: Page, who: Actor, State(platform): State<Arc<Platform>>) -> 
     }
     let told = |error: PersonnelError| Fault::told(&page, error);
     let codes = agencies_under(&platform, from, limits::SEARCH_AGENCIES.size()).await.map_err(told)?;
-    let all = records::agencies(&platform).await.map_err(told)?;
+    let all = records::agencies(&platform.store).await.map_err(told)?;
     let lines = all
         .into_iter()
         .filter(|agency| codes.contains(&agency.code))

@@ -77,7 +77,7 @@ fn line(platform: &Platform, page: &Page, party: RelyingParty) -> Line {
 async fn list(page: Page, State(platform): State<Arc<Platform>>, Query(query): Query<After>) -> PageResult {
     let after: String = query.after.chars().take(relying_party::MAX_ID).collect();
     let rows = limits::PARTY_PAGE.get().saturating_add(1);
-    let found = relying_party::live_page(&platform.store, &after, rows).await;
+    let found = platform.store.read_published(|store| relying_party::live_page(store, &after, rows)).await;
     let mut parties = found.map_err(|error| Fault::told(&page, error))?;
     let more = parties.len() > limits::PARTY_PAGE.size();
     parties.truncate(limits::PARTY_PAGE.size());

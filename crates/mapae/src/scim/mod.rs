@@ -46,11 +46,6 @@ pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::from(routes::routes())
 }
 
-/// Routes of the public listener.
-pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
-}
-
 /// The address under which everything here lies.
 fn base(platform: &Platform) -> String {
     format!("{}/scim/v2", platform.config.console.base_url.as_str().trim_end_matches('/'))

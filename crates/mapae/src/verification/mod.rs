@@ -98,14 +98,14 @@ impl Default for Local {
     }
 }
 
+/// Files that pages of this folder link to.
+pub fn asset_routes() -> OpenApiRouter<Arc<Platform>> {
+    api::asset_routes()
+}
+
 /// Routes of the public listener.
 pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
     api::routes()
-}
-
-/// Routes of the console listener.
-pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
 }
 
 /// After a restore: no request is open, and no result waits to be picked up or told.

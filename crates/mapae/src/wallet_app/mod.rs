@@ -50,11 +50,6 @@ pub fn public_routes() -> OpenApiRouter<Arc<Platform>> {
     routes
 }
 
-/// The console listener has none.
-pub fn console_routes() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new()
-}
-
 /// The app's QR reader, its script (`js`) or module (`wasm`): media type and content, if the app was built.
 pub fn qr_reader(extension: &str) -> Option<(&'static str, std::borrow::Cow<'static, [u8]>)> {
     let file = files::hashed("scan", extension)?;

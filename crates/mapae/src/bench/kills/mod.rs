@@ -54,6 +54,9 @@ pub(super) struct Command {
     /// The URL of an empty PostgreSQL database instead of the embedded store.
     #[arg(long)]
     store: Option<String>,
+    /// The URL of a streaming standby of that database, for published reads.
+    #[arg(long, requires = "store")]
+    replica: Option<String>,
     /// Run this command (`sh -c`) in place of each kill: it strikes something else, the database say, and ends when it has.
     #[arg(long)]
     strike: Option<String>,
@@ -177,7 +180,8 @@ async fn kills(command: &Command) -> Result<Report, AnyError> {
     let Ground { folder, platform, origin, client_secret, offered, invited, .. } =
         Ground::lay(&beside, plan, command.store.as_deref()).await?;
     let codes = loss_codes(&platform, offers).await?;
-    let shared = platform.config.clone();
+    let mut shared = platform.config.clone();
+    shared.store.replica_url = command.replica.clone().unwrap_or_default();
     let root = platform.keys.root().der().to_vec();
     platform.store.close().await;
 

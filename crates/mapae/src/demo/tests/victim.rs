@@ -106,6 +106,11 @@ impl Victim {
         (victim, site)
     }
 
+    /// The configuration of a server at the site.
+    pub(super) fn config(&self) -> Config {
+        config(&self.folder, &self.store, self.port)
+    }
+
     async fn start(&self) -> Child {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--exact", "demo::tests::child_that_serves_until_it_is_killed"])

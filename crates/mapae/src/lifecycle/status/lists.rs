@@ -73,7 +73,12 @@ pub(in crate::lifecycle) async fn signed(
     {
         return Ok(Some(Arc::clone(signed)));
     }
-    let Some(drawn) = LocalStatus::now(platform).await?.draw(name)? else { return Ok(None) };
+    let drawn = match LocalStatus::published(platform).await?.draw(name)? {
+        // Begun a moment ago, perhaps.
+        None => LocalStatus::now(platform).await?.draw(name)?,
+        drawn => drawn,
+    };
+    let Some(drawn) = drawn else { return Ok(None) };
     let half_ttl_ms = limits::STATUS_LIST_TTL.get() / 2;
     let still_good = kept.signed.as_ref().filter(|signed| {
         signed.version == drawn.version
@@ -112,7 +117,7 @@ fn sign(
 /// Every list that is served now, as it was signed last: address, version, SHA-256 of the JWT.
 pub(crate) async fn digests(platform: &Platform) -> Result<Vec<(String, i64, [u8; 32])>, String> {
     let mut digests = Vec::new();
-    for uri in super::all_uris(platform).await.map_err(|error| error.to_string())? {
+    for uri in super::uris(platform, &platform.store).await.map_err(|error| error.to_string())? {
         let name = uri.rsplit('/').next().and_then(ListName::parse);
         let Some(name) = name else { continue };
         if let Some(signed) = signed(platform, &name).await.map_err(|error| error.to_string())? {

@@ -24,7 +24,7 @@ use self::series::Layout;
 use super::badge::Badge;
 use super::party;
 use crate::operations::server_keys::SecretName;
-use crate::operations::store::StoreError;
+use crate::operations::store::{Store, StoreError};
 use crate::operations::{Platform, limits};
 
 /// The path under which lists are served.
@@ -98,11 +98,15 @@ fn aggregation_uri(origin: &str) -> String {
 
 /// The addresses of every list that is served now: of all issuing parties and of the weeks whose copies may live.
 pub(super) async fn all_uris(platform: &Platform) -> Result<Vec<String>, StoreError> {
+    platform.store.read_published(|store| uris(platform, store)).await
+}
+
+async fn uris(platform: &Platform, store: &Store) -> Result<Vec<String>, StoreError> {
     let horizon_ms = platform.now_ms().saturating_sub(limits::STATUS_LIST_SERVED.get());
     let first = Week::of(horizon_ms.div_euclid(1000));
     let mut uris = Vec::new();
-    for did in party::all(&platform.store).await? {
-        for series in series::since(&platform.store, &did, first).await? {
+    for did in party::all(store).await? {
+        for series in series::since(store, &did, first).await? {
             let name = ListName { tag: tag(&did), week: series.week, series: series.number };
             if name.week.start().saturating_mul(1000) >= horizon_ms {
                 uris.push(name.uri(platform.config.public.origin()));

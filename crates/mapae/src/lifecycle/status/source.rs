@@ -13,7 +13,7 @@ use credential::verify::{StatusAnswer, StatusSource};
 use super::super::state::BadgeState;
 use super::series::{self, Layout};
 use super::{Board, ListName, PATH, lock, tag};
-use crate::operations::store::{StoreError, params};
+use crate::operations::store::{Store, StoreError, params};
 use crate::operations::{Platform, limits};
 
 /// The most weeks that a credential type may let its copies live, the week of issue counted.
@@ -63,10 +63,20 @@ pub struct LocalStatus<'a> {
 impl<'a> LocalStatus<'a> {
     /// Reads the version of every issuing DID, and what changed since it was last read: one short query, mostly.
     pub async fn now(platform: &'a Platform) -> Result<Self, StoreError> {
+        Self::by(platform, &platform.store).await
+    }
+
+    /// The same for lists that are signed for the outside: a replica may be asked whether a version moved. What moved is
+    /// always read from the primary, so that what is remembered here never comes from a replica.
+    pub(super) async fn published(platform: &'a Platform) -> Result<Self, StoreError> {
+        platform.store.read_published(|store| Self::by(platform, store)).await
+    }
+
+    /// `versions` tells the versions.
+    async fn by(platform: &'a Platform, versions: &Store) -> Result<Self, StoreError> {
         let as_of = platform.clock.now_ms().div_euclid(1000);
         let since = (1..COPY_WEEKS).fold(Week::of(as_of), |week, _| week.previous());
-        let rows = platform
-            .store
+        let rows = versions
             .fetch_all(
                 "SELECT did, status_version, (SELECT COUNT(*) FROM status_series \
                  WHERE issuing_did = issuing_party.did AND week >= $1) AS lists \
@@ -170,7 +180,8 @@ async fn party_at(
 ) -> Result<Arc<Party>, StoreError> {
     let board = &platform.local.lifecycle.board;
     let known = lock(&board.known).get(did).filter(|known| known.since == since).map(Arc::clone);
-    let complete = |party: &Party| i64::try_from(party.layouts.len()) == Ok(lists);
+    // Lists are never fewer; a replica may not have heard of the newest.
+    let complete = |party: &Party| i64::try_from(party.layouts.len()).is_ok_and(|known| known >= lists);
     if let Some(known) = &known
         && known.version >= version
         && complete(known)

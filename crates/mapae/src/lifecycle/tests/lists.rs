@@ -14,8 +14,9 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::lifecycle::status::{self, COPIES_A_WEEK};
 use crate::lifecycle::{LocalStatus, badge_of, take_copies};
+use crate::operations::store::{StoreError, params};
 use crate::operations::{limits, server};
-use crate::testing::{self, TestPlatform};
+use crate::testing;
 
 const WEEK_MS: i64 = 7 * 86_400_000;
 
@@ -24,7 +25,7 @@ async fn places(platform: &Platform, slot: i64, first: i64, count: i64) -> Vec<S
     status::claims_for(platform, &did(platform), slot, week, first, count).await.unwrap().unwrap()
 }
 
-async fn get(platform: &TestPlatform, uri: &str, headers: &[(&str, &str)]) -> http::Response<Vec<u8>> {
+async fn get(platform: &Arc<Platform>, uri: &str, headers: &[(&str, &str)]) -> http::Response<Vec<u8>> {
     let path = uri.strip_prefix(platform.config.public.origin()).unwrap_or(uri);
     let request =
         headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
@@ -33,7 +34,7 @@ async fn get(platform: &TestPlatform, uri: &str, headers: &[(&str, &str)]) -> ht
     http::Response::from_parts(parts, body.collect().await.unwrap().to_bytes().to_vec())
 }
 
-async fn fetch(platform: &TestPlatform, uri: &str) -> VerifiedList {
+async fn fetch(platform: &Arc<Platform>, uri: &str) -> VerifiedList {
     let reply = get(platform, uri, &[]).await;
     assert_eq!(reply.status(), StatusCode::OK);
     let roots = [platform.keys.root().clone()];
@@ -297,4 +298,53 @@ async fn every_list_that_is_served_is_named_for_those_who_fetch_ahead() {
     assert_eq!(body, serde_json::json!({ "status_lists": [uri] }));
     platform.clock.advance_ms(limits::STATUS_LIST_SERVED.get() + WEEK_MS);
     assert!(status::all_uris(&platform).await.unwrap().is_empty(), "and none that is over");
+}
+
+#[tokio::test]
+async fn a_standby_that_lags_delays_what_is_published_and_nothing_that_is_decided() {
+    let (platform, standby) = (testing::platform().await, testing::platform().await);
+    let made = badge(&platform, "someone").await;
+    let copy = places(&platform, made.slot, 0, 1).await.remove(0);
+    let node = beside(&platform, &standby).await;
+    let fetched = async || {
+        platform.clock.advance_ms(limits::STATUS_LIST_RESIGN.get());
+        fetch(&node, &copy.uri).await.get(copy.index)
+    };
+    let decided = async || LocalStatus::now(&node).await.unwrap().status(&copy.uri, copy.index);
+    assert_eq!(fetched().await, Some(Status::Valid), "of a list that the standby has not heard of, too");
+
+    // What it would have heard so far.
+    let seen = async |version: i64| {
+        let (did, week) = (did(&platform), Week::of(platform.now_ms() / 1000).start());
+        let unit = standby.store.write::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                tx.execute(
+                    "INSERT INTO issuing_party (did, next_slot, status_version) VALUES ($1, 1, $2) \
+                     ON CONFLICT (did) DO UPDATE SET status_version = $2",
+                    params![&did, version],
+                )
+                .await?;
+                tx.execute(
+                    "INSERT INTO status_series (issuing_did, week, series, first_slot, slots, bits, key_id) \
+                     VALUES ($1, $2, 0, 0, 1, 13, 1) ON CONFLICT DO NOTHING",
+                    params![&did, week],
+                )
+                .await
+            })
+        });
+        unit.await.unwrap();
+    };
+    let sql = "SELECT status_version FROM issuing_party";
+    let version =
+        async || platform.store.fetch_one(sql, params![]).await.unwrap().int("status_version").unwrap();
+    seen(version().await).await;
+    change(&platform, &made.id, Change::Suspend).await.unwrap();
+    assert_eq!(fetched().await, Some(Status::Valid), "the standby has not heard of it");
+    assert_eq!(decided().await, Some(Status::Suspended), "who decides asks the primary");
+    assert_eq!(fetched().await, Some(Status::Suspended), "what a node knows it publishes, whoever lags");
+
+    change(&platform, &made.id, Change::Resume).await.unwrap();
+    assert_eq!(fetched().await, Some(Status::Suspended));
+    seen(version().await).await;
+    assert_eq!(fetched().await, Some(Status::Valid), "the standby has heard of it");
 }

@@ -7,11 +7,14 @@ mod orders;
 mod reminders;
 mod trust;
 
+use std::sync::Arc;
+
 use credential::status_list::week::Week;
 
 use super::{Badge, By, ChangeError, NewBadge, Reason};
 use crate::operations::Platform;
 use crate::operations::store::Tx;
+use crate::testing::TestPlatform;
 
 /// The DID that badges are issued under here.
 fn did(platform: &Platform) -> String {
@@ -86,4 +89,10 @@ async fn change(platform: &Platform, badge_id: &str, change: Change) -> Result<B
 
 async fn state(platform: &Platform, badge_id: &str) -> super::BadgeState {
     Badge::find(&platform.store, badge_id).await.unwrap().unwrap().state
+}
+
+/// A node whose standby is `standby`, and believed to keep up.
+async fn beside(platform: &TestPlatform, standby: &TestPlatform) -> Arc<Platform> {
+    let store = platform.replica().await.store.clone().beside(&standby.store);
+    Platform::of(platform.config.clone(), store, platform.platform.clock.clone()).await.unwrap()
 }

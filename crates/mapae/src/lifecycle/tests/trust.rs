@@ -122,3 +122,22 @@ async fn what_a_revoked_key_signed_holds_no_more_whatever_its_date_and_it_stays_
     }
     assert!(end(false).await.is_err() && end(true).await.is_err(), "there is no way back");
 }
+
+#[tokio::test]
+async fn a_standby_that_has_not_heard_of_an_end_delays_what_is_published_and_no_judgement() {
+    let (platform, standby) = (testing::platform().await, testing::platform().await);
+    let node = beside(&platform, &standby).await;
+    let published = async || {
+        let request = http::Request::get("/trust-list").body(axum::body::Body::empty()).unwrap();
+        let reply = server::public_router(&node).oneshot(request).await.unwrap();
+        reply.headers()["etag"].to_str().unwrap().to_owned()
+    };
+    let first = published().await;
+    let key = jkt(&platform);
+    let end =
+        platform.store.write(move |tx| Box::pin(async move { revoke_key(tx, &key, &By::system()).await }));
+    end.await.unwrap();
+    assert_eq!(published().await, first, "the standby has not heard of it");
+    assert_eq!(judge(&node, platform.now_ms() / 1000).await, Err(Distrust::Revoked), "who judges has");
+    assert_ne!(published().await, first, "and what a node knows it publishes");
+}

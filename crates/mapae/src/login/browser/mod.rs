@@ -26,7 +26,11 @@ pub(super) use start::PATH;
 const TABLE: &str = "login_browser";
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
-    portal::routes().merge(start::routes())
+    start::routes()
+}
+
+pub(super) fn portal_routes() -> OpenApiRouter<Arc<Platform>> {
+    portal::routes()
 }
 
 /// A browser that somebody has enrolled.

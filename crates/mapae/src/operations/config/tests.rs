@@ -56,3 +56,30 @@ fn plain_http_that_others_can_reach_is_refused_unless_said() {
     load("[public]\nbase_url = \"http://id.example.org\"\n", &[]).expect_err("a plain base URL");
     load("[public]\ntls_certificate = \"a.pem\"\n", &[]).expect_err("a certificate without its key");
 }
+
+#[test]
+fn a_role_that_does_not_exist_is_refused_with_the_names_of_those_that_do() {
+    let roles = |text: &str| load("", &[("MAPAE__SERVER__ROLES", text)]).map(|config| config.server.roles);
+    assert_eq!(roles("[]").expect("all"), []);
+    assert_eq!(roles(r#"["login", "hr-desk"]"#).expect("two"), [Role::Login, Role::HrDesk]);
+    let text = roles(r#"["logn"]"#).expect_err("refused").to_string();
+    for role in Role::ALL {
+        assert!(text.contains(&role.name()), "{text}");
+        assert!(Server::NOTES[0].1.contains(&role.name()), "the note names {}", role.name());
+    }
+}
+
+#[test]
+fn a_read_replica_is_postgresql_beside_postgresql() {
+    let with = |url: &str, replica: &str| {
+        load("", &[("MAPAE__STORE__URL", url), ("MAPAE__STORE__REPLICA_URL", replica)])
+    };
+    with("postgres://a/mapae", "postgres://b/mapae").expect("both");
+    with("sqlite:data/mapae.db", "").expect("none");
+    for (url, replica) in
+        [("sqlite:data/mapae.db", "postgres://b/mapae"), ("postgres://a/mapae", "sqlite:data/copy.db")]
+    {
+        let text = with(url, replica).expect_err("refused").to_string();
+        assert!(text.contains("store.replica_url") && text.contains("PostgreSQL"), "{text}");
+    }
+}

@@ -1,16 +1,19 @@
 //! The checks.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::Value;
 
 use super::Finding;
+use crate::operations::config::StoreSettings;
 use crate::operations::kek::Kek;
-use crate::operations::store::{Engine, Snapshot, StoreError, missing_migrations, params};
+use crate::operations::roles::{self, NOT_SERVED_HERE, Role};
+use crate::operations::store::{Engine, Snapshot, StoreError, missing_migrations, params, replica_behind};
 use crate::operations::tls::Tls;
-use crate::operations::{Config, kek, limits, server_keys};
+use crate::operations::{Config, SystemClock, kek, limits, server_keys};
 
 const DAY_MS: i64 = 86_400_000;
 /// Certificates are renewed before they have so little time left.
@@ -214,6 +217,24 @@ pub(super) async fn database(config: &Config, findings: &mut Vec<Finding>) -> Op
     }
 }
 
+/// The standby for published reads, where there is one.
+pub(super) async fn replica(config: &Config) -> Option<Finding> {
+    let StoreSettings { url, replica_url } = &config.store;
+    if replica_url.is_empty() {
+        return None;
+    }
+    let patience = limits::STORE_REPLICA_BEHIND.duration() * 2;
+    Some(match replica_behind(url, replica_url, Arc::new(SystemClock), patience).await {
+        Ok(behind) => Finding::well("replica", format!("{} ms behind at most", behind.as_millis())),
+        Err(error) => Finding::watch(
+            "replica",
+            error.to_string(),
+            "published reads go to the primary meanwhile. Is store.replica_url a streaming standby of store.url, running \
+             and not delayed?",
+        ),
+    })
+}
+
 /// What is in the database.
 pub(super) async fn inside(store: &mut Snapshot, key: Option<Kek>, now_ms: i64, findings: &mut Vec<Finding>) {
     findings.push(schema(store).await);
@@ -396,16 +417,7 @@ async fn ledger(store: &mut Snapshot, now_ms: i64) -> Result<Finding, StoreError
 pub(super) async fn address(config: &Config, now_ms: i64) -> Finding {
     let origin = config.public.origin();
     let url = format!("{origin}/.well-known/openid-configuration");
-    let client = reqwest::Client::builder()
-        .connect_timeout(limits::HTTP_CLIENT_CONNECT.duration())
-        .timeout(limits::HTTP_CLIENT_TIME.duration())
-        .redirect(reqwest::redirect::Policy::none())
-        .build();
-    let asked = match client {
-        Ok(client) => client.get(&url).send().await,
-        Err(error) => Err(error),
-    };
-    let answer = match asked {
+    let answer = match ask(&url).await {
         Ok(answer) if answer.status().is_success() => answer,
         Ok(answer) => {
             return Finding::broken(
@@ -444,6 +456,56 @@ pub(super) async fn address(config: &Config, now_ms: i64) -> Finding {
         ),
         _ => Finding::well("address", format!("{origin} answers by that name")),
     }
+}
+
+async fn ask(url: &str) -> reqwest::Result<reqwest::Response> {
+    let client = reqwest::Client::builder()
+        .connect_timeout(limits::HTTP_CLIENT_CONNECT.duration())
+        .timeout(limits::HTTP_CLIENT_TIME.duration())
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
+    client.get(url).send().await
+}
+
+/// Whether every role is done by somebody: what this process leaves to others has to answer at the same address.
+pub(super) async fn roles(config: &Config) -> Finding {
+    let others = roles::others(&config.server.roles);
+    if others.is_empty() {
+        return Finding::well("roles", "this process has every role");
+    }
+    if config.store.url.starts_with("sqlite:") {
+        return Finding::watch(
+            "roles",
+            format!("nobody has the roles {}: an embedded store has one server", roles::names(&others)),
+            "leave server.roles empty, or move to PostgreSQL and start the others on it (docs/replicas.md)",
+        );
+    }
+    let (origin, mut lost) = (config.public.origin(), Vec::new());
+    for role in Role::ALL {
+        match ask(&format!("{origin}{}", role.door())).await {
+            Ok(answer) => {
+                let problem = answer.json::<Value>().await.unwrap_or_default();
+                if problem.get("code").and_then(Value::as_str) == Some(NOT_SERVED_HERE) {
+                    lost.push(role);
+                }
+            }
+            Err(error) => {
+                return Finding::watch(
+                    "roles",
+                    format!("whether anybody has the others can't be told: {error}"),
+                    "are the servers and the proxy before them running?",
+                );
+            }
+        }
+    }
+    if lost.is_empty() {
+        return Finding::well("roles", format!("{origin} answers for every role"));
+    }
+    Finding::broken(
+        "roles",
+        format!("{origin} leads to a node without the role for what belongs to {}", roles::names(&lost)),
+        "start a node with these roles, and let the proxy send their addresses there (docs/replicas.md)",
+    )
 }
 
 /// An IMF-fixdate (RFC 9110 §5.6.7), in milliseconds.

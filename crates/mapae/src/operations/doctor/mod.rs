@@ -56,7 +56,9 @@ pub async fn examine(config: &Config, clock: &dyn Clock) -> Vec<Finding> {
     findings.push(look::disk(config));
     if let Some(mut store) = look::database(config, &mut findings).await {
         look::inside(&mut store, key, clock.now_ms(), &mut findings).await;
+        findings.extend(look::replica(config).await);
     }
     findings.push(look::address(config, clock.now_ms()).await);
+    findings.push(look::roles(config).await);
     findings
 }

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::operations::roles::Role;
 use crate::operations::server::Server;
 use crate::operations::store::{StoreError, params};
-use crate::operations::{SystemClock, kek};
+use crate::operations::{Platform, SystemClock, kek};
 use crate::testing::{self, TestPlatform};
 
 /// A server that runs on the real time, at the address it is called by.
@@ -41,7 +42,7 @@ async fn a_healthy_installation_is_called_well_in_every_check() {
     let looked: Vec<&str> = findings.iter().map(|finding| finding.check).collect();
     for check in [
         "key_file", "disk", "database", "schema", "clock", "copy", "keys", "messages", "audit", "ledger",
-        "address",
+        "address", "roles",
     ] {
         assert!(looked.contains(&check), "{check}");
     }
@@ -108,6 +109,41 @@ async fn an_address_that_leads_elsewhere_is_named() {
         "a server that is not running is no broken installation"
     );
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_replica_that_is_none_is_named_and_breaks_nothing() {
+    let (platform, server) = healthy().await;
+    let mut config = platform.config.clone();
+    config.store.replica_url = "postgres://nobody@127.0.0.1:1/nothing".to_owned();
+    let findings = examine(&config, &SystemClock).await;
+    let finding = found(&findings, "replica");
+    assert!(finding.grade == Grade::Watch && finding.mend.contains("store.replica_url"), "{finding:?}");
+    assert!(broken(&findings).is_empty(), "{findings:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn roles_that_nobody_has_are_named() {
+    let (platform, server) = healthy().await;
+    server.stop().await;
+    let mut config = platform.config.clone();
+    config.server.roles = vec![Role::Login, Role::Verifier];
+    let alone =
+        Platform::open(config.clone(), Arc::<testing::TestClock>::clone(&platform.clock)).await.unwrap();
+    let server = Server::start(alone).await.unwrap();
+    let findings = examine(&config, &SystemClock).await;
+    let finding = found(&findings, "roles");
+    let postgres = testing::postgres_url().is_some();
+    assert_eq!(finding.grade, if postgres { Grade::Broken } else { Grade::Watch }, "{finding:?}");
+    assert!(finding.seen.contains("hr-desk,issuer,wallet-provider,signing,gates,registry"), "{finding:?}");
+    server.stop().await;
+
+    // Somebody has all of them at that address.
+    let whole = Server::start(platform.replica().await).await.unwrap();
+    let findings = examine(&config, &SystemClock).await;
+    assert_eq!(found(&findings, "roles").grade, if postgres { Grade::Well } else { Grade::Watch });
+    whole.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,6 +12,7 @@
 mod catalogue;
 mod migrate;
 mod readers;
+mod replica;
 mod signals;
 mod snapshot;
 mod sqlite;
@@ -37,6 +38,9 @@ use tokio::time::Instant;
 pub use catalogue::{Column, Kind, Table, catalogue, catalogue_of};
 pub use migrate::missing_migrations;
 use readers::Readers;
+use replica::Replica;
+pub(crate) use replica::is_postgres;
+pub use replica::replica_behind;
 use signals::Signals;
 pub use signals::Watch;
 pub use snapshot::Snapshot;
@@ -91,6 +95,9 @@ pub enum StoreError {
     /// Another process has taken this job's turn; nothing of the unit is stored.
     #[error("another process has taken over the job {0}")]
     TurnLost(String),
+    /// The read replica can't be used; the primary goes on.
+    #[error("read replica: {0}")]
+    Replica(String),
     /// The store address is neither `sqlite:` nor `postgres:`.
     #[error("store.url must begin with sqlite: or postgres:, got {0:?}")]
     Url(String),
@@ -194,6 +201,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     signals: Arc<Signals>,
     turns: Arc<Turns>,
+    replica: Option<Arc<Replica>>,
 }
 
 impl Store {
@@ -208,13 +216,13 @@ impl Store {
                 Arc::clone(&signals),
             )
             .await?
-        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        } else if is_postgres(url) {
             open_postgres(url).await?
         } else {
             let scheme = url.split(':').next().unwrap_or_default();
             return Err(StoreError::Url(scheme.to_owned()));
         };
-        Ok(Self { db: Arc::new(db), counters, clock, signals, turns: Arc::default() })
+        Ok(Self { db: Arc::new(db), counters, clock, signals, turns: Arc::default(), replica: None })
     }
 
     /// The engine behind this store.
@@ -341,6 +349,11 @@ impl Store {
             }
             Db::Postgres(pool) => {
                 self.turns.give_back().await;
+                if let Some(replica) = &self.replica
+                    && let Db::Postgres(pool) = &*replica.store.db
+                {
+                    pool.close().await;
+                }
                 pool.close().await;
             }
         }

@@ -29,7 +29,7 @@ impl Snapshot {
         if let Some(path) = url.strip_prefix("sqlite:") {
             return Self::sqlite(File::of(path.trim_start_matches("//")).reader()?);
         }
-        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        if super::is_postgres(url) {
             let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
             return Self::postgres(options.connect().await?).await;
         }

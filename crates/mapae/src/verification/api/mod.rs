@@ -37,6 +37,11 @@ use crate::operations::{Platform, limits};
 /// Where a result lies sealed.
 const PLACE: &str = "verification_result/sealed";
 
+/// Files that pages link to.
+pub(super) fn asset_routes() -> OpenApiRouter<Arc<Platform>> {
+    page::asset_routes()
+}
+
 /// The routes, described for the OpenAPI document.
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()

@@ -30,11 +30,15 @@ static SCRIPT_ADDRESS: LazyLock<String> = LazyLock::new(|| {
     format!("/assets/verify.js?v={}", hash.get(..12).unwrap_or_default())
 });
 
-/// The page, its script, and what the script asks.
+/// The page's script.
+pub(super) fn asset_routes() -> OpenApiRouter<Arc<Platform>> {
+    OpenApiRouter::new().route("/assets/verify.js", get(script))
+}
+
+/// The page, and what its script asks.
 pub(super) fn routes() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
         .route("/verify/{ticket}", get(show))
-        .route("/assets/verify.js", get(script))
         .route("/verification/pages/{ticket}", post(requests).get(state))
 }
 
