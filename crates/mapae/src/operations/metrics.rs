@@ -45,6 +45,7 @@ pub const METRICS: &[(&str, Kind, &str)] = &[
     ("mapae_store_commits_total", Counter, "Durable commits of the embedded store."),
     ("mapae_store_rolled_back_units", Gauge, "Units of work that were rolled back since the start."),
     ("mapae_store_units_total", Counter, "Units of work that were committed."),
+    ("mapae_traces_spans_total", LabelledCounter, "Spans sent to their receiver, or lost."),
     ("mapae_verification_events_given_up_total", Counter, "Webhooks that were given up."),
     ("mapae_verification_events_total", LabelledCounter, "Webhooks, by outcome."),
 ];

@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::listener::{ListenError, Listener};
 use super::tasks::Tasks;
 use super::tls::Tls;
+use super::traces::Traces;
 use super::{Platform, edge, limits, once, openapi, sealer};
 use crate::pages::{Fault, Page};
 
@@ -72,19 +73,19 @@ fn finish(router: OpenApiRouter<Arc<Platform>>) -> (Router<Arc<Platform>>, utoip
 
 /// The public router, ready to serve; tests call it without a socket.
 pub fn public_router(platform: &Arc<Platform>) -> Router {
-    guarded("public", explained(platform, public_api().0.fallback(nothing_here)))
+    guarded("public", &platform.traces, explained(platform, public_api().0.fallback(nothing_here)))
 }
 
 /// The console router, ready to serve.
 pub fn console_router(platform: &Arc<Platform>) -> Router {
-    guarded("console", explained(platform, console_api().0.fallback(nothing_here)))
+    guarded("console", &platform.traces, explained(platform, console_api().0.fallback(nothing_here)))
 }
 
 /// Metrics and probes.
 pub fn metrics_router(platform: &Arc<Platform>) -> Router {
     let router =
         Router::new().route("/metrics", get(render_metrics)).merge(probes()).with_state(Arc::clone(platform));
-    guarded("metrics", router)
+    guarded("metrics", &platform.traces, router)
 }
 
 /// An address that leads nowhere: a page for people, a problem for programs.
@@ -108,10 +109,11 @@ fn explained(platform: &Arc<Platform>, router: Router<Arc<Platform>>) -> Router 
         .with_state(Arc::clone(platform))
 }
 
-fn guarded(listener: &'static str, router: Router) -> Router {
+fn guarded(listener: &'static str, traces: &Traces, router: Router) -> Router {
+    let traces = traces.clone();
     router
         .layer(DefaultBodyLimit::max(limits::HTTP_BODY.size()))
-        .layer(middleware::from_fn(move |request, next| edge::edge(listener, request, next)))
+        .layer(middleware::from_fn(move |request, next| edge::edge(listener, traces.clone(), request, next)))
 }
 
 /// The process lives.
@@ -222,6 +224,7 @@ impl Server {
     pub async fn stop(self) {
         tracing::info!("stopping");
         self.tasks.stop(limits::HTTP_STOP.duration() + std::time::Duration::from_secs(1)).await;
+        self.platform.traces.close().await;
         self.platform.store.close().await;
         tracing::info!("stopped");
     }
