@@ -15,6 +15,7 @@ mod ledger_bft;
 mod login;
 mod mdoc;
 mod new_type;
+mod otlp;
 mod products;
 mod protocols;
 mod replicas;
@@ -207,6 +208,13 @@ const JUDGES: &[Judge] = &[
         run: hsm::run,
         ready: always,
         judges: &[],
+    },
+    Judge {
+        name: "otlp",
+        what: "PyPI opentelemetry-proto reads our traces: names, attributes, parents, nothing personal; a receiver that is away or hangs keeps nobody waiting",
+        run: otlp::run,
+        ready: always,
+        judges: otlp::JUDGED,
     },
     Judge {
         name: "postgres",

@@ -50,6 +50,8 @@ const LICENCES: &[&str] = &[
     "Zlib",
 ];
 
+/// What is only compiled when it is asked for is judged like the rest.
+const OPTIONAL: &str = "--features=mapae/otlp";
 const MOST_PACKAGES: usize = 450;
 const MOST_LOCKED: usize = 650;
 const HABITUAL_LINES: usize = 600;
@@ -132,7 +134,8 @@ fn read_sources(folder: &Path, into: &mut String) {
 }
 
 fn packages(faults: &mut Vec<String>) -> Outcome {
-    let text = process::output(tools::cargo().args(["metadata", "--format-version=1", "--locked"]))?;
+    let text =
+        process::output(tools::cargo().args(["metadata", "--format-version=1", "--locked", OPTIONAL]))?;
     let metadata: Value = serde_json::from_str(&text).map_err(|error| format!("cargo metadata: {error}"))?;
     let list = metadata.get("packages").and_then(Value::as_array).cloned().unwrap_or_default();
     if list.len() > MOST_LOCKED {
@@ -186,6 +189,7 @@ fn tree(faults: &mut Vec<String>) -> Outcome {
         "tree",
         "--locked",
         "--workspace",
+        OPTIONAL,
         "--target",
         "all",
         "--prefix",

@@ -190,9 +190,13 @@ pub(super) async fn drain(platform: &Platform) -> Result<usize, LedgerError> {
     if rows.is_empty() {
         return Ok(0);
     }
+    platform.traces.job("anchor").around(send(platform, &rows)).await
+}
+
+async fn send(platform: &Platform, rows: &[Row]) -> Result<usize, LedgerError> {
     let opened = open::opened(platform).await?;
     let mut sent = 0;
-    for row in &rows {
+    for row in rows {
         let waiting = Waiting::of(row)?;
         let hash = match opened.anchorer.act(Some(opened.registry.address()), waiting.call()).await {
             Ok(receipt) => receipt.transaction,

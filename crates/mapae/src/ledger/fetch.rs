@@ -3,7 +3,7 @@
 use registry::did::{Fetched, WebFetch};
 use registry::{LedgerError, Pending};
 
-use crate::operations::{Platform, limits};
+use crate::operations::{Platform, limits, traces};
 
 #[derive(Debug)]
 pub(super) struct Web {
@@ -21,7 +21,8 @@ impl Web {
             return Ok(Fetched::Refused);
         }
         let away = |error: reqwest::Error| LedgerError::Unavailable(error.without_url().to_string());
-        let mut reply = self.http.get(format!("https://{host}{path}")).send().await.map_err(away)?;
+        let request = self.http.get(format!("https://{host}{path}"));
+        let mut reply = traces::send("did", request).await.map_err(away)?;
         if reply.status() == reqwest::StatusCode::NOT_FOUND {
             return Ok(Fetched::NotFound);
         }

@@ -19,6 +19,8 @@ mod record;
 mod registrar;
 mod routes;
 mod standing;
+#[cfg(feature = "otlp")]
+mod traced;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -69,6 +69,8 @@ pub(super) async fn connect(platform: &Platform) -> Result<Connection, LedgerErr
             };
             let remote = Arc::new(Remote::new(options)?);
             let ledger: Arc<dyn Ledger> = Arc::<Remote>::clone(&remote);
+            #[cfg(feature = "otlp")]
+            let ledger: Arc<dyn Ledger> = Arc::new(super::traced::Traced(ledger));
             Connection { ledger, chain: None, remote: Some(remote) }
         }
     };

@@ -8,6 +8,8 @@ use keys::{JwkSet, PublicKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::operations::traces;
+
 /// Largest answer read from the provider, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 /// How far the provider's clock may be from ours, in seconds.
@@ -264,7 +266,7 @@ fn verify(token: &str, jwks: &JwkSet) -> Result<IdToken, LoginFailed> {
 }
 
 async fn answer<T: serde::de::DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, LoginFailed> {
-    let response = request.send().await.map_err(unexpected)?;
+    let response = traces::send_to_own("provider", request).await.map_err(unexpected)?;
     let status = response.status();
     if response.content_length().is_some_and(|length| length > MAX_ANSWER as u64) {
         return Err(LoginFailed::Provider("too long".to_owned()));

@@ -11,7 +11,7 @@ use super::outbox::Payload;
 use super::provider::Provider;
 use super::smpp::{self, Length, MessageState, Receipt};
 use crate::operations::store::{StoreError, params};
-use crate::operations::{Platform, limits};
+use crate::operations::{Platform, limits, traces};
 
 /// One text message. The id stays the same over all tries.
 #[derive(Clone, Copy)]
@@ -232,7 +232,7 @@ impl SmsGateway for HttpGateway {
                     ("from", &self.sender),
                 ]);
             }
-            let response = request.send().await.map_err(|error| {
+            let response = traces::send_to_own("sms", request).await.map_err(|error| {
                 if error.is_connect() || error.is_builder() {
                     GatewayError::Later("gateway_unreachable")
                 } else if error.is_timeout() {
@@ -262,7 +262,8 @@ impl SmsGateway for HttpGateway {
             for (name, value) in &self.headers {
                 request = request.header(name, value);
             }
-            match request.send().await.map(|response| response.status().as_u16()) {
+            match traces::send_to_own("sms status", request).await.map(|response| response.status().as_u16())
+            {
                 Ok(200..=299) => Asked::Taken(Taken { provider: self.name, remote_id: None, length: None }),
                 Ok(404) => Asked::NotTaken,
                 _ => Asked::CannotTell,

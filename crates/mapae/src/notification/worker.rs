@@ -160,6 +160,11 @@ impl Worker {
     }
 
     async fn deliver(&self, claimed: Claimed) -> Result<(), StoreError> {
+        let job = if claimed.push.is_some() { "carry push" } else { "carry sms" };
+        self.platform.traces.job(job).around(self.deliver_one(claimed)).await
+    }
+
+    async fn deliver_one(&self, claimed: Claimed) -> Result<(), StoreError> {
         let outcome = match &claimed.push {
             Some((push_id, kind)) => match self.push(push_id, *kind, claimed.created_at).await? {
                 Delivered::Sent => Outcome::Sent(Taken::default()),

@@ -75,6 +75,7 @@ sections! {
     keys: Keys, "The key that seals all other keys.";
     hsm: Hsm, "A token (HSM) that holds keys: PKCS#11.";
     log: Log, "What is written to standard error.";
+    traces: super::traces::Settings, "Traces: what a request waited for, told to OpenTelemetry (OTLP).";
     demo: Demo, "Demonstration only: plainly fictional data and an 예시 message box.";
     personnel: crate::personnel::Settings, "HR data.";
     employment: crate::employment::Settings, "What personnel changes do to badges.";
@@ -365,6 +366,10 @@ impl Config {
         for (name, value) in environment {
             if let Some(path) = name.strip_prefix("MAPAE__") {
                 override_key(&mut table, &defaults, &name, path, &value)?;
+            } else if let Some(key) = super::traces::standard_name(&name)
+                && table.get("traces").is_none_or(|traces| traces.get(key).is_none())
+            {
+                override_key(&mut table, &defaults, &name, &format!("traces__{key}"), &value)?;
             }
         }
         let config: Self = table.try_into().map_err(|error| invalid("configuration", error))?;
@@ -373,6 +378,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        self.traces.check().map_err(|(key, error)| invalid(key, error))?;
         for (name, url) in
             [("public.base_url", &self.public.base_url), ("console.base_url", &self.console.base_url)]
         {

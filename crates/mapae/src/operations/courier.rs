@@ -20,6 +20,8 @@ use super::{Platform, limits};
 pub(crate) struct Route {
     /// Its name, for logs.
     pub(crate) table: &'static str,
+    /// Its name in traces.
+    pub(crate) job: &'static str,
     #[doc(hidden)]
     pub(crate) look: &'static str,
     #[doc(hidden)]
@@ -39,6 +41,7 @@ macro_rules! route {
     ($table:literal, lease: $lease:expr, pause: $pause:expr, poll: $poll:expr) => {
         $crate::operations::courier::Route {
             table: $table,
+            job: concat!("carry ", $table),
             look: concat!(
                 "SELECT id, relying_party FROM (SELECT id, relying_party, next_at, \
                  ROW_NUMBER() OVER (PARTITION BY relying_party ORDER BY next_at, id) AS place FROM ",
@@ -205,9 +208,11 @@ impl Courier {
         for held in mine {
             let party = held.party.clone();
             *self.parties.entry(party.clone()).or_default() += 1;
-            let carried = carry(Arc::clone(platform), held);
+            let span = platform.traces.job(route.job);
+            let carried = span.around(carry(Arc::clone(platform), held));
             self.under_way.spawn(async move {
                 if let Err(error) = carried.await {
+                    span.failed("store");
                     // The lease runs out, and it is tried again.
                     tracing::error!(table = route.table, %error, "how a try went could not be written down");
                 }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::language::Language;
 use super::limits;
 use super::problem::Problem;
+use super::traces::Traces;
 
 /// The id of a request: in the log line, in the header `x-request-id`, in a problem's `instance`.
 #[derive(Clone, Debug)]
@@ -39,7 +40,12 @@ const HEADERS: [(HeaderName, &str); 7] = [
 ];
 
 /// The outermost layer of every listener.
-pub(super) async fn edge(listener: &'static str, mut request: Request, next: Next) -> Response {
+pub(super) async fn edge(
+    listener: &'static str,
+    traces: Traces,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let begun = Instant::now();
     let id = RequestId(keys::encoding::hex_encode(&keys::random::bytes::<8>()));
     let language = Language::of(request.headers());
@@ -49,11 +55,13 @@ pub(super) async fn edge(listener: &'static str, mut request: Request, next: Nex
         request.extensions().get::<MatchedPath>().map_or_else(|| "-".to_owned(), |m| m.as_str().to_owned());
     request.extensions_mut().insert(id.clone());
 
-    let guarded = AssertUnwindSafe(next.run(request)).catch_unwind();
-    let mut response = match tokio::time::timeout(limits::HTTP_REQUEST_TIME.duration(), guarded).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => Problem::internal("a handler panicked").into_response(),
-        Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout").into_response(),
+    let span = traces.request(listener, &method, &route, &id.0, request.headers());
+    let guarded = AssertUnwindSafe(span.around(next.run(request))).catch_unwind();
+    let (mut response, why) = match tokio::time::timeout(limits::HTTP_REQUEST_TIME.duration(), guarded).await
+    {
+        Ok(Ok(response)) => (response, None),
+        Ok(Err(_)) => (Problem::internal("a handler panicked").into_response(), Some("panic")),
+        Err(_) => (Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout").into_response(), Some("timeout")),
     };
     response = explain(response, language, &id.0).await;
     let headers = response.headers_mut();
@@ -69,8 +77,9 @@ pub(super) async fn edge(listener: &'static str, mut request: Request, next: Nex
     metrics::histogram!("mapae_http_request_seconds", "listener" => listener).record(elapsed.as_secs_f64());
     metrics::counter!("mapae_http_requests_total", "listener" => listener, "status" => class(status))
         .increment(1);
+    span.answered(status, why);
     tracing::info!(
-        request_id = %id.0, listener, %method, route, status,
+        request_id = %id.0, trace_id = span.trace_id(), listener, %method, route, status,
         us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX), "request"
     );
     response

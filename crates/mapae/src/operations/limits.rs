@@ -95,6 +95,11 @@ limits! {
         HTTP_CLIENT_TIME = 15 * SECOND, Milliseconds, "A whole request to another server.";
         PARAMETER = 1_024, Bytes, "A text in the path or the query, as the OpenAPI document says.";
         PAGE_ROWS = 100, Count, "Rows of one page of a list.";
+        TRACES_QUEUE = 2_048, Count, "Spans that wait to be sent; further ones are dropped and counted.";
+        TRACES_BATCH = 512, Count, "Spans sent at once.";
+        TRACES_PAUSE = SECOND, Milliseconds, "How long spans are gathered before they are sent.";
+        TRACES_EXPORT = 5 * SECOND, Milliseconds, "Sending spans, all tries together; what was not taken by then is lost.";
+        TRACES_STOP = 2 * SECOND, Milliseconds, "Time for the last spans to be sent when the server stops.";
         JSON_DEPTH = 32, Count, "Nesting of JSON that is walked through recursively.";
     }
     "keys" {

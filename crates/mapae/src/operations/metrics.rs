@@ -51,6 +51,7 @@ pub const METRICS: &[(&str, Kind, &str)] = &[
     ("mapae_store_replica_reads_total", LabelledCounter, "Published reads, by who answered them."),
     ("mapae_store_rolled_back_units", Gauge, "Units of work that were rolled back since the start."),
     ("mapae_store_units_total", Counter, "Units of work that were committed."),
+    ("mapae_traces_spans_total", LabelledCounter, "Spans sent to their receiver, or lost."),
     ("mapae_verification_events_given_up_total", Counter, "Webhooks that were given up."),
     ("mapae_verification_events_total", LabelledCounter, "Webhooks, by outcome."),
 ];

@@ -31,6 +31,7 @@ pub mod store;
 pub mod tasks;
 mod tls;
 pub mod tokens;
+pub mod traces;
 pub mod transfer;
 
 use std::sync::Arc;
@@ -54,6 +55,8 @@ pub struct Platform {
     pub tokens: Tokens,
     pub clock: Arc<dyn Clock>,
     pub http: reqwest::Client,
+    /// Where spans go.
+    pub(crate) traces: traces::Traces,
     /// What this process remembers for speed; nothing another replica would miss.
     pub local: Local,
 }
@@ -103,6 +106,8 @@ pub enum StartError {
     Unfinished,
     #[error("the HTTP client cannot be made: {0}")]
     Http(#[from] reqwest::Error),
+    #[error("[traces] {0}")]
+    Traces(#[from] traces::TracesError),
 }
 
 impl Platform {
@@ -142,7 +147,18 @@ impl Platform {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("mapae/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Arc::new(Self { config, store, keys, sealer, tokens, clock, http, local: Local::default() }))
+        let traces = traces::Traces::open(&config)?;
+        Ok(Arc::new(Self {
+            config,
+            store,
+            keys,
+            sealer,
+            tokens,
+            clock,
+            http,
+            traces,
+            local: Local::default(),
+        }))
     }
 
     /// Now, in epoch milliseconds.

@@ -16,6 +16,7 @@ use super::roles::{self, Role};
 use super::store::Engine;
 use super::tasks::Tasks;
 use super::tls::Tls;
+use super::traces::Traces;
 use super::{Platform, edge, limits, once, openapi, sealer};
 use crate::pages::{Fault, Page};
 
@@ -63,7 +64,7 @@ fn router(platform: &Arc<Platform>, listener: roles::Listener, name: &'static st
         .fold(api(listener, had).0.fallback(nothing_here), |here, (owners, routes)| {
             here.merge(elsewhere(platform, owners, routes))
         });
-    guarded(name, explained(platform, all))
+    guarded(name, &platform.traces, explained(platform, all))
 }
 
 /// Routes of other roles: whoever comes to them here is told so, whatever they ask.
@@ -83,7 +84,7 @@ fn elsewhere(
 pub fn metrics_router(platform: &Arc<Platform>) -> Router {
     let router =
         Router::new().route("/metrics", get(render_metrics)).merge(probes()).with_state(Arc::clone(platform));
-    guarded("metrics", router)
+    guarded("metrics", &platform.traces, router)
 }
 
 /// An address that leads nowhere: a page for people, a problem for programs.
@@ -111,10 +112,11 @@ fn explained(platform: &Arc<Platform>, router: Router<Arc<Platform>>) -> Router 
         .with_state(Arc::clone(platform))
 }
 
-fn guarded(listener: &'static str, router: Router) -> Router {
+fn guarded(listener: &'static str, traces: &Traces, router: Router) -> Router {
+    let traces = traces.clone();
     router
         .layer(DefaultBodyLimit::max(limits::HTTP_BODY.size()))
-        .layer(middleware::from_fn(move |request, next| edge::edge(listener, request, next)))
+        .layer(middleware::from_fn(move |request, next| edge::edge(listener, traces.clone(), request, next)))
 }
 
 /// The process lives.
@@ -238,6 +240,7 @@ impl Server {
     pub async fn stop(self) {
         tracing::info!("stopping");
         self.tasks.stop(limits::HTTP_STOP.duration() + std::time::Duration::from_secs(1)).await;
+        self.platform.traces.close().await;
         self.platform.store.close().await;
         tracing::info!("stopped");
     }

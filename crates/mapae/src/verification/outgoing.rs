@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::notification::is_public;
-use crate::operations::{Platform, limits};
+use crate::operations::{Platform, limits, traces};
 
 /// A network, written as an address and the bits that all its addresses share: `10.20.0.0/16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,7 +121,8 @@ pub(crate) fn client(platform: &Platform) -> Result<&reqwest::Client, reqwest::E
 pub(crate) async fn get(platform: &Platform, address: &str, accept: &str, longest: usize) -> Option<Vec<u8>> {
     let url = judge(platform, address)?;
     let request = client(platform).ok()?.get(url).header(http::header::ACCEPT, accept);
-    let mut reply = request.send().await.ok().filter(|reply| reply.status() == http::StatusCode::OK)?;
+    let mut reply =
+        traces::send("fetch", request).await.ok().filter(|reply| reply.status() == http::StatusCode::OK)?;
     let mut body = Vec::new();
     while let Some(piece) = reply.chunk().await.ok()? {
         if body.len().saturating_add(piece.len()) > longest {

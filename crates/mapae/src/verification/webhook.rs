@@ -16,7 +16,7 @@ use crate::operations::courier::{Held, Route, route};
 use crate::operations::server_keys::KeyName;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Stop;
-use crate::operations::{Platform, limits};
+use crate::operations::{Platform, limits, traces};
 
 const TABLE: &str = "verification_event";
 /// `typ` of an event.
@@ -169,7 +169,7 @@ async fn post(platform: &Platform, event: &Carried) -> Result<(), &'static str> 
     let body = signed(platform, event).ok_or("unsigned")?;
     let client = outgoing::client(platform).map_err(|_| "no_client")?;
     let request = client.post(url).header(header::CONTENT_TYPE, "application/jwt").body(body);
-    match request.send().await {
+    match traces::send("webhook", request).await {
         Ok(reply) if reply.status().is_success() => Ok(()),
         Ok(reply) if reply.status().is_redirection() => Err("redirected"),
         Ok(_) => Err("refused"),

@@ -13,7 +13,7 @@ use crate::login::{id_token, registration};
 use crate::operations::courier::{Held, Route, route};
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Stop;
-use crate::operations::{Platform, limits};
+use crate::operations::{Platform, limits, traces};
 use crate::verification::{self, relying_party};
 
 /// Whether the relying party learns of the end of a session.
@@ -198,7 +198,7 @@ async fn post(
     let body = Form::default().with("logout_token", &token).encode();
     let request =
         client.post(url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
-    Ok(match request.send().await {
+    Ok(match traces::send("logout", request).await {
         Ok(reply) if reply.status().is_success() => Ok(()),
         Ok(reply) if reply.status().is_redirection() => Err("redirected"),
         Ok(_) => Err("refused"),

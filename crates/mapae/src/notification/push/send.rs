@@ -9,7 +9,7 @@ use wallet::account::messages::{PushKind, PushNotice};
 use super::address::{self, PublicAddresses};
 use super::{Subscription, TABLE};
 use crate::operations::store::{StoreError, params};
-use crate::operations::{KeyName, Platform, limits};
+use crate::operations::{KeyName, Platform, limits, traces};
 
 /// How a try ended. The texts hold neither address nor content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,17 +74,15 @@ pub(crate) async fn send(
         PushKind::Login | PushKind::Gate | PushKind::Document | PushKind::Activity => "normal",
         PushKind::Locked | PushKind::Suspended | PushKind::Resumed | PushKind::Ended => "high",
     };
-    let answered = client
+    let request = client
         .post(url)
         .header(header::AUTHORIZATION, authorization)
         .header(header::CONTENT_TYPE, "application/octet-stream")
         .header(header::CONTENT_ENCODING, "aes128gcm")
         .header("ttl", limits::PUSH_LIFE.get().div_euclid(1_000).to_string())
         .header("urgency", urgency)
-        .body(body)
-        .send()
-        .await;
-    Ok(match answered {
+        .body(body);
+    Ok(match traces::send("push", request).await {
         Ok(response) => judge(response.status()),
         Err(error) if error.is_timeout() => Delivered::Later("push_timeout"),
         Err(_) => Delivered::Later("push_unreachable"),

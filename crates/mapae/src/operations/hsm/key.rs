@@ -84,7 +84,7 @@ impl TokenKey {
     pub fn generate(hsm: &Arc<Hsm>, name: &str) -> Result<Self, HsmError> {
         let id = keys::random::bytes::<16>();
         let label = format!("{PREFIX}{name}");
-        let public = hsm.act(|connection, session| {
+        let public = hsm.act("token generate", |connection, session| {
             let for_public = [
                 // Of no use in the token: our own row keeps it.
                 Attribute::Token(false),
@@ -142,7 +142,7 @@ impl TokenKey {
     /// # Errors
     /// The token.
     pub fn destroy(self) -> Result<(), HsmError> {
-        self.hsm.act(|connection, session| {
+        self.hsm.act("token destroy", |connection, session| {
             let key = connection.handle(session, &self.id, &self.template(), || self.shown())?;
             session.destroy_object(key).map_err(|error| connection.told(error))?;
             connection.forget(&self.id);
@@ -167,7 +167,7 @@ impl Signer for TokenKey {
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
         let digest = keys::sha256(message);
         let begun = tokio::time::Instant::now();
-        let signed = self.hsm.act(|connection, session| {
+        let signed = self.hsm.act("token sign", |connection, session| {
             let key = connection.handle(session, &self.id, &self.template(), || self.shown())?;
             session.sign(&Mechanism::Ecdsa, key, &digest).map_err(|error| connection.told(error))
         });
@@ -210,7 +210,7 @@ impl Hsm {
                 Attribute::Value(bytes.to_vec()),
             ]),
         }
-        self.act(|connection, session| {
+        self.act("token generate", |connection, session| {
             let made = match bytes {
                 None => session.generate_key(&Mechanism::AesKeyGen, &template),
                 Some(_) => session.create_object(&template),
@@ -230,7 +230,7 @@ impl Hsm {
         let head = [FORMAT, a, b, c, d];
         let bound = [head.as_slice(), aad].concat();
         let nonce = keys::random::bytes::<NONCE>();
-        let sealed = self.act(|connection, session| {
+        let sealed = self.act("token seal", |connection, session| {
             let told = |error| connection.told(error);
             let name = kind.name(number);
             let key = connection.handle(session, name.as_bytes(), &template(&name), || name.clone())?;
@@ -255,7 +255,7 @@ impl Hsm {
         let (head, rest) = sealed.split_first_chunk::<HEAD>().ok_or(HsmError::Refused)?;
         let (nonce, rest) = rest.split_first_chunk::<NONCE>().ok_or(HsmError::Refused)?;
         let bound = [head.as_slice(), aad].concat();
-        self.act(|connection, session| {
+        self.act("token open", |connection, session| {
             let told = |error| connection.told(error);
             let name = kind.name(number);
             let key = connection.handle(session, name.as_bytes(), &template(&name), || name.clone())?;

@@ -28,6 +28,7 @@ use connection::{Connection, Leased};
 pub(super) use key::sealed_with;
 pub use key::{KeyId, SealKind, TokenKey, is_token_sealed};
 
+use super::traces::Span;
 use super::{config, limits};
 
 /// Why the token did not do it.
@@ -125,15 +126,18 @@ impl Hsm {
     /// # Errors
     /// The token.
     pub fn held(&self) -> Result<Vec<HeldKey>, HsmError> {
-        self.act(|connection, session| connection.held(session))
+        self.act("token list", |connection, session| connection.held(session))
     }
 
-    /// Does something in the token. Where it fails for the connection's sake, once more in a new one.
+    /// Does something in the token, which traces call `what`. Where it fails for the connection's sake, once more in a new
+    /// one.
     fn act<T>(
         &self,
+        what: &'static str,
         act: impl Fn(&Connection, &mut Leased<'_>) -> Result<T, HsmError>,
     ) -> Result<T, HsmError> {
-        aside(|| {
+        let span = Span::child(what);
+        let done = aside(|| {
             let mut broken = None;
             loop {
                 let number = self.connected(broken)?;
@@ -152,7 +156,11 @@ impl Hsm {
                     }
                 }
             }
-        })
+        });
+        if done.is_err() {
+            span.failed("token");
+        }
+        done
     }
 
     fn once<T>(

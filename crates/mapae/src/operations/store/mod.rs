@@ -55,6 +55,7 @@ pub(crate) use writer::THREAD as WRITER_THREAD;
 use crate::operations::clock::Clock;
 use crate::operations::limits;
 use crate::operations::tasks::Stop;
+use crate::operations::traces::UnitSpan;
 
 /// Why the store could not do what was asked. The text names tables and columns, never values.
 #[derive(Debug, thiserror::Error)]
@@ -258,8 +259,10 @@ impl Store {
                 let (pool, counters) = (pool.clone(), Arc::clone(&self.counters));
                 let (clock, signals) = (Arc::clone(&self.clock), Arc::clone(&self.signals));
                 // A task of its own: a caller that goes away must not tear a unit apart between statements.
-                let unit =
-                    tokio::spawn(async move { write_postgres(&pool, &counters, clock, signals, unit).await });
+                let span = UnitSpan::asked("postgresql");
+                let unit = tokio::spawn(async move {
+                    write_postgres(&pool, &counters, clock, signals, span, unit).await
+                });
                 unit.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
             }
         }
@@ -411,6 +414,7 @@ async fn write_postgres<T, E, F>(
     counters: &Counters,
     clock: Arc<dyn Clock>,
     signals: Arc<Signals>,
+    mut span: UnitSpan,
     unit: F,
 ) -> Result<T, E>
 where
@@ -419,6 +423,7 @@ where
     E: From<StoreError> + Send + 'static,
 {
     let transaction = pool.begin().await.map_err(StoreError::from)?;
+    span.begun();
     let mut tx = Tx::postgres(transaction, clock, signals);
     let limit = limits::STORE_UNIT.duration();
     let outcome =
@@ -428,9 +433,17 @@ where
         Ok(Err(_)) => Err(StoreError::Panicked.into()),
         Err(_) => Err(StoreError::Timeout.into()),
     };
+    span.worked();
     match outcome {
         Ok(value) => {
-            let after = tx.commit_postgres().await?;
+            let after = match tx.commit_postgres().await {
+                Ok(after) => after,
+                Err(error) => {
+                    span.ended("failed");
+                    return Err(error.into());
+                }
+            };
+            span.ended("committed");
             counters.commits.fetch_add(1, Ordering::Relaxed);
             counters.units.fetch_add(1, Ordering::Relaxed);
             metrics::counter!("mapae_store_commits_total").increment(1);
@@ -440,6 +453,7 @@ where
         }
         Err(error) => {
             tx.rollback_postgres().await;
+            span.ended("rolled_back");
             counters.rolled_back.fetch_add(1, Ordering::Relaxed);
             Err(error)
         }

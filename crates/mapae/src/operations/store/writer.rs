@@ -29,6 +29,7 @@ use super::tx::{AfterCommit, wake};
 use super::{Counters, StoreError, Tx};
 use crate::operations::clock::Clock;
 use crate::operations::limits;
+use crate::operations::traces::UnitSpan;
 
 /// How often the write lock is asked for while another process holds it. SQLite's own wait sleeps up to 100 ms at a
 /// time, and would miss gap after gap that an import leaves.
@@ -52,6 +53,7 @@ struct Unit<F, T, E> {
     work: Option<F>,
     outcome: Option<Result<T, E>>,
     answer: oneshot::Sender<Result<T, E>>,
+    span: UnitSpan,
 }
 
 impl<F, T, E> Job for Unit<F, T, E>
@@ -63,6 +65,7 @@ where
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool> {
         Box::pin(async move {
             let Some(work) = self.work.take() else { return false };
+            self.span.begun();
             let limit = limits::STORE_UNIT.duration();
             let guarded = std::panic::AssertUnwindSafe(work(tx)).catch_unwind();
             let outcome = match tokio::time::timeout(limit, guarded).await {
@@ -70,6 +73,7 @@ where
                 Ok(Err(_)) => Err(StoreError::Panicked.into()),
                 Err(_) => Err(StoreError::Timeout.into()),
             };
+            self.span.worked();
             let succeeded = outcome.is_ok();
             self.outcome = Some(outcome);
             succeeded
@@ -81,6 +85,11 @@ where
     }
 
     fn reply(self: Box<Self>, committed: Result<(), StoreError>) {
+        self.span.ended(match (&committed, &self.outcome) {
+            (Err(_), _) => "failed",
+            (Ok(()), Some(Ok(_))) => "committed",
+            (Ok(()), _) => "rolled_back",
+        });
         let outcome = match (committed, self.outcome) {
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => Err(StoreError::Unavailable.into()),
@@ -110,7 +119,7 @@ impl Handle {
         E: From<StoreError> + Send + 'static,
     {
         let (answer, outcome) = oneshot::channel();
-        let unit = Unit { work: Some(work), outcome: None, answer };
+        let unit = Unit { work: Some(work), outcome: None, answer, span: UnitSpan::asked("sqlite") };
         self.queue.send(Message::Work(Box::new(unit))).await.map_err(|_| StoreError::Unavailable)?;
         // Only a writer that fell drops an answer, and nobody knows how far it had come.
         outcome.await.unwrap_or_else(|_| Err(StoreError::InDoubt("the writer fell".to_owned()).into()))

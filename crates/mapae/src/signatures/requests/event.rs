@@ -13,7 +13,7 @@ use crate::operations::courier::{Held, Route, route};
 use crate::operations::server_keys::KeyName;
 use crate::operations::store::{StoreError, Tx, params};
 use crate::operations::tasks::Stop;
-use crate::operations::{Platform, id, limits};
+use crate::operations::{Platform, id, limits, traces};
 use crate::verification::{outgoing_address, outgoing_client};
 
 /// `typ` of an event.
@@ -130,7 +130,8 @@ async fn post(platform: &Platform, held: &Held) -> Result<(), &'static str> {
     let header = Header::es256(TYP).with_kid(signer.public_key().thumbprint());
     let body = jws::sign(&*signer, &header, claims.to_string().as_bytes()).map_err(|_| "unsigned")?;
     let client = outgoing_client(platform).map_err(|_| "no_client")?;
-    match client.post(url).header(header::CONTENT_TYPE, "application/jwt").body(body).send().await {
+    let request = client.post(url).header(header::CONTENT_TYPE, "application/jwt").body(body);
+    match traces::send("webhook", request).await {
         Ok(reply) if reply.status().is_success() => Ok(()),
         Ok(_) => Err("refused"),
         Err(error) if error.is_timeout() => Err("timeout"),
