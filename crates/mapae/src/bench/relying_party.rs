@@ -38,8 +38,12 @@ pub(super) struct Asked {
 
 #[derive(Deserialize)]
 struct Standing {
-    id: String,
     state: String,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +85,7 @@ impl RelyingParty {
             "signers": [{ "inst_code": person.agency, "employee_number": person.number }],
         });
         let request = self.api(Method::POST, "/signatures")?.json(&body);
-        let made: Standing = request.send().await?.error_for_status()?.json().await?;
+        let made: Made = request.send().await?.error_for_status()?.json().await?;
         Ok(made.id)
     }
 

@@ -8,7 +8,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tokio::time::Instant;
 
 use super::language::Language;
@@ -79,10 +79,16 @@ pub(super) async fn edge(
         .increment(1);
     span.answered(status, why);
     tracing::info!(
-        request_id = %id.0, trace_id = span.trace_id(), listener, %method, route, status,
+        request_id = %id.0, trace_id = span.trace_id(), listener, method = known(&method), route, status,
         us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX), "request"
     );
     response
+}
+
+/// A method of RFC 9110 or RFC 5789; any other word is a stranger's.
+pub(super) fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
 }
 
 fn class(status: u16) -> &'static str {

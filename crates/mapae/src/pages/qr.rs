@@ -1,10 +1,8 @@
-//! QR symbols in SVG: one path, dark runs by row, no styling of its own.
+//! QR symbols in SVG: one path, a stroke of one module's height for each dark run, no styling of its own.
 //!
 //! The eight masks of ISO/IEC 18004 §7.8 keep patterns apart that would confuse a reader; choosing among them costs ten times
 //! what the rest of the symbol does. A sealed token looks like noise under any mask, so a login page, which redraws its link
 //! every ten seconds, takes one mask without trying the others.
-
-use std::fmt::Write as _;
 
 use qrcodegen::{Mask, QrCode, QrCodeEcc, QrSegment, Version};
 
@@ -41,24 +39,55 @@ fn symbol(text: &str, level: QrCodeEcc, mask: Option<Mask>) -> Option<QrCode> {
 /// Dark on white in every colour scheme, or cameras fail.
 fn draw(code: &QrCode) -> String {
     let size = code.size();
-    let mut path = String::new();
+    let side = size + 2 * QUIET;
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\" \
+         aria-hidden=\"true\" focusable=\"false\"><rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/>\
+         <path stroke=\"#000\" fill=\"none\" d=\""
+    );
     for y in 0..size {
+        // Where the pen stands in this row, once it was put there.
+        let mut pen = None;
         let mut x = 0;
         while x < size {
             let dark = code.get_module(x, y);
-            let run = (x..size).take_while(|x| code.get_module(*x, y) == dark).count();
-            if dark {
-                let _ = write!(path, "M{} {}h{run}v1h-{run}z", x + QUIET, y + QUIET);
+            let from = x;
+            while x < size && code.get_module(x, y) == dark {
+                x += 1;
             }
-            x = x.saturating_add(i32::try_from(run).unwrap_or(size));
+            if !dark {
+                continue;
+            }
+            match pen {
+                None => {
+                    out.push('M');
+                    push(&mut out, from + QUIET);
+                    out.push(' ');
+                    push(&mut out, y + QUIET);
+                    out.push_str(".5h");
+                }
+                Some(pen) => {
+                    out.push('m');
+                    push(&mut out, from - pen);
+                    out.push_str(" 0h");
+                }
+            }
+            push(&mut out, x - from);
+            pen = Some(x);
         }
     }
-    let side = size + 2 * QUIET;
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\" \
-         aria-hidden=\"true\" focusable=\"false\"><rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/>\
-         <path d=\"{path}\" fill=\"#000\"/></svg>"
-    )
+    out.push_str("\"/></svg>");
+    out
+}
+
+/// Writes a number below a thousand; a symbol holds thousands of them, and the general way takes several times as long.
+fn push(out: &mut String, number: i32) {
+    for unit in [100, 10, 1] {
+        if number >= unit || unit == 1 {
+            let digit = u8::try_from(number / unit % 10).unwrap_or_default();
+            out.push(char::from(b'0' + digit));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -76,13 +105,17 @@ mod tests {
         let mut painted = vec![false; side * side];
         let drawing = svg(text).unwrap();
         let path = drawing.split("d=\"").nth(1).unwrap().split('"').next().unwrap();
-        for run in path.split('M').skip(1) {
-            let (x, rest) = run.split_once(' ').unwrap();
-            let (y, rest) = rest.split_once('h').unwrap();
-            let width = rest.split_once('v').unwrap().0;
-            let (x, y, width): (usize, usize, usize) =
-                (x.parse().unwrap(), y.parse().unwrap(), width.parse().unwrap());
-            painted[y * side + x..y * side + x + width].fill(true);
+        for row in path.split('M').skip(1) {
+            let (start, strokes) = row.split_once(".5h").unwrap();
+            let (x, y) = start.split_once(' ').unwrap();
+            let (mut x, y): (usize, usize) = (x.parse().unwrap(), y.parse().unwrap());
+            for (at, stroke) in strokes.split('m').enumerate() {
+                let (gap, width) = if at == 0 { ("0", stroke) } else { stroke.split_once(" 0h").unwrap() };
+                let (gap, width): (usize, usize) = (gap.parse().unwrap(), width.parse().unwrap());
+                x += gap;
+                painted[y * side + x..y * side + x + width].fill(true);
+                x += width;
+            }
         }
         for y in 0..side {
             for x in 0..side {
@@ -91,6 +124,15 @@ mod tests {
                 let dark = code.get_module(at(x), at(y));
                 assert_eq!(painted[y * side + x], dark, "module {x},{y}");
             }
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_anybody_writes_them() {
+        for number in [0, 1, 9, 10, 42, 99, 100, 105, 185, 999] {
+            let mut out = String::new();
+            push(&mut out, number);
+            assert_eq!(out, number.to_string());
         }
     }
 

@@ -15,7 +15,7 @@ mod gate;
 mod people;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +25,13 @@ use super::AnyError;
 use super::flows;
 use super::ground::{self, Plan};
 use super::relying_party::RelyingParty;
+use crate::application::load::codes_until;
+use crate::operations::StoreError;
 use arrivals::{Model, Source};
 use people::{Flow, People, Prepared};
+
+/// How long the codes of those who enrol live: as long as somebody may take to run what was prepared.
+const CODES_LIVE_MS: i64 = 24 * 3_600_000;
 
 /// Load a running server with real wallets, and tell how it bore it.
 #[derive(Debug, clap::Args)]
@@ -140,6 +145,11 @@ async fn prepared(wish: Prepare) -> Result<(), AnyError> {
         eprintln!("mapae load: {} other badges", wish.badges);
         super::scale::with_badges(&laid.platform, wish.badges).await?;
     }
+    let until = laid.platform.now_ms() + CODES_LIVE_MS;
+    laid.platform
+        .store
+        .write::<_, StoreError, _>(move |tx| Box::pin(async move { codes_until(tx, until).await }))
+        .await?;
     let file = Prepared::of(&laid).await?.write(&wish.data)?;
     laid.platform.store.close().await;
     println!("{}", file.display());
@@ -151,10 +161,6 @@ async fn loaded(wish: Run) -> Result<(), AnyError> {
     let prepared = Prepared::read(&wish.from)?;
     let metrics = wish.metrics.as_ref().map_or(prepared.metrics.as_str(), Url::as_str);
     let source = Source::of(metrics)?;
-    let http = flows::client()?;
-    let party =
-        RelyingParty::discover(http.clone(), &prepared.origin, prepared.client_secret.clone()).await?;
-    let party = party.with_api_key(prepared.api_key.clone());
     let model = match (wish.rate, wish.flat_out) {
         (_, Some(in_flight)) => Model::FlatOut { in_flight },
         (Some(rate), None) if rate > 0.0 => Model::Open { rate, morning: wish.morning },
@@ -163,13 +169,7 @@ async fn loaded(wish: Run) -> Result<(), AnyError> {
     let kinds = Flow::ALL.into_iter().filter(|flow| wish.mix.share(*flow) > 0.0);
     let names: Vec<&str> = kinds.map(Flow::as_str).collect();
     eprintln!("mapae load: {} phones are set up", wish.phones);
-    let gate = match wish.from.parent() {
-        Some(beside) if wish.mix.share(Flow::Gate) > 0.0 => {
-            Some(gate::Gate::open(&prepared.origin, &prepared.door, beside).await?)
-        }
-        _ => None,
-    };
-    let people = Arc::new(People::new(prepared, &wish.mix, http, Arc::new(party), gate));
+    let people = Arc::new(gathered(&wish.from, &wish.mix).await?);
     people.ready(wish.phones).await?;
     eprintln!("mapae load: {} for {} s", names.join(", "), wish.seconds);
     let time = Duration::from_secs(wish.seconds);
@@ -188,3 +188,22 @@ async fn loaded(wish: Run) -> Result<(), AnyError> {
     }
     Ok(())
 }
+
+/// Everybody of a load.json, the relying party that they log in to, and the gate if one is passed.
+async fn gathered(from: &Path, mix: &people::Mix) -> Result<People, AnyError> {
+    let prepared = Prepared::read(from)?;
+    let http = flows::client()?;
+    let party =
+        RelyingParty::discover(http.clone(), &prepared.origin, prepared.client_secret.clone()).await?;
+    let party = party.with_api_key(prepared.api_key.clone());
+    let gate = match from.parent() {
+        Some(beside) if mix.share(Flow::Gate) > 0.0 => {
+            Some(gate::Gate::open(&prepared.origin, &prepared.door, beside).await?)
+        }
+        _ => None,
+    };
+    Ok(People::new(prepared, mix, http, Arc::new(party), gate))
+}
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use super::export::{self, Exporting};
 use super::{TracesError, origin_of};
 use crate::operations::config::Config;
+use crate::operations::edge::known;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -334,10 +335,4 @@ fn continued(headers: &HeaderMap) -> Context {
         }
         _ => Context::new(),
     }
-}
-
-/// A method of RFC 9110 or RFC 5789; any other word is a stranger's.
-fn known(method: &Method) -> &'static str {
-    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
 }
