@@ -47,7 +47,7 @@ fn judge(mapae: &Path, folder: &Path) -> Outcome {
 }
 
 /// The server with the feature, beside the one without it. The features of the whole workspace, as every debug build takes
-/// them: only the new crates and the server are compiled.
+/// them; the feature changes those of a few dependencies, and what stands on them is compiled once more.
 fn build() -> Outcome<PathBuf> {
     let program = |features: &[&str]| {
         let mut command = tools::cargo();

@@ -31,7 +31,7 @@ fn troubled() -> Router {
         )
         .route("/secret/{id}", get(|| async { "fine" }))
         .fallback(|| async { StatusCode::NOT_FOUND });
-    guarded("test", &Traces::default(), router)
+    guarded("test", &Default::default(), router)
 }
 
 async fn ask(request: Request<Body>) -> Response<Body> {
