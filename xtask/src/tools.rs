@@ -173,7 +173,7 @@ pub(crate) fn postgres() -> Outcome<(process::Background, String)> {
 
 /// The same with more settings (`-c name=value`).
 pub(crate) fn postgres_with(settings: &str) -> Outcome<(process::Background, String)> {
-    let data = postgres_folder()?;
+    let data = postgres_folder("postgres")?;
     let cluster = data.join("cluster");
     process::output(
         postgres_program("initdb")?
@@ -186,7 +186,7 @@ pub(crate) fn postgres_with(settings: &str) -> Outcome<(process::Background, Str
 
 /// A streaming standby of such a server.
 pub(crate) fn postgres_standby(primary: &str) -> Outcome<(process::Background, String)> {
-    let data = postgres_folder()?;
+    let data = postgres_folder("postgres-standby")?;
     process::output(
         postgres_program("pg_basebackup")?
             .args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--dbname", primary])
@@ -198,8 +198,8 @@ pub(crate) fn postgres_standby(primary: &str) -> Outcome<(process::Background, S
 }
 
 /// A folder that whoever PostgreSQL runs as may write to.
-fn postgres_folder() -> Outcome<PathBuf> {
-    let data = scratch("postgres")?;
+fn postgres_folder(name: &str) -> Outcome<PathBuf> {
+    let data = scratch(name)?;
     if is_root()? {
         process::run(Command::new("chown").arg("postgres").arg(&data))?;
     }
