@@ -165,7 +165,7 @@ pub(super) fn html(told: &Told, run: &Run) -> String {
          <style>\nbody{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1e2124}\n\
          table{border-collapse:collapse;width:100%}th,td{text-align:right;padding:.3rem .6rem;border-bottom:1px solid #cdd1d5}\n\
          th:first-child,td:first-child{text-align:left}svg{width:100%;height:auto}figure{margin:2rem 0}\n\
-         .wide{overflow-x:auto}\n</style>\n</head>\n<body>\n<main>\n<h1>마패 부하 시험 <span lang=\"en\">/ load</span></h1>\n",
+         .wide,pre{overflow-x:auto}\n</style>\n</head>\n<body>\n<main>\n<h1>마패 부하 시험 <span lang=\"en\">/ load</span></h1>\n",
     );
     let _ = writeln!(out, "<pre>{}</pre>", escaped(&text(told)));
     out.push_str(
