@@ -2,6 +2,7 @@
 
 mod android;
 mod certificates;
+mod demo;
 mod deploy;
 mod examples;
 mod failover;
@@ -26,12 +27,13 @@ mod tls;
 mod uniffi;
 
 use crate::fuzz;
-use crate::process::{self, Background, Outcome};
+use crate::process::{self, Outcome};
 use crate::testing;
 use crate::tools;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+pub(crate) use demo::Demo;
 use tls::Tls;
 
 struct Judge {
@@ -351,92 +353,6 @@ pub(crate) fn screenshots() -> Outcome {
 const DESKS_SHOWN: &[&str] =
     &["desk-person-suspended-wide.png", "desk-statistics-wide.png", "desk-public-loss-done-phone.png"];
 
-/// A demo of our own on free ports: the walk is played, the server stays, and its one line of JSON names everything.
-pub(crate) struct Demo {
-    _server: Background,
-    description: PathBuf,
-    folder: PathBuf,
-}
-
-impl Demo {
-    fn start(mapae: &Path, name: &str) -> Outcome<Self> {
-        Self::with_applicants(mapae, name, 0)
-    }
-
-    /// With applicants brought up to their invitation, for phones and wallets that are not the demo's.
-    pub(crate) fn with_applicants(mapae: &Path, name: &str, applicants: u32) -> Outcome<Self> {
-        Self::with_settings(mapae, name, applicants, &[])
-    }
-
-    /// With settings of its own, as environment variables.
-    pub(crate) fn with_settings(
-        mapae: &Path,
-        name: &str,
-        applicants: u32,
-        settings: &[(&str, String)],
-    ) -> Outcome<Self> {
-        Self::start_with(mapae, name, applicants, settings, &[], Tls::of_this_run().as_ref())
-    }
-
-    /// On plain HTTP, with arguments of its own.
-    pub(crate) fn with_arguments(
-        mapae: &Path,
-        name: &str,
-        applicants: u32,
-        settings: &[(&str, String)],
-        arguments: &[&str],
-    ) -> Outcome<Self> {
-        Self::start_with(mapae, name, applicants, settings, arguments, None)
-    }
-
-    fn start_with(
-        mapae: &Path,
-        name: &str,
-        applicants: u32,
-        settings: &[(&str, String)],
-        arguments: &[&str],
-        tls: Option<&Tls>,
-    ) -> Outcome<Self> {
-        let folder = tools::scratch(name)?;
-        let base = tools::free_ports(4)?;
-        let mut command = Command::new(mapae);
-        command.args(["demo", "--json"]);
-        if !arguments.contains(&"--data") {
-            command.arg("--data").arg(folder.join("data"));
-        }
-        command
-            .args(["--port", &base.to_string()])
-            .args(["--standard-wallets", &applicants.to_string()])
-            .args(arguments)
-            .envs(settings.iter().map(|(name, value)| (name, value)));
-        if let Some(tls) = tls {
-            command.envs(tls.settings("PUBLIC")).envs(tls.settings("CONSOLE"));
-        }
-        let (server, line) = Background::with_first_line(&mut command)?;
-        let description = folder.join("demo.json");
-        std::fs::write(&description, line)
-            .map_err(|error| format!("cannot write {}: {error}", description.display()))?;
-        Ok(Self { _server: server, description, folder })
-    }
-
-    /// The file with that line of JSON.
-    pub(crate) fn path(&self) -> &Path {
-        &self.description
-    }
-
-    pub(crate) fn description(&self) -> Outcome<serde_json::Value> {
-        let text =
-            std::fs::read_to_string(&self.description).map_err(|error| format!("demo.json: {error}"))?;
-        serde_json::from_str(&text).map_err(|error| format!("the demo printed no JSON: {error}: {text}"))
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
 fn node_tests(mapae: &Path, demo: &Demo, script: &str) -> Outcome {
     let folder = tools::node_folder()?;
     process::run(
@@ -522,7 +438,7 @@ fn console(mapae: &Path) -> Outcome {
             .args(["--test", "--test-concurrency=1", "console.mjs"])
             .current_dir(folder)
             .env("MAPAE", mapae)
-            .env("MAPAE_DEMO", &demo.description)
+            .env("MAPAE_DEMO", demo.path())
             .env("CHROMIUM", chromium)
             .env("SCREENSHOTS", &screens),
     )
@@ -547,7 +463,7 @@ fn api(mapae: &Path) -> Outcome {
             .args(["--exclude-path-regex", "session$"])
             // A connection that was idle for the time of headers is closed; who finds it so asks again, once (RFC 9112 §9.3.1).
             .args(["--request-retries", "1"])
-            .current_dir(&demo.folder);
+            .current_dir(demo.folder());
         if let Some(headers) =
             description.pointer(&format!("/api_headers/{listener}")).and_then(serde_json::Value::as_object)
         {

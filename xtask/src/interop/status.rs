@@ -30,7 +30,7 @@ fn judge(mapae: &Path, folder: &Path) -> Outcome {
         Command::new("node")
             .args(["--test", "status.mjs"])
             .current_dir(tools::node_folder()?)
-            .env("MAPAE_DEMO", &demo.description)
+            .env("MAPAE_DEMO", demo.path())
             .env("STATUS_FOLDER", folder),
     )
 }

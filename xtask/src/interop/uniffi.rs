@@ -113,6 +113,6 @@ fn walk(mapae: &Path, folder: &Path) -> Outcome {
             .arg("-B")
             .arg(tools::root().join("interop/uniffi_walk.py"))
             .env("PYTHONPATH", folder.join("python"))
-            .env("MAPAE_DEMO", &demo.description),
+            .env("MAPAE_DEMO", demo.path()),
     )
 }
