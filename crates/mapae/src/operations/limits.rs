@@ -87,8 +87,7 @@ limits! {
         HTTP_TLS_TIME = 10 * SECOND, Milliseconds, "Time for a TLS handshake.";
         HTTP_TLS_RELOAD = 30 * SECOND, Milliseconds, "How often the certificate's files are looked at for a change.";
         HTTP_TLS_FILE = 256 * KIB, Bytes, "A PEM file with a certificate chain or its key.";
-        HTTP_CONNECTIONS = 10_000, Count, "Open connections of one listener, fewer where few files may be open (three eighths of them); further ones wait in the kernel.";
-        HTTP_CROWDED = 2 * SECOND, Milliseconds, "Time for a client to say its first byte while three of four places are taken.";
+        HTTP_CONNECTIONS = 10_000, Count, "Open connections of one listener, fewer where few files may be open (three eighths of them). For a further one the oldest that has asked for nothing yet makes room.";
         HTTP_STREAMS = 128, Count, "Streams of one HTTP/2 connection.";
         HTTP_STOP = 20 * SECOND, Milliseconds, "Time for requests in flight to finish when the server stops.";
         HTTP_CLIENT_CONNECT = 5 * SECOND, Milliseconds, "Connecting to another server.";

@@ -11,13 +11,13 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::greeting::Greeting;
 use super::limits;
+use super::places::{Guest, Place, Places, Share, open_files};
 use super::tasks::Stop;
 use super::tls::Closing;
 
@@ -38,45 +38,14 @@ pub(super) struct Listener {
     places: usize,
 }
 
-/// How much of this process's open files the connections of a listener may take. All of them together leave an eighth to
-/// stores, logs and calls to others: connections that took every file would keep even `/readyz` from answering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Share {
-    /// Of people, phones and relying parties.
-    Served,
-    /// Of those who watch.
-    Watching,
-}
-
-impl Share {
-    fn places(self, files: Option<usize>) -> usize {
-        let eighths = match self {
-            Self::Served => 3,
-            Self::Watching => 1,
-        };
-        let most = limits::HTTP_CONNECTIONS.size();
-        files.map_or(most, |files| (files / 8).saturating_mul(eighths).clamp(8, most))
-    }
-}
-
-/// How many files this process may have open (proc(5)); where nobody tells, nothing is known.
-fn open_files() -> Option<usize> {
-    soft_limit(&std::fs::read_to_string("/proc/self/limits").ok()?)
-}
-
-fn soft_limit(text: &str) -> Option<usize> {
-    let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_ascii_whitespace().next()?.parse().ok()
-}
-
 impl Listener {
-    pub(super) async fn bind(
+    pub(super) fn bind(
         address: SocketAddr,
         tls: Option<TlsAcceptor>,
         share: Share,
     ) -> Result<Self, ListenError> {
         let failed = |source| ListenError::Bind { address, source };
-        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let socket = socket(address).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         let files = open_files();
         let places = share.places(files);
@@ -92,14 +61,10 @@ impl Listener {
 
     /// Accepts until `stop`, then lets requests in flight finish.
     pub(super) async fn serve(self, router: Router, mut stop: Stop) {
-        let places = Arc::new(Semaphore::new(self.places));
+        let places = Places::new(self.places);
         let graceful = GracefulShutdown::new();
         let server = Arc::new(http_server());
         loop {
-            let place = tokio::select! {
-                place = Arc::clone(&places).acquire_owned() => place,
-                () = stop.stopped() => break,
-            };
             let (stream, peer) = tokio::select! {
                 accepted = self.socket.accept() => match accepted {
                     Ok(accepted) => accepted,
@@ -111,18 +76,18 @@ impl Listener {
                 },
                 () = stop.stopped() => break,
             };
+            let place = tokio::select! {
+                place = places.take() => place,
+                () = stop.stopped() => break,
+            };
             let (router, tls, server, watcher) =
                 (router.clone(), self.tls.clone(), Arc::clone(&server), graceful.watcher());
-            let crowded = places.available_permits() < self.places / 4;
             tokio::spawn(async move {
-                // Most that come in a crowd say nothing, and whoever waits for a place would wait for all of them.
-                if crowded
-                    && tokio::time::timeout(limits::HTTP_CROWDED.duration(), stream.readable()).await.is_err()
-                {
-                    return;
+                let Place { guest, mut let_go, free: _free } = place;
+                tokio::select! {
+                    () = serve_stream(stream, peer, router, tls, &server, guest, watcher) => {}
+                    Ok(()) = &mut let_go => tracing::debug!("made room for another connection"),
                 }
-                serve_stream(stream, peer, router, tls, &server, watcher).await;
-                drop(place);
             });
         }
         drop(self.socket);
@@ -130,6 +95,19 @@ impl Listener {
             tracing::warn!("some requests did not finish in time");
         }
     }
+}
+
+/// As many as the kernel keeps for whoever comes while others are being accepted (it takes its own limit, 4,096, if that is
+/// lower): a crowd that finds no room there asks again after a second, and so does everybody beside it.
+const BACKLOG: u32 = 4_096;
+
+fn socket(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that starts again gets its address though connections of the one before are still ending.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 type HttpServer = auto::Builder<TokioExecutor>;
@@ -158,14 +136,15 @@ async fn serve_stream(
     router: Router,
     tls: Option<TlsAcceptor>,
     server: &HttpServer,
+    guest: Arc<Guest>,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
     // Small answers, one after another: waiting to fill a packet only adds latency.
     let _ = stream.set_nodelay(true);
     match tls {
-        None => serve_io(stream, peer, router, server, watcher).await,
+        None => serve_io(stream, peer, router, server, guest, watcher).await,
         Some(tls) => match tokio::time::timeout(limits::HTTP_TLS_TIME.duration(), tls.accept(stream)).await {
-            Ok(Ok(stream)) => serve_io(Closing::of(stream), peer, router, server, watcher).await,
+            Ok(Ok(stream)) => serve_io(Closing::of(stream), peer, router, server, guest, watcher).await,
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake"),
             Err(_) => tracing::debug!("TLS handshake timed out"),
         },
@@ -177,11 +156,13 @@ async fn serve_io<IO>(
     peer: SocketAddr,
     router: Router,
     server: &HttpServer,
+    guest: Arc<Guest>,
     watcher: hyper_util::server::graceful::Watcher,
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = router.map_request(move |mut request: http::Request<Incoming>| {
+        guest.asks();
         request.extensions_mut().insert(ConnectInfo(peer));
         request.map(axum::body::Body::new)
     });
@@ -195,23 +176,51 @@ async fn serve_io<IO>(
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::super::tasks::Tasks;
     use super::*;
 
-    #[test]
-    fn all_listeners_together_leave_files_to_everything_else() {
-        let text = "Limit  Soft Limit  Hard Limit  Units\nMax processes  9  9  processes\n\
-                    Max open files            4096                 524288               files\n";
-        assert_eq!(soft_limit(text), Some(4_096));
-        assert_eq!(
-            soft_limit("Max open files            unlimited            unlimited            files"),
-            None
-        );
-        let most = limits::HTTP_CONNECTIONS.size();
-        for files in [256, 1_024, 4_096, 20_000, 131_072] {
-            let [served, watching] = [Share::Served, Share::Watching].map(|share| share.places(Some(files)));
-            assert!(served * 2 + watching <= files - files / 8, "{files}: {served}, {watching}");
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+    /// What a connection is answered first; nothing where it was let go.
+    async fn asked(stream: &mut TcpStream) -> Vec<u8> {
+        let mut block = vec![0; 12];
+        match stream.write_all(REQUEST).await {
+            Ok(()) if stream.read_exact(&mut block).await.is_ok() => block,
+            _ => Vec::new(),
         }
-        assert_eq!(Share::Served.places(Some(131_072)), most);
-        assert_eq!(Share::Watching.places(None), most);
+    }
+
+    #[tokio::test]
+    async fn a_crowd_that_asks_for_nothing_keeps_nobody_out_and_pushes_nobody_out_who_asked() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut listener = Listener::bind(address, None, Share::Served).unwrap();
+        listener.places = 4;
+        let address = listener.address();
+        let mut tasks = Tasks::default();
+        let router = Router::new().route("/", get(|| async { "here" }));
+        tasks.spawn(|stop| listener.serve(router, stop));
+
+        let mut known = TcpStream::connect(address).await.unwrap();
+        assert_eq!(asked(&mut known).await, b"HTTP/1.1 200");
+        let mut crowd = Vec::new();
+        for turn in 0..40 {
+            let mut silent = TcpStream::connect(address).await.unwrap();
+            if turn % 2 == 0 {
+                // It begins to speak and never ends.
+                silent.write_all(b"GET /").await.unwrap();
+            }
+            crowd.push(silent);
+        }
+        let mut newcomer = TcpStream::connect(address).await.unwrap();
+        assert_eq!(asked(&mut newcomer).await, b"HTTP/1.1 200");
+        assert_eq!(asked(&mut crowd[0]).await, b"", "who came first was let go");
+
+        let mut rest = vec![0; 1_024];
+        let _ = known.read(&mut rest).await.unwrap();
+        assert_eq!(asked(&mut known).await, b"HTTP/1.1 200", "who asked once keeps its place");
+        tasks.stop(limits::HTTP_STOP.duration()).await;
     }
 }

@@ -20,6 +20,7 @@ pub mod log;
 pub mod metrics;
 pub mod once;
 mod openapi;
+mod places;
 pub mod problem;
 pub mod restore;
 pub mod roles;

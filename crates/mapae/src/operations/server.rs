@@ -11,7 +11,8 @@ use http::{HeaderMap, StatusCode, header};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::listener::{ListenError, Listener, Share};
+use super::listener::{ListenError, Listener};
+use super::places::Share;
 use super::roles::{self, Role};
 use super::store::Engine;
 use super::tasks::Tasks;
@@ -218,9 +219,9 @@ impl Server {
             Tls::open("console", &config.console.tls_certificate, &config.console.tls_key)?,
         ];
         let [for_public, for_console] = secured.each_ref().map(|tls| tls.as_ref().map(Tls::acceptor));
-        let public = Listener::bind(config.public.listen, for_public, Share::Served).await?;
-        let console = Listener::bind(config.console.listen, for_console, Share::Served).await?;
-        let metrics = Listener::bind(config.metrics.listen, None, Share::Watching).await?;
+        let public = Listener::bind(config.public.listen, for_public, Share::Served)?;
+        let console = Listener::bind(config.console.listen, for_console, Share::Served)?;
+        let metrics = Listener::bind(config.metrics.listen, None, Share::Watching)?;
         let addresses = (public.address(), console.address(), metrics.address());
 
         let mut tasks = Tasks::default();

@@ -242,8 +242,28 @@ async fn handle(
         id::ENQUIRE_LINK | id::UNBIND => unit.answer(status::OK),
         _ => unit.answer(status::INVALID_COMMAND),
     };
-    if out.send(answer.encode()).await.is_err() {
-        return Some("stuck");
-    }
+    // Where nothing can be written any more, what the gateway had answered before may still stand here to be read: whoever
+    // waits for that must not be told that its message is lost. The end of the connection ends the reading.
+    let _ = out.send(answer.encode()).await;
     (unit.command == id::UNBIND).then_some("unbound")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn answers_that_came_before_the_connection_broke_are_heard_though_nothing_can_be_written() {
+        let receipt = Pdu::new(id::DELIVER_SM, 7, b"no receipt".to_vec());
+        let taken = Pdu::new(id::SUBMIT_SM | id::RESPONSE, 2, b"id-2\0".to_vec());
+        let bytes = [receipt.encode(), taken.encode()].concat();
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting::default();
+        waiting.lock().unwrap().insert(2, answer);
+        let (receipts, _kept) = mpsc::channel(8);
+        let (out, writer) = mpsc::channel(8);
+        drop(writer);
+        assert_eq!(read(bytes.as_slice(), &out, &waiting, &receipts).await, "closed");
+        assert_eq!(answered.await.unwrap(), taken);
+    }
 }
