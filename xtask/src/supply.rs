@@ -121,7 +121,10 @@ fn host() -> Outcome<String> {
 pub(crate) fn reproducible(package: &str, profile: &str) -> Outcome {
     let scratch = tools::scratch("reproducible")?;
     let outcome = twice(&scratch, package, profile);
-    let _ = std::fs::remove_dir_all(&scratch);
+    // Two that differ stay, for whoever looks for the difference.
+    if outcome.is_ok() {
+        let _ = std::fs::remove_dir_all(&scratch);
+    }
     outcome
 }
 
@@ -149,7 +152,10 @@ fn twice(scratch: &Path, package: &str, profile: &str) -> Outcome {
         println!("reproducible: {package} ({profile}): both builds are {one}");
         Ok(())
     } else {
-        Err(format!("{package} ({profile}): {one} and {other} differ"))
+        Err(format!(
+            "{package} ({profile}): {one} and {other} differ; both builds are in {}",
+            scratch.display()
+        ))
     }
 }
 

@@ -264,10 +264,7 @@ pub(super) async fn insert(tx: &mut Tx, new: &NewBadge) -> Result<Option<Badge>,
 /// The state of a badge, held as it is until the transaction ends: a change of it that comes meanwhile waits, and then
 /// finds what this transaction wrote. `None` for an unknown badge.
 pub async fn hold(tx: &mut Tx, id: &str) -> Result<Option<BadgeState>, StoreError> {
-    // An update that changes nothing takes the row's lock on PostgreSQL; on SQLite there is one writer anyhow.
-    let row = tx
-        .fetch_optional("UPDATE badge SET state = state WHERE id = $1 RETURNING state", params![id])
-        .await?;
+    let row = tx.fetch_held("SELECT state FROM badge WHERE id = $1", params![id]).await?;
     let Some(row) = row else { return Ok(None) };
     let state = row.text("state")?;
     let unknown = || StoreError::Column("state".to_owned(), format!("unknown word {state}"));

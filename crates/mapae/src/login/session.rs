@@ -150,7 +150,9 @@ pub(super) async fn end_all(tx: &mut Tx, badge: &str, reason: &str, now_ms: i64)
 /// Ends every session and every open code of a relying party.
 pub(super) async fn end_party(tx: &mut Tx, party: &str, now_ms: i64) -> Result<u64, StoreError> {
     tx.execute(
-        "UPDATE login_attempt SET revoked_at = $2, claims = NULL WHERE relying_party = $1 AND revoked_at IS NULL",
+        // Codes that are over need no end of their own; those of the last moments are found by their time.
+        "UPDATE login_attempt SET revoked_at = $2, claims = NULL WHERE relying_party = $1 AND revoked_at IS NULL \
+         AND expires_at > $2",
         params![party, now_ms],
     )
     .await?;
@@ -329,7 +331,7 @@ pub(super) async fn renew(tx: &mut Tx, renewal: &Renewal, now_ms: i64) -> Result
 pub(super) async fn sweep(tx: &mut Tx, before: i64) -> Result<u64, StoreError> {
     tx.execute(
         "DELETE FROM login_session WHERE id IN \
-         (SELECT id FROM login_session WHERE expires_at < $1 AND ends_at < $1 ORDER BY expires_at LIMIT $2)",
+         (SELECT id FROM login_session WHERE ends_at < $1 AND expires_at < $1 ORDER BY ends_at LIMIT $2)",
         params![before, limits::LOGIN_SWEEP_ROWS.get()],
     )
     .await

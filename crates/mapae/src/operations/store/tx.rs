@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Postgres, SqlSafeStr, Transaction};
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, Transaction};
 
 use crate::operations::clock::Clock;
 
@@ -89,6 +89,22 @@ impl Tx {
                 .await?
                 .map(Row::Postgres),
         })
+    }
+
+    /// At most one row of one table, found as it is now and held until the unit ends: whoever wants to change it waits.
+    /// Nothing is written for it. On SQLite nobody else writes meanwhile.
+    pub async fn fetch_held(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Value>,
+    ) -> Result<Option<Row>, StoreError> {
+        match &self.connection {
+            Connection::Sqlite(_) => self.fetch_optional(sql, params).await,
+            Connection::Postgres(_) => {
+                let held = AssertSqlSafe(format!("{sql} FOR NO KEY UPDATE"));
+                self.fetch_optional(held, params).await
+            }
+        }
     }
 
     /// Exactly one row, or [`StoreError::NotFound`].
