@@ -24,8 +24,11 @@ fn wallet_app(out: &Path) -> Option<PathBuf> {
     Some(build.parent()?.parent()?.join("wallet-app"))
 }
 
-/// A Rust expression: name, content and compressed content of every file.
+/// A Rust expression: name, content and compressed content of every file. Where they are is told beside it: a path of another
+/// length in this text would move the positions of all source text after it, which the program knows in a few places, and
+/// two builds of one commit would differ.
 fn embedded(folder: &Path) -> String {
+    println!("cargo:rustc-env=WALLET_APP={}", folder.display());
     // Cargo takes a path that is not there for changed each time, so it has to be there, empty or not.
     let _ = fs::create_dir_all(folder);
     println!("cargo:rerun-if-changed={}", folder.display());
@@ -39,14 +42,14 @@ fn embedded(folder: &Path) -> String {
     names.sort();
     let mut table = String::from("Source::Embedded(&[\n");
     for name in names {
-        let path = folder.join(&name);
-        let compressed = folder.join(format!("{name}.gz"));
-        let compressed = if compressed.exists() {
-            format!("Some(include_bytes!({:?}))", compressed.display().to_string())
-        } else {
-            String::from("None")
+        let bytes =
+            |name: &str| format!("include_bytes!(concat!(env!(\"WALLET_APP\"), {:?}))", format!("/{name}"));
+        let packed = format!("{name}.gz");
+        let compressed = match folder.join(&packed).exists() {
+            true => format!("Some({})", bytes(&packed)),
+            false => String::from("None"),
         };
-        let content = format!("include_bytes!({:?})", path.display().to_string());
+        let content = bytes(&name);
         let _ = writeln!(table, "    ({name:?}, {content}, {compressed}),");
     }
     table.push_str("])");
