@@ -95,7 +95,7 @@ pub(crate) fn run(seconds: u64, names: &[String], of: Of) -> Outcome {
 fn targets(of: Of) -> Outcome<Vec<String>> {
     let path = tools::root().join("fuzz/Cargo.toml");
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let bins = text.split("[[bin]]").skip(1);
+    let bins = text.split("\n[[bin]]\n").skip(1);
     let bins = bins.filter(|bin| of == Of::Everything || !bin.contains("required-features"));
     Ok(bins.filter_map(|bin| Some(bin.split("name = \"").nth(1)?.split('"').next()?.to_owned())).collect())
 }
