@@ -85,8 +85,10 @@ impl Listener {
             tokio::spawn(async move {
                 let Place { guest, mut let_go, free: _free } = place;
                 tokio::select! {
-                    () = serve_stream(stream, peer, router, tls, &server, guest, watcher) => {}
+                    // First: of one that is told to go, no request is begun.
+                    biased;
                     Ok(()) = &mut let_go => tracing::debug!("made room for another connection"),
+                    () = serve_stream(stream, peer, router, tls, &server, guest, watcher) => {}
                 }
             });
         }
