@@ -299,3 +299,17 @@ async fn new_signing_keys_are_published_before_they_sign_and_old_ones_after() {
         "an ID token by the old key is a good logout hint"
     );
 }
+
+#[tokio::test]
+async fn what_is_long_over_is_removed_and_what_lives_is_not() {
+    let world = World::new().await;
+    world.access_token().await;
+    let left = async || {
+        crate::login::sweep(&world.platform).await.unwrap();
+        let row = world.platform.store.fetch_one("SELECT COUNT(*) AS n FROM login_session", vec![]).await;
+        row.unwrap().int("n").unwrap()
+    };
+    assert_eq!(left().await, 1);
+    world.platform.clock.advance_ms(40 * 24 * 60 * 60 * 1_000);
+    assert_eq!(left().await, 0);
+}
